@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Reference-counted byte buffers: what payloads live in, from the socket they
+ * came through to the disk and the peers they go to.
+ *
+ * The count is atomic, so that the loop, the log and the image thread may hold
+ * the same buffer; the bytes are written by whoever made it, before it is
+ * shared, and never after.
+ */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define BASE_BUF_ALIGN 4096
+
+struct base_buf {
+	uint32_t refs; /* atomic */
+	size_t size; /* bytes that data has */
+	uint8_t *data; /* aligned to BASE_BUF_ALIGN */
+};
+
+/**
+ * base_buf_new() - a buffer of @size bytes (not cleared), one reference
+ * Return: the buffer, owned by the caller; NULL when memory is short.
+ */
+struct base_buf *base_buf_new(size_t size);
+
+/** base_buf_get() - one more reference; returns @buf. NULL is allowed. */
+struct base_buf *base_buf_get(struct base_buf *buf);
+
+/** base_buf_put() - drop one reference, free at the last. NULL is allowed. */
+void base_buf_put(struct base_buf *buf);
+
+#endif

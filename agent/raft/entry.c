@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See entry.h. */
+#include "raft/entry.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct raft_entry *raft_entry_new(void)
+{
+	struct raft_entry *entry = calloc(1, sizeof(*entry));
+
+	if (entry)
+		entry->refs = 1;
+	return entry;
+}
+
+struct raft_entry *raft_entry_get(struct raft_entry *entry)
+{
+	__atomic_add_fetch(&entry->refs, 1, __ATOMIC_RELAXED);
+	return entry;
+}
+
+void raft_entry_put(struct raft_entry *entry)
+{
+	uint32_t left;
+
+	if (!entry)
+		return;
+	left = __atomic_sub_fetch(&entry->refs, 1, __ATOMIC_ACQ_REL);
+	assert(left != UINT32_MAX);
+	if (left)
+		return;
+	base_buf_put(entry->buf);
+	free(entry);
+}
+
+uint32_t raft_entry_data_bytes(const struct raft_entry *entry)
+{
+	return entry->op == RAFT_OP_WRITE ? entry->length : 0;
+}
+
+const char *raft_entry_check(const struct raft_entry *entry,
+			     uint64_t volume_bytes)
+{
+	if (entry->index == 0 || entry->term == 0)
+		return "index or term is 0";
+	switch (entry->op) {
+	case RAFT_OP_NOOP:
+	case RAFT_OP_OPEN:
+		return entry->length ? "a range where none belongs" : NULL;
+	case RAFT_OP_WRITE:
+		if (entry->length > RAFT_ENTRY_DATA_MAX)
+			return "payload too long";
+		break;
+	case RAFT_OP_ZERO:
+		if (entry->length > RAFT_ENTRY_RANGE_MAX)
+			return "range too long";
+		break;
+	default:
+		return "unknown op";
+	}
+	if (entry->length == 0 || entry->length % 512 || entry->offset % 512)
+		return "range not aligned to 512 bytes";
+	if (entry->offset > volume_bytes ||
+	    entry->length > volume_bytes - entry->offset)
+		return "range beyond the end of the volume";
+	return NULL;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The consensus core: Raft (Ongaro's thesis) for one volume, pure.
+ *
+ * raft_step(state, event, update) takes one event and says what has to be done.
+ * There is no clock, file, socket, thread or randomness in here but what comes
+ * with the event, and no allocation after raft_new().  The core knows entries
+ * by index and term only; payloads, their cache and the disk are the caller's.
+ *
+ * The caller's duties, all of them:
+ *  1. Do what an update says in this order: truncate, append, save the state;
+ *     all may run beside each other with sending.
+ *  2. A message with needs_state waits until RAFT_EV_STATE_SAVED has been
+ *     given for state_seq or a later one.  Others go at once.
+ *  3. RAFT_EV_PERSISTED only for what is on stable storage.
+ *  4. Persistence of truncations and appends in the order of the updates.
+ *  5. A failed write or sync is not reported at all: the node stops.
+ */
+#ifndef RAFT_RAFT_H
+#define RAFT_RAFT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RAFT_MEMBERS_MAX 7
+#define RAFT_MSGS_MAX (4 * RAFT_MEMBERS_MAX) /* messages in one update */
+#define RAFT_APPEND_MAX 128 /* entries in one append message */
+#define RAFT_RUNS_MAX 1024 /* runs of equal term that the core remembers */
+
+enum raft_role {
+	RAFT_FOLLOWER,
+	RAFT_PRECANDIDATE,
+	RAFT_CANDIDATE,
+	RAFT_LEADER,
+};
+
+/* Must survive a crash (thesis figure 3.1), saved before what depends on it. */
+struct raft_hard_state {
+	uint64_t term;
+	uint32_t vote; /* node id, 0: none */
+	/*
+	 * false on a replica that has never voted nor been filled: it grants
+	 * only candidates whose log is empty too.  A candidate with an empty
+	 * log needs the votes of ALL members.  So a volume is born only with
+	 * everybody there, and a replica that was formatted anew can never
+	 * help to elect somebody who lacks acknowledged entries.
+	 */
+	bool joined;
+	/*
+	 * true where the log or the vote was found damaged or is not to be
+	 * trusted: it neither votes nor campaigns, and refuses appends until a
+	 * leader has filled it (RAFT_EV_RESET).
+	 */
+	bool damaged;
+};
+
+/* A run of entries of one term: from this index to the next run. */
+struct raft_run {
+	uint64_t first_index;
+	uint64_t term;
+};
+
+struct raft_config {
+	uint32_t id; /* ours, in members */
+	uint32_t members[RAFT_MEMBERS_MAX];
+	unsigned int member_count;
+	uint64_t election_timeout_us; /* drawn from [T, 2T) each time */
+	uint64_t heartbeat_us;
+	uint32_t drift_ppm; /* bound of two clocks' rates against each other */
+};
+
+/* What recovery found. The log holds (base_index, last_index]. */
+struct raft_boot {
+	struct raft_hard_state state;
+	uint64_t base_index; /* the entry before the log's first, 0: none */
+	uint64_t base_term;
+	uint64_t last_index; /* base_index when the log is empty */
+	const struct raft_run *runs; /* covers the log, rising; may be longer
+				      * than RAFT_RUNS_MAX */
+	unsigned int run_count;
+	uint64_t commit; /* known committed: the applied index */
+	uint64_t now_us;
+	uint64_t random;
+};
+
+enum raft_msg_type {
+	RAFT_MSG_VOTE = 1, /* with prevote: thesis 9.6 */
+	RAFT_MSG_VOTE_REPLY,
+	RAFT_MSG_APPEND,
+	RAFT_MSG_APPEND_REPLY,
+	RAFT_MSG_TIMEOUT_NOW, /* thesis 3.10 */
+};
+
+struct raft_msg {
+	enum raft_msg_type type;
+	uint32_t from;
+	uint32_t to;
+	uint64_t term;
+	bool needs_state; /* in an update: see duty 2 */
+	union {
+		struct {
+			uint64_t last_index;
+			uint64_t last_term;
+			bool prevote;
+			bool transfer; /* the leader asked: leases don't bar */
+		} vote;
+		struct {
+			bool prevote;
+			bool granted;
+		} vote_reply;
+		struct {
+			uint64_t prev_index;
+			uint64_t prev_term;
+			uint64_t commit;
+			uint64_t sent_us; /* leader's clock, for the lease */
+			uint32_t count; /* entries prev_index + 1 ... */
+		} append;
+		struct {
+			bool ok;
+			uint64_t match; /* ok: held durably up to here */
+			uint64_t hint; /* !ok: try prev_index = hint */
+			uint64_t sent_us; /* echo */
+			bool damaged; /* needs to be filled by a copy */
+		} append_reply;
+	};
+};
+
+enum raft_event_type {
+	RAFT_EV_TICK, /* time has passed */
+	RAFT_EV_RECV, /* msg, entry_terms */
+	RAFT_EV_PROPOSE, /* count; leader only */
+	RAFT_EV_SEND, /* peer, count: make an append message of at most count
+		       * entries (0: heartbeat) if one is due */
+	RAFT_EV_PERSISTED, /* index, term: durable up to this entry */
+	RAFT_EV_STATE_SAVED, /* seq */
+	RAFT_EV_CAMPAIGN, /* start an election now (PreVote first) */
+	RAFT_EV_TRANSFER, /* peer: hand leadership over; 0: give it up */
+	RAFT_EV_COMPACTED, /* index: entries up to it are gone from the disk */
+	RAFT_EV_RESET, /* index, term: the replica is being filled from a
+			* leader: the log is now empty after this entry */
+	RAFT_EV_LINK, /* peer: its connection is new; what was in flight is
+		       * lost: probe again */
+};
+
+struct raft_event {
+	enum raft_event_type type;
+	uint64_t now_us; /* monotonic, of this node */
+	uint64_t random;
+	const struct raft_msg *msg;
+	const uint64_t *entry_terms; /* msg->append.count of them */
+	uint64_t index;
+	uint64_t term;
+	uint64_t seq;
+	uint32_t peer;
+	uint32_t count;
+};
+
+enum raft_update_flag {
+	RAFT_UP_STATE = 1 << 0, /* save state, then RAFT_EV_STATE_SAVED */
+	RAFT_UP_TRUNCATE = 1 << 1, /* drop entries from truncate_from on */
+	RAFT_UP_APPEND = 1 << 2, /* append append_count entries */
+	RAFT_UP_COMMIT = 1 << 3, /* commit has risen */
+	RAFT_UP_ROLE = 1 << 4, /* role, term or leader changed */
+	RAFT_UP_REFUSED = 1 << 5, /* the event was not possible: not leader,
+				   * transfer under way, ... Nothing changed */
+};
+
+struct raft_update {
+	unsigned int flags;
+	struct raft_hard_state state;
+	uint64_t state_seq;
+	uint64_t truncate_from;
+	/*
+	 * Entries [append_first, append_first + append_count): of a follower,
+	 * those of the received message, its first append_skip left out; of a
+	 * leader, those proposed - or the one no-op that begins its term, when
+	 * append_noop.  All of a leader's are of its term.
+	 */
+	uint64_t append_first;
+	uint32_t append_count;
+	uint32_t append_skip;
+	bool append_noop;
+	unsigned int msg_count;
+	struct raft_msg msgs[RAFT_MSGS_MAX];
+};
+
+struct raft;
+
+/**
+ * raft_new() - a core, from what recovery found
+ * Return: owned by the caller, for raft_free(); NULL: no memory.  A config that
+ * is not possible (id not a member, doubled ids, counts) asserts.
+ */
+struct raft *raft_new(const struct raft_config *config,
+		      const struct raft_boot *boot);
+void raft_free(struct raft *raft);
+
+/**
+ * raft_step() - one event
+ * @update: overwritten; the whole answer
+ * Messages that are not possible (a peer's, so not trusted: unknown sender,
+ * term 0, match beyond our last) are ignored.
+ */
+void raft_step(struct raft *raft, const struct raft_event *event,
+	       struct raft_update *update);
+
+/* One peer as the leader sees it */
+struct raft_peer_view {
+	uint64_t match;
+	uint64_t next;
+	uint64_t heard_us; /* the last message of the present term, 0: never */
+	bool probing; /* one message at a time until it answers */
+	bool needs_copy; /* the log no longer has what it lacks, or damaged */
+	bool damaged;
+};
+
+/* What the core knows; cheap, no side effect. */
+enum raft_role raft_role(const struct raft *raft);
+uint64_t raft_term(const struct raft *raft);
+uint32_t raft_leader(const struct raft *raft); /* 0: none known */
+uint64_t raft_last_index(const struct raft *raft);
+uint64_t raft_durable_index(const struct raft *raft);
+uint64_t raft_commit_index(const struct raft *raft);
+uint64_t raft_base_index(const struct raft *raft);
+uint64_t raft_term_start(const struct raft *raft); /* leader: its no-op */
+bool raft_transferring(const struct raft *raft);
+const struct raft_hard_state *raft_hard_state(const struct raft *raft);
+
+/** raft_entry_term() - term of an entry in the log or its base, 0: unknown */
+uint64_t raft_entry_term(const struct raft *raft, uint64_t index);
+
+/**
+ * raft_lease_until() - the leader's lease ends then (our clock, us)
+ * 0 where there is none: not leader, no majority yet, a transfer has begun.
+ * Thesis 6.4.1: begin of the newest round that a majority answered, plus the
+ * election timeout less drift.  Followers keep their side: none grants a vote
+ * within the election timeout since it heard the leader (nor since it started).
+ */
+uint64_t raft_lease_until(const struct raft *raft);
+
+/** raft_deadline() - when the next RAFT_EV_TICK has something to do (us) */
+uint64_t raft_deadline(const struct raft *raft);
+
+/** raft_send_due() - would RAFT_EV_SEND with count > 0 make a message now? */
+bool raft_send_due(const struct raft *raft, uint32_t peer);
+
+/** raft_peer() - leader only; false when @peer is not another member */
+bool raft_peer(const struct raft *raft, uint32_t peer,
+	       struct raft_peer_view *view);
+
+#endif

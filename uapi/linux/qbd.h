@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * qbd - the Quorum Block Device: protocol between qbd.ko and userspace
+ *
+ * This header is the manual; uapi/qbd.yaml states the same as a netlink
+ * spec, and a test keeps the two equal.
+ *
+ * GENERAL
+ *
+ * Generic netlink family "qbd", version 1.  Every command and dump needs
+ * CAP_NET_ADMIN and CAP_SYS_ADMIN against the initial user namespace (-EPERM
+ * otherwise).  A device belongs to the network namespace of the socket that
+ * made it and is invisible (-ENODEV) from any other.  Unknown commands,
+ * attributes and flag bits are refused (-EOPNOTSUPP, -EINVAL) with an extack
+ * text.  Everything is in host byte order, as netlink is.
+ *
+ * A device is named by QBD_A_MINOR (/dev/qbdMINOR) or by QBD_A_NAME (the
+ * volume); when both are given both must match.
+ *
+ * ADMINISTRATION
+ *
+ * QBD_CMD_DEVICE_NEW
+ *	in:  QBD_A_NAME, QBD_A_SIZE, QBD_A_REPLICA, [QBD_A_MINOR],
+ *	     [QBD_A_BLOCK_SIZE], [QBD_A_IO_TIMEOUT_MS]
+ *	out: QBD_A_MINOR, QBD_A_NAME
+ *	Makes /dev/qbdMINOR (the lowest free one when not given), gate
+ *	detached.  The block device QBD_A_REPLICA is claimed exclusively; reads
+ *	go to its bytes 0 to QBD_A_SIZE - 1.
+ *	-EEXIST name or minor taken; -ENOTBLK, -ENOENT, -EBUSY the replica;
+ *	-EINVAL a size that is zero, not a multiple of the block size, or more
+ *	than the replica has.
+ *
+ * QBD_CMD_DEVICE_DEL
+ *	in:  device
+ *	Removes the device.  Never waits for I/O: -EBUSY when it is open, being
+ *	opened, or (without QBD_F_FORCE in QBD_A_FLAGS) bound by an agent.
+ *
+ * QBD_CMD_DEVICE_GET (do and dump)
+ *	out: QBD_A_NAME, QBD_A_MINOR, QBD_A_SIZE, QBD_A_BLOCK_SIZE,
+ *	     QBD_A_REPLICA, QBD_A_GATE, QBD_A_GATE_REASON, QBD_A_LEASE_NS,
+ *	     QBD_A_EPOCH, QBD_A_OPENERS, QBD_A_WRITERS, QBD_A_OPENER_PID,
+ *	     QBD_A_OPENER_COMM, QBD_A_AGENT_PORTID, QBD_A_IO_TIMEOUT_MS,
+ *	     QBD_A_STATS
+ *	Takes no lock that an I/O or an open waits under.
+ *
+ * QBD_CMD_DEVICE_SET
+ *	in:  device, [QBD_A_IO_TIMEOUT_MS]
+ *
+ * QBD_CMD_DEVICE_ABORT
+ *	in:  device
+ *	Every request and every open that waits fails with EIO at once, and the
+ *	present opening, if there is one, is fenced: what was aborted may have
+ *	been committed or not, so who wrote it must not go on as if it knew.
+ *
+ * THE AGENT'S SESSION
+ *
+ * QBD_CMD_BIND
+ *	in:  device, QBD_A_RCVBUF (bytes, as getsockopt(SO_RCVBUF) told it)
+ *	out: QBD_A_COOKIE, QBD_A_GENERATION, QBD_A_NEXT_TAG, QBD_A_EPOCH,
+ *	     QBD_A_GATE, QBD_A_OPENERS, QBD_A_WRITERS
+ *	The sending socket becomes the owner of the device's queue.  -EBUSY when
+ *	a live socket owns it.  The registration dies with the socket.  Then
+ *	every request that is still open is sent again: same tag, same order,
+ *	QBD_REQ_F_RESENT set.  The reply comes before the first request.
+ *
+ *	Commands of a session carry QBD_A_COOKIE (a random number that only the
+ *	reply to BIND told); a wrong one gets -ESTALE and counts.  They may be
+ *	sent over netlink by the owner, or written - the very same message, one
+ *	per write(2), netlink header and all - to /dev/qbd-control.  That second
+ *	door takes no lock of generic netlink, which any family's slow command
+ *	can hold up, and is the one to prefer: a completion must not wait for
+ *	memory that only this completion frees.
+ *
+ * QBD_CMD_IO_REQ (kernel to agent, unicast)
+ *	QBD_A_MINOR, QBD_A_GENERATION, QBD_A_REQS (array of struct qbd_req),
+ *	and after the last attribute the payloads of these requests, one behind
+ *	the other, data_bytes each.  nlmsg_len counts all of it.
+ *	Requests come in the order of their tags.  The agent owns its copy; the
+ *	module keeps the request until it is completed.
+ *	The module keeps what is under way below QBD_A_RCVBUF (credits): the
+ *	charge of a message comes back when its last request is received as
+ *	told by QBD_A_RECEIVED (or completed).
+ *
+ * QBD_CMD_IO_DONE (agent to kernel, no reply)
+ *	in:  QBD_A_MINOR, QBD_A_COOKIE, [QBD_A_DONES] (array of struct
+ *	     qbd_done), [QBD_A_RECEIVED] (u64), [QBD_A_APPLIED] (u64)
+ *	Completes requests, each exactly once: a tag that is not open, or of
+ *	another epoch, is refused and counted (QBD_STAT_DONE_REFUSED), the
+ *	others are still done; then the return is -ENOENT.
+ *	QBD_A_RECEIVED: every request up to and with this tag was read from the
+ *	socket.  QBD_A_APPLIED: the effects of every request up to and with this
+ *	tag are in the replica's data area (or the request never will be
+ *	applied): reads that overlap it go on.
+ *	A write completes when it is committed; until it is applied the module
+ *	holds reads over its range, also across sessions: APPLIED of a later
+ *	session releases the holds of earlier ones.
+ *
+ * QBD_CMD_LEASE (agent to kernel, no reply)
+ *	in:  QBD_A_MINOR, QBD_A_COOKIE, QBD_A_LEASE_NS, [QBD_A_REASON]
+ *	Gate active until this time of CLOCK_BOOTTIME; 0, or a time that has
+ *	passed, suspends at once.  When the call has returned, no read is passed
+ *	to the replica after that time.  The agent may grant it only while the
+ *	node leads, its lease holds, and everything committed is applied but
+ *	the writes that this module still holds reads for.
+ *	QBD_A_REASON: a text for people, why there is no lease.
+ *
+ * QBD_CMD_FENCE (agent to kernel, no reply)
+ *	in:  QBD_A_MINOR, QBD_A_COOKIE, [QBD_A_REASON]
+ *	The present opening lost its right: everything waiting and everything to
+ *	come fails with EIO until the last close.  Without an opening: nothing.
+ *
+ * QBD_CMD_REPLICA_ERROR (kernel to agent, unicast)
+ *	QBD_A_MINOR, QBD_A_GENERATION, QBD_A_REQS with one struct qbd_req of
+ *	QBD_OP_READ_ERROR: the local replica failed this read, the reader was
+ *	given EIO.
+ *
+ * REQUESTS
+ *
+ * QBD_OP_OPEN asks for the right to write: it is sent when the device is opened
+ * for writing the first time, and the open waits, killable, at most io-timeout,
+ * for its completion: 0 grants (qbd_done.epoch is the opening's epoch, which
+ * every later request carries), -EBUSY another node has it, other errors as they
+ * are.  QBD_OP_CLOSE says that the last writer has closed; nobody waits for it,
+ * it is sent until it is completed.  Both are resent like any other request.
+ * Opening read-only asks nobody: 0 when the gate is active, else -EBUSY.
+ *
+ * QBD_OP_WRITE carries data; QBD_OP_WRITE_ZEROES and QBD_OP_DISCARD a range that
+ * reads back as zeroes; QBD_OP_FLUSH nothing: it may complete when every
+ * request before it is committed.
+ *
+ * THE GATE
+ *
+ *	detached	no agent: I/O waits, at most io-timeout
+ *	active		until QBD_A_LEASE_NS
+ *	suspended	an agent without a lease: I/O waits, at most io-timeout
+ *	fenced		EIO until the last close
+ *	removed		EIO; being taken down
+ *
+ * A request that has waited for io-timeout (0: for ever) from its arrival fails
+ * with EIO, and the opening is fenced, as by QBD_CMD_DEVICE_ABORT.
+ */
+#ifndef _UAPI_LINUX_QBD_H
+#define _UAPI_LINUX_QBD_H
+
+#include <linux/types.h>
+
+#define QBD_GENL_NAME		"qbd"
+#define QBD_GENL_VERSION	1
+#define QBD_CONTROL_NAME	"qbd-control"
+
+/* Bounds, of the module and of whoever talks to it */
+#define QBD_NAME_MAX		63	/* bytes of a volume's name, no NUL */
+#define QBD_PATH_MAX		1023	/* bytes of the replica's path */
+#define QBD_REASON_MAX		127	/* bytes of a reason */
+#define QBD_MINORS_MAX		1024	/* devices on a machine */
+#define QBD_REQ_DATA_MAX	65536	/* payload bytes of one request */
+#define QBD_REQ_RANGE_MAX	(64U << 20) /* bytes of a range without data */
+#define QBD_MSG_REQS_MAX	64	/* requests in one IO_REQ */
+#define QBD_MSG_DONES_MAX	512	/* completions in one IO_DONE */
+#define QBD_MSG_BYTES_MAX	(QBD_REQ_DATA_MAX + 8192) /* one IO_REQ */
+#define QBD_RCVBUF_MIN		(256U << 10)
+
+enum qbd_cmd {
+	QBD_CMD_UNSPEC,
+	QBD_CMD_DEVICE_NEW,
+	QBD_CMD_DEVICE_DEL,
+	QBD_CMD_DEVICE_GET,
+	QBD_CMD_DEVICE_SET,
+	QBD_CMD_DEVICE_ABORT,
+	QBD_CMD_BIND,
+	QBD_CMD_LEASE,
+	QBD_CMD_FENCE,
+	QBD_CMD_IO_DONE,
+	QBD_CMD_IO_REQ,
+	QBD_CMD_REPLICA_ERROR,
+	__QBD_CMD_MAX,
+	QBD_CMD_MAX = __QBD_CMD_MAX - 1
+};
+
+enum qbd_attr {
+	QBD_A_UNSPEC,
+	QBD_A_PAD,
+	QBD_A_MINOR,		/* u32 */
+	QBD_A_NAME,		/* string, 1 to QBD_NAME_MAX bytes */
+	QBD_A_SIZE,		/* u64, bytes */
+	QBD_A_BLOCK_SIZE,	/* u32, bytes: 512 or 4096 (default 512) */
+	QBD_A_REPLICA,		/* string, path of a block device */
+	QBD_A_IO_TIMEOUT_MS,	/* u32, milliseconds, 0: never */
+	QBD_A_FLAGS,		/* u32, QBD_F_* */
+	QBD_A_GATE,		/* u32, enum qbd_gate */
+	QBD_A_GATE_REASON,	/* string, why the gate is not active */
+	QBD_A_LEASE_NS,		/* u64, CLOCK_BOOTTIME nanoseconds */
+	QBD_A_EPOCH,		/* u64, of the present opening, 0: none */
+	QBD_A_OPENERS,		/* u32 */
+	QBD_A_WRITERS,		/* u32 */
+	QBD_A_OPENER_PID,	/* u32, who opened it for writing first */
+	QBD_A_OPENER_COMM,	/* string */
+	QBD_A_AGENT_PORTID,	/* u32, 0: no agent */
+	QBD_A_STATS,		/* binary, struct qbd_stats */
+	QBD_A_RCVBUF,		/* u32, bytes */
+	QBD_A_COOKIE,		/* u64 */
+	QBD_A_GENERATION,	/* u32, grows with every BIND */
+	QBD_A_NEXT_TAG,		/* u64, the tag of the next new request */
+	QBD_A_REQS,		/* binary, array of struct qbd_req */
+	QBD_A_DONES,		/* binary, array of struct qbd_done */
+	QBD_A_RECEIVED,		/* u64, a tag */
+	QBD_A_APPLIED,		/* u64, a tag */
+	QBD_A_REASON,		/* string, at most QBD_REASON_MAX bytes */
+	__QBD_A_MAX,
+	QBD_A_MAX = __QBD_A_MAX - 1
+};
+
+/* QBD_A_FLAGS */
+#define QBD_F_FORCE		(1U << 0)
+
+enum qbd_gate {
+	QBD_GATE_DETACHED,
+	QBD_GATE_ACTIVE,
+	QBD_GATE_SUSPENDED,
+	QBD_GATE_FENCED,
+	QBD_GATE_REMOVED,
+};
+
+enum qbd_op {
+	QBD_OP_WRITE = 1,
+	QBD_OP_WRITE_ZEROES,
+	QBD_OP_DISCARD,
+	QBD_OP_FLUSH,
+	QBD_OP_OPEN,
+	QBD_OP_CLOSE,
+	QBD_OP_READ_ERROR,
+};
+
+/* qbd_req.flags */
+#define QBD_REQ_F_RESENT	(1U << 0) /* an earlier session was sent it */
+#define QBD_REQ_F_FUA		(1U << 1) /* on stable storage when done */
+#define QBD_REQ_F_PREFLUSH	(1U << 2) /* and all before it too */
+
+/**
+ * struct qbd_req - one request
+ * @tag: its number; grows by at least 1, never reused while the device lives
+ * @epoch: of the opening it belongs to; 0 for QBD_OP_OPEN
+ * @offset: first byte of the range, a multiple of the block size
+ * @length: bytes of the range, 0 for flush, open and close
+ * @data_bytes: payload bytes in this message: @length for a write, else 0
+ * @op: enum qbd_op
+ * @flags: QBD_REQ_F_*
+ */
+struct qbd_req {
+	__u64 tag;
+	__u64 epoch;
+	__u64 offset;
+	__u32 length;
+	__u32 data_bytes;
+	__u16 op;
+	__u16 flags;
+	__u32 reserved;
+};
+
+/**
+ * struct qbd_done - one completion
+ * @tag: the request's
+ * @epoch: the request's; for QBD_OP_OPEN the epoch granted
+ * @error: 0 or a negative errno (-EIO, -EBUSY, -ENOSPC, -EOPNOTSUPP...)
+ * @reserved: 0
+ */
+struct qbd_done {
+	__u64 tag;
+	__u64 epoch;
+	__s32 error;
+	__u32 reserved;
+};
+
+/**
+ * struct qbd_stats - counters since the device was made; grows at its end only
+ */
+struct qbd_stats {
+	__u64 reads;
+	__u64 read_bytes;
+	__u64 writes;
+	__u64 write_bytes;
+	__u64 discards;		/* write-zeroes too */
+	__u64 discard_bytes;
+	__u64 flushes;
+	__u64 inflight;		/* requests open now, waiting ones too */
+	__u64 waiting;		/* of them: not handed to an agent yet */
+	__u64 reads_held;	/* reads that wait now */
+	__u64 holds;		/* writes done but not applied, now */
+	__u64 resent;
+	__u64 requeued;		/* sends that found the socket full */
+	__u64 timeouts;
+	__u64 failed;		/* requests that ended with an error */
+	__u64 done_refused;	/* completions for no open request */
+	__u64 cookie_refused;
+	__u64 lease_expired;
+	__u64 replica_errors;
+};
+
+#endif /* _UAPI_LINUX_QBD_H */
