@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Connections to the peers of one volume: TCP, handshake, frames, reconnecting.
+ *
+ * Lives in the loop thread.  One connection per pair of nodes: the node with
+ * the lower id connects, the other listens.  A connection that breaks, times
+ * out in its handshake or speaks garbage is closed and, by its connecting end,
+ * made anew after a delay that grows to a bound.  What was queued on it is
+ * lost; Raft sends again.  Refusals are told once per reason.
+ */
+#ifndef NET_NET_H
+#define NET_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "wire/wire.h"
+
+#define NET_QUEUE_BYTES_MAX (16U << 20) /* queued for one peer; beyond it
+					 * net_send() refuses */
+#define NET_HANDSHAKE_MS 5000
+#define NET_RETRY_MIN_MS 100
+#define NET_RETRY_MAX_MS 2000
+#define NET_SILENCE_MS 10000 /* nothing received: the connection is dead */
+
+struct net;
+
+struct net_peer_config {
+	uint32_t id;
+	char name[64];
+	char address[128]; /* host:port or [v6]:port */
+};
+
+struct net_config {
+	struct wire_hello hello; /* ours; `to` is filled in */
+	char listen[128]; /* our own address */
+	unsigned int peer_count;
+	struct net_peer_config peers[RAFT_MEMBERS_MAX];
+	/* All called from net_ready() or net_tick(), never from net_send(). */
+	void (*link)(void *context, uint32_t peer, bool up);
+	/* The message is the callee's to look at; wire_msg_clear() follows. */
+	void (*received)(void *context, uint32_t peer, struct wire_msg *msg);
+	/* Room again after net_send() refused or the queue fell below half. */
+	void (*writable)(void *context, uint32_t peer);
+	/* For the log; each reason once until it changes. */
+	void (*refused)(void *context, const char *who, const char *why);
+	void *context;
+};
+
+enum net_link_state {
+	NET_DOWN, /* waiting to try again, or for the peer to connect */
+	NET_CONNECTING,
+	NET_HANDSHAKE,
+	NET_UP,
+};
+
+struct net_peer_view {
+	enum net_link_state state;
+	char problem[160]; /* why it is not up, "" if not known */
+	uint64_t since_ms; /* in this state since */
+	uint64_t sent_bytes;
+	uint64_t received_bytes;
+	uint32_t queued_bytes;
+};
+
+/**
+ * net_new() - listen and begin to connect
+ * @now_ms: monotonic
+ * Return: 0; -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (address) with a text.
+ */
+int net_new(const struct net_config *config, uint64_t now_ms, struct net **net,
+	    struct base_error *error);
+void net_free(struct net *net);
+
+/** net_fd() - an epoll descriptor: readable when net_ready() has work */
+int net_fd(const struct net *net);
+void net_ready(struct net *net, uint64_t now_ms);
+
+/** net_deadline_ms() - when net_tick() is wanted; UINT64_MAX: never */
+uint64_t net_deadline_ms(const struct net *net);
+void net_tick(struct net *net, uint64_t now_ms);
+
+/**
+ * net_send() - queue one message (encodes it; keeps references to payloads)
+ * Return: 0; -ENOTCONN; -EAGAIN the queue is full; -ENOMEM.
+ * Bytes leave in net_flush() or when the socket takes more.
+ */
+int net_send(struct net *net, uint32_t peer, const struct wire_msg *msg);
+/** net_flush() - hand what is queued to the sockets: once per loop turn */
+void net_flush(struct net *net);
+
+/** net_queued_bytes() - not yet taken by the socket; 0 when not connected */
+uint32_t net_queued_bytes(const struct net *net, uint32_t peer);
+bool net_up(const struct net *net, uint32_t peer);
+/** net_drop() - close this peer's connection (it will be made anew) */
+void net_drop(struct net *net, uint32_t peer, const char *why);
+void net_peer(const struct net *net, uint32_t peer, struct net_peer_view *view);
+
+#endif

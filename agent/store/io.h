@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The few system calls that a replica needs, as an interface, so that a
+ * simulator or a test can stand in for the disk.
+ *
+ * All calls are synchronous, complete (no short transfers) and safe from
+ * several threads at once on ranges that don't overlap.  Offsets, lengths and
+ * memory are aligned to `align`.
+ */
+#ifndef STORE_IO_H
+#define STORE_IO_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/error.h"
+
+struct store_io;
+
+/* Each returns 0 or a negative errno. */
+struct store_io_ops {
+	int (*read)(struct store_io *io, uint64_t offset, void *bytes,
+		    size_t size);
+	int (*write)(struct store_io *io, uint64_t offset,
+		     const struct iovec *iov, unsigned int iov_count);
+	/* [offset, offset + size) reads back as zeroes. */
+	int (*zero)(struct store_io *io, uint64_t offset, uint64_t size);
+	/* Everything written before is on stable storage on success.  After an
+	 * error nothing is known; the caller must never try again. */
+	int (*sync)(struct store_io *io);
+	void (*close)(struct store_io *io);
+};
+
+struct store_io {
+	const struct store_io_ops *ops;
+	uint64_t size; /* bytes */
+	uint32_t align; /* bytes: 512 or 4096 */
+};
+
+/**
+ * store_io_open() - a block device or file, O_DIRECT
+ * @exclusive: a block device: fail with -EBUSY when somebody (a mount, md,
+ *	qbd.ko) claims it; a file: take an exclusive OFD lock
+ * Return: owned by the caller, who ends it with ops->close; NULL and @error
+ * (-ENOENT, -EACCES, -EBUSY, -EINVAL: neither file nor block device ...)
+ */
+struct store_io *store_io_open(const char *path, int exclusive,
+			       struct base_error *error);
+
+#endif

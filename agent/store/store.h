@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The replica on disk: data area, log ring, metadata.  The bytes are described
+ * in format.h.
+ *
+ * Two threads use a store: the log thread (store_log_*, store_state_save) and
+ * the image thread (store_apply, store_image_*, store_checkpoint).
+ * store_log_read may be called from any.  All are synchronous.  What a
+ * function says is durable is on stable storage when it returns.
+ *
+ * An error from any function that writes or syncs is final for this store:
+ * from then on every such function returns -EIO.  Nothing is ever retried: the
+ * kernel may have marked pages clean that never reached the disk.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "raft/entry.h"
+#include "raft/raft.h"
+#include "store/io.h"
+
+#define STORE_ID_BYTES 16
+#define STORE_LOG_BYTES_MIN (16ULL << 20)
+#define STORE_LOG_BYTES_DEFAULT (64ULL << 20)
+
+struct store;
+
+/* What a replica is; all of it stands in the superblock. */
+struct store_identity {
+	uint8_t volume_id[STORE_ID_BYTES];
+	char volume_name[64];
+	uint32_t node_id;
+	uint32_t block_size; /* of the volume: 512 or 4096 */
+	uint64_t volume_bytes;
+	uint64_t log_bytes; /* ring */
+};
+
+/* How far the data area is; saved by checkpoints. */
+struct store_checkpoint {
+	uint64_t applied; /* entries up to this one are in the data area */
+	uint64_t applied_term;
+	/* cumulative fields of that entry, see raft/entry.h */
+	uint32_t writer;
+	uint64_t epoch;
+	uint64_t tag;
+	/*
+	 * A copy from a leader is under way (or was, at a crash): the data area
+	 * is not that of `applied` and must be copied anew.
+	 */
+	bool incomplete;
+};
+
+/* What store_open() found. */
+struct store_boot {
+	struct store_identity identity;
+	struct raft_hard_state state; /* damaged: see below */
+	struct store_checkpoint checkpoint;
+	/*
+	 * The log's entries (base_index, last_index], heads only (data and buf
+	 * NULL).  base_index <= checkpoint.applied <= last_index.  The array
+	 * and a reference to each entry belong to the caller
+	 * (store_boot_free()).
+	 */
+	uint64_t base_index;
+	uint64_t base_term;
+	uint64_t last_index;
+	struct raft_entry **entries;
+	/* Bytes of the ring that entries may take in all. */
+	uint64_t log_capacity;
+	/*
+	 * For people: what was found damaged ("log entry 4711: checksum"), ""
+	 * if nothing.  Then state.damaged is set: what was promised durable
+	 * can't be read back, so the node must be filled by a leader.  A torn
+	 * tail - provably never acknowledged - is no damage; it is cut.
+	 */
+	char damage[256];
+};
+
+/** store_bytes_needed() - smallest disk for such a replica */
+uint64_t store_bytes_needed(uint64_t volume_bytes, uint64_t log_bytes);
+
+/**
+ * store_format() - make a blank replica: zeroed data area, empty log
+ * @progress: called with bytes done and all bytes now and then; may be NULL
+ * -ENOSPC too small (the text says how much is needed), -EEXIST there is a
+ * replica already and @force is not set (the text says which).
+ * The superblock is written last: a half-formatted disk is no replica.
+ */
+int store_format(struct store_io *io, const struct store_identity *identity,
+		 bool force,
+		 void (*progress)(uint64_t done, uint64_t all, void *context),
+		 void *context, struct base_error *error);
+
+/**
+ * store_identify() - read the superblock only
+ * -ENODATA: no replica here; -EBADMSG: damaged superblock (both copies).
+ */
+int store_identify(struct store_io *io, struct store_identity *identity,
+		   struct base_error *error);
+
+/**
+ * store_open() - recovery
+ * @io: used until store_close(), which closes it; on failure the caller's still
+ * @expected: volume_id, node_id, volume_bytes and block_size must be the
+ *	disk's; NULL: take what is there (offline tools)
+ * @read_only: change nothing on the disk (offline tools)
+ * -ENODATA, -EBADMSG as above; -EINVAL another volume, node or size;
+ * -ENOTSUP a later format version.
+ */
+int store_open(struct store_io *io, const struct store_identity *expected,
+	       bool read_only, struct store **store, struct store_boot *boot,
+	       struct base_error *error);
+void store_boot_free(struct store_boot *boot);
+void store_close(struct store *store);
+
+/* The log thread's. */
+
+/**
+ * store_log_append() - write entries behind the last one; not durable yet
+ * @entries: consecutive, data present; not kept
+ * -ENOSPC: they don't fit before the next checkpoint; nothing was written (not
+ * final; a caller that counts with store_record_bytes() never sees it).
+ */
+int store_log_append(struct store *store, struct raft_entry *const *entries,
+		     unsigned int count);
+
+/** store_log_sync() - what was appended is durable */
+int store_log_sync(struct store *store);
+
+/**
+ * store_log_truncate() - drop entries from @index on, durably enough that they
+ * can only come back as what they were: never acknowledged
+ */
+int store_log_truncate(struct store *store, uint64_t index);
+
+/**
+ * store_log_reset() - the log is empty after @base; the replica incomplete
+ * Both durable in one step with the checkpoint that says so (@base with
+ * incomplete set).  The image thread must be idle.
+ */
+int store_log_reset(struct store *store, const struct store_checkpoint *base);
+
+/**
+ * store_log_idle() - nothing to write just now: note durably how far the log is
+ * durable, so that damage to its very last entries is told from a torn tail.
+ * Cheap when nothing was appended since.
+ */
+int store_log_idle(struct store *store);
+
+/** store_state_save() - durable when it returns; alternates two slots */
+int store_state_save(struct store *store, const struct raft_hard_state *state);
+
+/* The image thread's. */
+
+/**
+ * store_apply() - carry out committed entries, in order
+ * Entries without data are read from the log.  Not durable until
+ * store_checkpoint().
+ */
+int store_apply(struct store *store, struct raft_entry *const *entries,
+		unsigned int count);
+
+/** store_image_read() - bytes of the data area (aligned); for copies */
+int store_image_read(struct store *store, uint64_t offset, void *bytes,
+		     size_t size);
+
+/** store_image_write() - bytes of a copy; NULL: zeroes */
+int store_image_write(struct store *store, uint64_t offset, const void *bytes,
+		      size_t size);
+
+/**
+ * store_checkpoint() - the data area is durable up to checkpoint->applied
+ * Frees the log as needed: keeps as much of it as leaves half of the ring for
+ * new entries.
+ * @base_index: the log's new base
+ */
+int store_checkpoint(struct store *store,
+		     const struct store_checkpoint *checkpoint,
+		     uint64_t *base_index);
+
+/* Any thread's. */
+
+/**
+ * store_log_read() - one entry with its data, checksums verified
+ * @entry: one reference, the caller's
+ * -ENOENT: not in the log (any more); -EBADMSG: damaged on disk.
+ */
+int store_log_read(struct store *store, uint64_t index,
+		   struct raft_entry **entry);
+
+/**
+ * store_record_bytes() - room an entry takes in the ring
+ * @align: io->align
+ */
+uint64_t store_record_bytes(const struct raft_entry *entry, uint32_t align);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Bytes of the messages between agents.  Pure: memory in, memory out.
+ *
+ * A frame is a head of WIRE_HEAD_BYTES (magic, type, flags, body length, CRC32C
+ * of head and body head), the body's fixed part, then payloads.  All integers
+ * are little-endian.  A received frame is a stranger's until decoded: every
+ * count and length is checked against the bounds below and against the bytes
+ * that are there.  The payload of an entry is covered by raft_entry.data_crc,
+ * which decoding verifies; everything else by the frame's own checksum.
+ */
+#ifndef WIRE_WIRE_H
+#define WIRE_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "raft/entry.h"
+#include "raft/raft.h"
+
+#define WIRE_VERSION_MIN 1 /* of the protocol: what we still understand */
+#define WIRE_VERSION_MAX 1
+#define WIRE_HEAD_BYTES 32
+#define WIRE_COPY_DATA_MAX (256U << 10) /* bytes of one COPY_DATA */
+#define WIRE_FRAME_BYTES_MAX (1U << 20) /* with head */
+#define WIRE_TEXT_MAX 255
+#define WIRE_IOV_MAX (RAFT_APPEND_MAX + 1)
+
+enum wire_type {
+	WIRE_HELLO = 1, /* the first frame, both ways */
+	WIRE_REFUSE, /* instead of going on: a text, then the end */
+	WIRE_RAFT, /* struct raft_msg, for appends with entries */
+	WIRE_STATUS, /* what a node tells all others now and then */
+	WIRE_OPEN_ASK, /* a node asks the leader for leadership, to open */
+	WIRE_OPEN_REPLY,
+	WIRE_COPY_BEGIN, /* leader to a replica that the log can't help */
+	WIRE_COPY_DATA,
+	WIRE_COPY_END,
+	WIRE_COPY_ACK,
+};
+
+struct wire_hello {
+	uint16_t version_min; /* of the sender */
+	uint16_t version_max;
+	uint8_t volume_id[16];
+	char volume_name[64];
+	char node_name[64];
+	uint32_t from;
+	uint32_t to;
+	uint64_t volume_bytes;
+	uint32_t block_size;
+	uint32_t members_crc; /* of ids and names, sorted by id */
+	uint64_t incarnation; /* random, of this process */
+};
+
+/* Bits of wire_status.flags */
+#define WIRE_NODE_INCOMPLETE (1U << 0) /* its image is being copied */
+#define WIRE_NODE_DEVICE_OPEN (1U << 1) /* its device is open for writing */
+#define WIRE_NODE_DISK_FAILED (1U << 2)
+#define WIRE_NODE_DAMAGED (1U << 3)
+#define WIRE_NODE_WANTS_LEAD (1U << 4) /* its opening waits for leadership */
+
+struct wire_status {
+	uint32_t flags;
+	uint64_t epoch; /* of its opening, when DEVICE_OPEN */
+	uint64_t term;
+	uint64_t last;
+	uint64_t durable;
+	uint64_t commit;
+	uint64_t applied;
+};
+
+struct wire_open_ask {
+	uint64_t serial; /* echoed in the reply */
+	uint64_t epoch; /* an opening that goes on; 0: a new one */
+};
+
+struct wire_open_reply {
+	uint64_t serial;
+	int32_t error; /* 0: leadership is on its way; -EBUSY; -EAGAIN */
+	uint32_t writer; /* who has it, when -EBUSY */
+};
+
+struct wire_copy_begin {
+	uint64_t serial; /* of this copy, in all its messages */
+	uint64_t term; /* of the leader that sends it */
+	uint64_t index; /* the copy holds at least the entries up to here */
+	uint64_t index_term;
+	uint32_t writer; /* cumulative fields of that entry */
+	uint64_t epoch;
+	uint64_t tag;
+};
+
+struct wire_copy_data {
+	uint64_t serial;
+	uint64_t offset;
+	uint32_t length; /* at most WIRE_COPY_DATA_MAX */
+	uint32_t data_crc;
+	uint64_t version; /* the sender had applied this much before reading */
+	bool zero; /* no payload: the range is zeroes */
+	const uint8_t *data; /* inside buf; NULL when zero */
+	struct base_buf *buf;
+};
+
+struct wire_copy_end {
+	uint64_t serial;
+	uint64_t version; /* complete once this index is applied */
+};
+
+struct wire_copy_ack {
+	uint64_t serial;
+	uint64_t offset; /* everything below is written */
+	int32_t error; /* 0, or why the copy can't go on */
+};
+
+/* One message, decoded or to be encoded. */
+struct wire_msg {
+	enum wire_type type;
+	union {
+		struct wire_hello hello;
+		char text[WIRE_TEXT_MAX + 1]; /* REFUSE */
+		struct {
+			struct raft_msg msg;
+			/* append: msg.append.count of them, one reference
+			 * each, indexes following append.prev_index */
+			struct raft_entry *entries[RAFT_APPEND_MAX];
+		} raft;
+		struct wire_status status;
+		struct wire_open_ask open_ask;
+		struct wire_open_reply open_reply;
+		struct wire_copy_begin copy_begin;
+		struct wire_copy_data copy_data;
+		struct wire_copy_end copy_end;
+		struct wire_copy_ack copy_ack;
+	};
+};
+
+/** wire_msg_clear() - drop the references that @msg holds */
+void wire_msg_clear(struct wire_msg *msg);
+
+/** wire_msg_bytes() - size of the whole frame, for windows and bounds */
+size_t wire_msg_bytes(const struct wire_msg *msg);
+
+/*
+ * An encoded frame: its head and fixed part in `head`, payloads where they
+ * lie.  Holds references to the buffers, so @msg may go.
+ */
+struct wire_frame {
+	struct base_buf *head;
+	unsigned int iov_count;
+	size_t bytes;
+	struct iovec iov[WIRE_IOV_MAX];
+	struct base_buf *bufs[WIRE_IOV_MAX]; /* of iov[1]... */
+};
+
+/** wire_encode() - 0 or -ENOMEM; @frame is for wire_frame_clear() */
+int wire_encode(const struct wire_msg *msg, struct wire_frame *frame);
+void wire_frame_clear(struct wire_frame *frame);
+
+/**
+ * wire_frame_length() - how long is the frame that begins so?
+ * @head: WIRE_HEAD_BYTES bytes
+ * Return: bytes of the whole frame, head included; -EBADMSG (bad magic,
+ * checksum of the head, type or length) with a text.
+ */
+int64_t wire_frame_length(const uint8_t *head, struct base_error *error);
+
+/**
+ * wire_decode() - one whole frame
+ * @buf: holds exactly the frame; payloads of @msg refer to it
+ * @volume_bytes: bound of ranges; 0 before the handshake is over, when only
+ *	HELLO and REFUSE are possible
+ * Return: 0, @msg is for wire_msg_clear(); -EBADMSG with a text, -ENOMEM.
+ */
+int wire_decode(struct base_buf *buf, uint64_t volume_bytes,
+		struct wire_msg *msg, struct base_error *error);
+
+/**
+ * wire_hello_check() - may these two talk?
+ * @ours: what we would send to that peer; @theirs: what it sent
+ * Return: 0 and the version to speak in @version; -EPROTO, and in @error why
+ * not and the remedy (another volume, size, member list, node, version).
+ */
+int wire_hello_check(const struct wire_hello *ours,
+		     const struct wire_hello *theirs, uint16_t *version,
+		     struct base_error *error);
+
+#endif
