@@ -23,7 +23,7 @@ sbindir ?= $(prefix)/sbin
 docdir ?= $(prefix)/share/doc/qbd
 DESTDIR ?=
 
-PKGS := libnl-3.0 libnl-genl-3.0 libconfig jansson liburcu liburcu-cds
+PKGS := libnl-3.0 libnl-genl-3.0 libconfig jansson liburcu liburcu-cds blkid uuid
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS = $(shell pkg-config --libs $(PKGS)) -lisal -lpthread
 

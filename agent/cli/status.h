@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The control socket of a daemon, and the JSON of `qbd status`.
+ *
+ * CONTROL SOCKET
+ *
+ * RUN/VOLUME.sock (RUN: conf_run_dir(), /run/qbd), AF_UNIX, SOCK_SEQPACKET, mode
+ * 0600.  One JSON object per packet, at most CONTROL_PACKET_MAX bytes; one reply
+ * per request, in order; a connection may ask many times.
+ *
+ *	{"command":"status"}	{"ok":true,"status":{...}}, see below.  Answered
+ *				from a snapshot: never waits for a disk, a peer
+ *				or the loop.
+ *	{"command":"transfer","node":"n2"}
+ *				{"ok":true} once the handover has begun; who asks
+ *				looks at status.leader to see its end.
+ *	{"command":"stop"}	removes the device, unless it is open, then
+ *				{"ok":true}, then the process ends; whoever asked
+ *				waits for its end.  Refused, nothing is changed.
+ *
+ * A refusal is {"ok":false,"error":"text for people, with the remedy"}; of
+ * transfer, on a node that does not lead, with "leader":"n1" (null: none known).
+ *
+ * STATUS
+ *
+ * Integers are unsigned unless null; null is "not known" or "none".  Fields are
+ * only ever added.
+ *
+ *	volume		name
+ *	id		uuid text
+ *	node, node_id	which node this is
+ *	version		of the daemon
+ *	pid		of the daemon
+ *	state		"starting"	recovering, or no news yet
+ *			"ok"		a majority works
+ *			"no-quorum"	no leader with a majority is known
+ *			"catching-up"	this replica is being copied or is behind
+ *			"damaged"	this replica must be filled by a leader
+ *			"disk-failed"	this node's disk is out
+ *	problem		what is missing and what to do, for people; "" if nothing
+ *	term
+ *	role		"leader" "candidate" "precandidate" "follower"
+ *	leader		name or null
+ *	commit		newest index known committed
+ *	writer		name of the node that has it open for writing, or null
+ *	epoch		of that opening, 0: none
+ *	log		{ "base": index before the log's first entry,
+ *			  "last", "durable", "commit", "applied": indexes here,
+ *			  "capacity_bytes", "used_bytes" }
+ *	nodes		of each node, by id:
+ *	  name, id, address
+ *	  self		true: this one
+ *	  role		as above, "unknown" when nothing was heard
+ *	  link		"self" "up" "handshake" "connecting" "down"
+ *	  problem	why its link is not up, or what it said is wrong; ""
+ *	  term, last, durable, commit, applied
+ *			as it told last, null: never
+ *	  match		held durably for sure; a leader knows it, else null
+ *	  lacks		committed entries it does not hold durably, null: not
+ *			known
+ *	  copy_percent	0 to 100 while its data area is being copied, else null
+ *	  heard_ms	since it was heard last; 0 for self, null: never
+ *	  device_open	its device is open for writing
+ *	  incomplete, damaged, disk_failed
+ *			true or false
+ *
+ * `qbd status --json` adds what the kernel knows, so that it is there when the
+ * daemon is not; VOLUME given: one object; else an array of them.
+ *
+ *	daemon		"running" "hung" (no answer in 500 ms) "dead"
+ *	state		without the daemon's: "hung", or "dead" (the device is
+ *			there), or "down"
+ *	device		null when there is none, else { "minor", "path",
+ *			  "size_bytes", "block_size", "replica",
+ *			  "gate": "detached" "active" "suspended" "fenced"
+ *				"removed",
+ *			  "gate_reason", "lease_ms": left, 0: none, "epoch",
+ *			  "openers", "writers",
+ *			  "opener": { "pid", "comm" } or null,
+ *			  "agent": bound or not, "io_timeout_ms",
+ *			  and every counter of struct qbd_stats by its name }
+ */
+#ifndef CLI_STATUS_H
+#define CLI_STATUS_H
+
+#define CONTROL_PACKET_MAX 65536
+
+#endif
