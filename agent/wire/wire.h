@@ -88,6 +88,7 @@ struct wire_open_reply {
 struct wire_copy_begin {
 	uint64_t serial; /* of this copy, in all its messages */
 	uint64_t term; /* of the leader that sends it */
+	bool reset; /* its log is of no use: begin a new one after index */
 	uint64_t index; /* the copy holds at least the entries up to here */
 	uint64_t index_term;
 	uint32_t writer; /* cumulative fields of that entry */

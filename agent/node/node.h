@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a member of a volume does: turns the core's decisions into work for the
+ * store, the peers and the device, in the right order.  Roles, epochs, leases
+ * and catch-up are here.  Pure like the core - time comes in with each call,
+ * everything else goes out through struct node_ops - so that a simulator
+ * drives the very code that the daemon runs.
+ *
+ * One thread.  Calls of struct node_ops begin work and return; they never call
+ * back into the node.  The answers come as events, later:
+ *
+ *	log thread (in the order of the calls):
+ *	    log_append, log_truncate   -> node_log_durable() after the sync
+ *	    state_save                 -> node_state_saved()
+ *	    log_reset                  -> node_log_was_reset()
+ *	image thread (in the order of the calls):
+ *	    apply                      -> node_applied()
+ *	    checkpoint                 -> node_checkpointed()
+ *	    log_read                   -> node_log_was_read()
+ *	    copy_read                  -> node_copy_was_read()
+ *	    copy_write                 -> node_copy_written()
+ *
+ * After any events of a loop turn comes one node_pump(), which proposes what
+ * was asked, sends, applies, answers and renews the lease: so everything that
+ * waits is served together.
+ */
+#ifndef NODE_NODE_H
+#define NODE_NODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "raft/raft.h"
+#include "store/store.h"
+#include "wire/wire.h"
+
+/* Bounds */
+#define NODE_CACHE_BYTES (32U << 20) /* payloads kept for peers, applied ones */
+#define NODE_REQUEST_BYTES (32U << 20) /* of the device, received, unanswered */
+#define NODE_SEND_BYTES (512U << 10) /* payload of one append message */
+#define NODE_QUEUE_BYTES (4U << 20) /* queued for one peer */
+#define NODE_APPLY_BYTES (8U << 20) /* under way in the image thread */
+#define NODE_COPY_WINDOW 4 /* chunks of a copy that are not acknowledged */
+
+/* A request of the device, as the module handed it over. */
+struct node_request {
+	uint64_t tag;
+	uint64_t epoch;
+	uint16_t op; /* enum node_request_op */
+	uint64_t offset;
+	uint32_t length;
+	const uint8_t *data; /* in buf */
+	struct base_buf *buf; /* the node takes a reference */
+};
+
+enum node_request_op {
+	NODE_REQ_WRITE = 1,
+	NODE_REQ_ZERO,
+	NODE_REQ_FLUSH,
+	NODE_REQ_OPEN,
+	NODE_REQ_CLOSE,
+};
+
+struct node_ops {
+	/*
+	 * Store. Arrays are the caller's; whoever keeps an entry takes a
+	 * reference.
+	 */
+	void (*log_append)(void *context, struct raft_entry *const *entries,
+			   unsigned int count);
+	void (*log_truncate)(void *context, uint64_t index);
+	void (*state_save)(void *context, const struct raft_hard_state *state,
+			   uint64_t seq);
+	void (*log_reset)(void *context, const struct store_checkpoint *base);
+	void (*apply)(void *context, struct raft_entry *const *entries,
+		      unsigned int count);
+	void (*checkpoint)(void *context,
+			   const struct store_checkpoint *checkpoint);
+	void (*log_read)(void *context, uint32_t peer, uint64_t first,
+			 unsigned int count);
+	void (*copy_read)(void *context, uint32_t peer, uint64_t offset,
+			  uint32_t length);
+	/* data NULL: zeroes; takes a reference to buf */
+	void (*copy_write)(void *context, uint64_t offset, uint32_t length,
+			   const uint8_t *data, struct base_buf *buf);
+
+	/* Peers. 0, or the message is lost (-ENOTCONN, -EAGAIN). */
+	int (*send)(void *context, uint32_t peer, const struct wire_msg *msg);
+	uint32_t (*queued)(void *context, uint32_t peer); /* bytes */
+
+	/* The device. lease and fence have taken effect when they return. */
+	void (*done)(void *context, uint64_t tag, uint64_t epoch, int error);
+	void (*device_applied)(void *context, uint64_t tag);
+	void (*device_received)(void *context, uint64_t tag);
+	void (*lease)(void *context, uint64_t until_us, const char *reason);
+	void (*fence)(void *context, const char *reason);
+
+	/* For the log: level is enum base_log_level; key=value pairs. */
+	void (*event)(void *context, int level, const char *text);
+};
+
+struct node_config {
+	struct raft_config raft;
+	uint64_t volume_bytes;
+	uint32_t align; /* of the store's records, bytes */
+	uint64_t incarnation;
+};
+
+struct node;
+
+/**
+ * node_new() - from what recovery found
+ * @boot: its entries are taken over (the caller need not free it)
+ * Return: owned by the caller, for node_free(); NULL: no memory.
+ */
+struct node *node_new(const struct node_config *config, struct store_boot *boot,
+		      const struct node_ops *ops, void *context,
+		      uint64_t now_us, uint64_t random);
+void node_free(struct node *node);
+
+/* Events. Each may only change state; node_pump() acts. */
+
+/** node_bound() - the device is ours; its open requests follow again
+ * @epoch: of an opening that goes on, 0: none
+ */
+void node_bound(struct node *node, uint64_t epoch, bool open_for_writing);
+void node_unbound(struct node *node);
+void node_request(struct node *node, const struct node_request *request);
+
+void node_link(struct node *node, uint32_t peer, bool up);
+/** node_recv() - @msg stays the caller's; references are taken */
+void node_recv(struct node *node, uint32_t peer, const struct wire_msg *msg,
+	       uint64_t now_us, uint64_t random);
+
+void node_log_durable(struct node *node, uint64_t index, uint64_t term);
+void node_state_saved(struct node *node, uint64_t seq);
+void node_log_was_reset(struct node *node);
+void node_applied(struct node *node, uint64_t index);
+void node_checkpointed(struct node *node, uint64_t applied,
+		       uint64_t base_index);
+/* @error: 0, then count entries from first, references the node's now */
+void node_log_was_read(struct node *node, uint32_t peer, uint64_t first,
+		       struct raft_entry **entries, unsigned int count,
+		       int error);
+/* @buf: one reference, the node's now; NULL: all zeroes (when error is 0) */
+void node_copy_was_read(struct node *node, uint32_t peer, uint64_t offset,
+			uint32_t length, struct base_buf *buf, uint32_t crc,
+			int error);
+void node_copy_written(struct node *node, uint64_t offset, uint32_t length);
+
+/**
+ * node_disk_failed() - the store said so; final
+ * The opening is fenced, leadership handed over, and the node takes no part
+ * any more; it still answers node_view().
+ */
+void node_disk_failed(struct node *node, const char *what);
+
+/** node_transfer() - order from people: hand leadership to @peer
+ * 0; -ENOTCONN not the leader; -EINVAL no such member; -EHOSTDOWN not
+ * reachable or without a complete image; -EBUSY: the device is open here.
+ */
+int node_transfer(struct node *node, uint32_t peer);
+
+/** node_step_down() - the daemon stops: give up the lease and leadership */
+void node_step_down(struct node *node);
+
+/** node_pump() - do all that can be done now; once per loop turn */
+void node_pump(struct node *node, uint64_t now_us, uint64_t random);
+
+/** node_deadline() - when node_pump() is wanted next (us), if nothing happens */
+uint64_t node_deadline(const struct node *node);
+
+/* For status and metrics. */
+
+enum node_copy_state {
+	NODE_COPY_NONE,
+	NODE_COPY_RUNNING,
+};
+
+struct node_peer_view {
+	uint32_t id;
+	bool up;
+	bool known; /* status below has been received */
+	struct wire_status status;
+	uint64_t heard_us;
+	uint64_t match; /* leader only */
+	bool needs_copy; /* leader only */
+	enum node_copy_state copy;
+	uint64_t copy_offset; /* bytes acknowledged */
+};
+
+struct node_view {
+	uint32_t id;
+	enum raft_role role;
+	uint64_t term;
+	uint32_t leader;
+	uint32_t writer; /* of the log's last entry */
+	uint64_t epoch;
+	uint64_t base;
+	uint64_t last;
+	uint64_t durable;
+	uint64_t commit;
+	uint64_t applied;
+	uint64_t log_used_bytes;
+	uint64_t log_capacity_bytes;
+	uint64_t lease_until_us; /* given to the device, 0: none */
+	uint64_t device_epoch; /* open here for writing, 0: no */
+	unsigned int requests; /* received, not answered */
+	uint64_t request_bytes;
+	bool open_pending;
+	bool incomplete; /* being filled by a copy, or to be */
+	bool damaged;
+	bool blank; /* never joined */
+	bool disk_failed;
+	uint64_t copy_received; /* bytes of the copy that fills us */
+	char problem[160]; /* why there is no lease or no progress, "" */
+	unsigned int peer_count;
+	struct node_peer_view peers[RAFT_MEMBERS_MAX];
+};
+
+void node_view(const struct node *node, uint64_t now_us,
+	       struct node_view *view);
+
+#endif
