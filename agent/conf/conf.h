@@ -15,6 +15,7 @@
 #include "base/error.h"
 
 #define CONF_DIR "/etc/qbd"
+#define CONF_RUN_DIR "/run/qbd"
 #define CONF_NODES_MAX 7
 #define CONF_NAME_MAX 63
 
@@ -39,10 +40,15 @@ struct conf {
 	struct conf_node nodes[CONF_NODES_MAX]; /* sorted by id */
 };
 
+/** conf_dir() - $QBD_CONF_DIR (for tests), or CONF_DIR */
+const char *conf_dir(void);
+/** conf_run_dir() - sockets and logs: $QBD_RUN_DIR, or CONF_RUN_DIR */
+const char *conf_run_dir(void);
+
 /**
  * conf_load() - read and check a volume's configuration
  * @volume: its name (must be the file's too)
- * @path: another file than CONF_DIR/VOLUME.conf, or NULL
+ * @path: another file than conf_dir()/VOLUME.conf, or NULL
  * @report: every mistake is a line "FILE:LINE: what; how to mend it" here
  * Return: 0; -ENOENT, -EACCES, -EINVAL (after the report). Never half-filled.
  */

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A volume's configuration: what is taken, and that every mistake is told. */
+#include "tap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conf/conf.h"
+
+#define HEAD                                            \
+	"volume = \"vol0\";\n"                          \
+	"id = \"0b6f3c2e-6a57-4c0e-9d43-0c1f1a4a7e55\";\n" \
+	"size = \"64M\";\n"
+#define NODE(name, id, address, disk)                                \
+	"{ name = \"" name "\"; id = " id "; address = \"" address \
+	"\"; disk = \"" disk "\"; }"
+#define N1 NODE("n1", "1", "10.77.0.1:7700", "/dev/vdb")
+#define N2 NODE("n2", "2", "10.77.0.2:7700", "/dev/vdb")
+
+static char folder[] = "/tmp/qbd-conf-XXXXXX";
+static char report[8192];
+
+/* Load @text as vol0; what was reported is in `report`. */
+static int load(const char *text, struct conf *conf)
+{
+	char path[64], *told = NULL;
+	size_t size = 0;
+	FILE *file;
+	int ret;
+
+	snprintf(path, sizeof(path), "%s/vol0.conf", folder);
+	file = fopen(path, "w");
+	if (!file)
+		return -1000;
+	fputs(text, file);
+	fclose(file);
+	file = open_memstream(&told, &size);
+	ret = conf_load("vol0", NULL, file, conf);
+	fclose(file);
+	snprintf(report, sizeof(report), "%s", told);
+	free(told);
+	return ret;
+}
+
+/* Loading @text must fail, saying that @line has @words. */
+static void refuses(const char *text, unsigned int line, const char *words)
+{
+	struct conf conf = { .size_bytes = 4711 };
+	const char *at;
+	char place[64];
+	bool found = false;
+
+	tap_check(load(text, &conf) == -EINVAL);
+	tap_check_eq(conf.size_bytes, 4711);
+	snprintf(place, sizeof(place), "%s/vol0.conf:%u: ", folder, line);
+	for (at = report; (at = strstr(at, place)); at++)
+		found |= strstr(at, words) &&
+			 strstr(at, words) < at + strcspn(at, "\n");
+	if (!tap_check(found))
+		printf("# wanted %u: %s; told:\n%s", line, words, report);
+}
+
+static void full_file_is_taken(void)
+{
+	struct conf conf;
+	char path[64];
+	int ret;
+
+	ret = load(HEAD "log-size = \"32M\"; block-size = 4096;\n"
+			"io-timeout = \"0\"; election-timeout = \"500ms\";\n"
+			"nodes = ( " N2 ", { name = \"n1\"; id = 1; "
+			"address = \"[fd00::1]:7700\"; disk = \"/dev/vdc\"; "
+			"minor = 3; } );\n",
+		   &conf);
+	tap_check_eq(ret, 0);
+	tap_check_str(report, "");
+	tap_need(!ret);
+	snprintf(path, sizeof(path), "%s/vol0.conf", folder);
+	tap_check_str(conf.path, path);
+	tap_check_str(conf.volume, "vol0");
+	tap_check_eq(conf.volume_id[0], 0x0b);
+	tap_check_eq(conf.volume_id[15], 0x55);
+	tap_check_eq(conf.size_bytes, 64 << 20);
+	tap_check_eq(conf.log_bytes, 32 << 20);
+	tap_check_eq(conf.block_size, 4096);
+	tap_check_eq(conf.io_timeout_ms, 0);
+	tap_check_eq(conf.election_timeout_ms, 500);
+	tap_check_eq(conf.node_count, 2);
+	tap_check_str(conf.nodes[0].name, "n1");
+	tap_check_str(conf.nodes[0].address, "[fd00::1]:7700");
+	tap_check_str(conf.nodes[0].disk, "/dev/vdc");
+	tap_check_eq(conf.nodes[0].minor, 3);
+	tap_check_eq(conf.nodes[1].id, 2);
+	tap_check(conf.nodes[1].minor == -1);
+}
+
+static void defaults_are_filled_in(void)
+{
+	struct conf conf;
+
+	tap_need(!load(HEAD "nodes = ( " N1 " );\n", &conf));
+	tap_check_eq(conf.log_bytes, 64 << 20);
+	tap_check_eq(conf.block_size, 512);
+	tap_check_eq(conf.io_timeout_ms, 30000);
+	tap_check_eq(conf.election_timeout_ms, 1000);
+}
+
+static void missing_file_is_told(void)
+{
+	struct conf conf;
+	char *told = NULL;
+	size_t size = 0;
+	FILE *file = open_memstream(&told, &size);
+
+	tap_check(conf_load("other", NULL, file, &conf) == -ENOENT);
+	tap_check(conf_load("../vol0", NULL, file, &conf) == -EINVAL);
+	tap_check(conf_load("vol0", "/", file, &conf) == -EISDIR);
+	fclose(file);
+	tap_check(strstr(told, "/other.conf: No such file") != NULL);
+	tap_check(strstr(told, "\"../vol0\": the name must begin") != NULL);
+	tap_check(strstr(told, "/: can't be read: Is a directory") != NULL);
+	free(told);
+}
+
+static void syntax_errors_have_a_line(void)
+{
+	refuses(HEAD "nodes = ( " N1 "\n", 5, "syntax error");
+	refuses("volume = vol0;\n", 1, "syntax error");
+	refuses(HEAD "size = \"1G\";\nnodes = ( " N1 " );\n", 4,
+		"duplicate setting name");
+	refuses(HEAD "\n  @include \"/\"\n", 5, "@include is not possible");
+}
+
+static void unknown_keys_are_told_with_a_guess(void)
+{
+	refuses(HEAD "log_size = \"32M\";\nnodes = ( " N1 " );\n", 4,
+		"unknown key log_size of a volume; did you mean log-size?");
+	refuses(HEAD "colour = 1;\nnodes = ( " N1 " );\n", 4,
+		"it may have: volume, id, size,");
+	refuses(HEAD "nodes = (\n{ name = \"n1\"; id = 1; disc = \"/d\"; "
+		     "address = \"a:1\"; }\n);\n",
+		5, "did you mean disk?");
+}
+
+static void missing_keys_are_told(void)
+{
+	refuses("size = \"1G\";\n", 1, "a volume has no id");
+	refuses(HEAD "nodes = (\n{ name = \"n1\"; }\n);\n", 5,
+		"a node has no disk");
+}
+
+static void wrong_types_are_told(void)
+{
+	refuses("volume = 7;\n", 1, "volume is a number; write a text");
+	refuses(HEAD "block-size = \"512\";\n", 4, "block-size is a text");
+	refuses(HEAD "nodes = { };\n", 4, "nodes is no list");
+	refuses(HEAD "nodes = ( 7 );\n", 4, "node 1 of the list is no group");
+	refuses(HEAD "nodes = ( );\n", 4, "nodes has 0 of them");
+	refuses("volume = \"a\\x07b\";\n", 1, "volume has a control character");
+}
+
+static void wrong_values_are_told(void)
+{
+	refuses("volume = \"vol1\";\n", 1,
+		"volume is \"vol1\", but \"vol0\" was asked for");
+	refuses("id = \"0b6f\";\n", 1, "id \"0b6f\" is no UUID");
+	refuses("id = \"00000000-0000-0000-0000-000000000000\";\n", 1,
+		"is no UUID");
+	refuses("size = \"big\";\n", 1, "size \"big\" is no size");
+	refuses("size = \"0\";\n", 1, "size \"0\" is out of bounds");
+	refuses("size = \"5000\";\n", 1, "\"8192\" would be");
+	refuses("log-size = \"8M\";\n", 1, "goes from 16M to 1T");
+	refuses("block-size = 1024;\n", 1, "it is 512 or 4096");
+	refuses("block-size = 8589935104L;\n", 1, "block-size 8589935104 is "
+						   "out of bounds");
+	refuses("io-timeout = \"30\";\n", 1, "is no duration");
+	refuses("io-timeout = \"25h\";\n", 1, "100ms to 24h, or \"0\"");
+	refuses("election-timeout = \"0\";\n", 1, "goes from 100ms to 60s");
+	refuses("nodes = ( " NODE("n/1", "1", "a:1", "/d") " );\n", 1,
+		"name \"n/1\": a name has only letters");
+	refuses("nodes = ( " NODE("n1", "0", "a:1", "/d") " );\n", 1,
+		"id 0 is out of bounds");
+	refuses("nodes = ( " NODE("n1", "1", "a", "/d") " );\n", 1,
+		"address \"a\" is not of the form");
+	refuses("nodes = ( " NODE("n1", "1", "a:1", "d") " );\n", 1,
+		"disk \"d\" is no absolute path");
+}
+
+static void doubled_nodes_are_told(void)
+{
+	refuses(HEAD "nodes = (\n" N1 ",\n"
+		     NODE("n1", "2", "10.77.0.2:7700", "/dev/vdb") ");\n",
+		6, "name \"n1\" is that of the node of line 5 too");
+	refuses(HEAD "nodes = (\n" N1 ",\n"
+		     NODE("n2", "1", "10.77.0.2:7700", "/dev/vdb") ");\n",
+		6, "id 1 is that of the node of line 5 too");
+	refuses(HEAD "nodes = (\n" N1 ",\n"
+		     NODE("n2", "2", "10.77.0.1:7700", "/dev/vdc") ");\n",
+		6, "address \"10.77.0.1:7700\" is that");
+	refuses(HEAD "nodes = (\n" N1 ",\n"
+		     NODE("n2", "2", "10.77.0.1:7701", "/dev/vdb") ");\n",
+		6, "disk \"/dev/vdb\" of this host");
+}
+
+static void all_mistakes_are_told_at_once(void)
+{
+	struct conf conf;
+	unsigned int lines = 0;
+	const char *at;
+
+	tap_check(load("volume = 1;\nid = \"x\";\nsize = \"y\";\n"
+		       "nodes = ( { name = \"n1\"; id = 0; } );\n",
+		       &conf) == -EINVAL);
+	for (at = report; (at = strchr(at, '\n')); at++)
+		lines++;
+	if (!tap_check_eq(lines, 6)) /* volume id size, node: id, 2 missing */
+		printf("# %s\n", report);
+}
+
+static void this_node_is_found(void)
+{
+	struct base_error error = { 0 };
+	struct conf conf;
+	const struct conf_node *node;
+	char host[256] = "", text[1024];
+
+	tap_need(!load(HEAD "nodes = ( " N1 ", " N2 " );\n", &conf));
+	unsetenv("QBD_NODE");
+	tap_check(conf_this_node(&conf, "n2", &error) == &conf.nodes[1]);
+	tap_check(!conf_this_node(&conf, "n3", &error));
+	tap_check(strstr(error.text, "no node \"n3\"; its nodes are: n1, n2"));
+	setenv("QBD_NODE", "n1", 1);
+	tap_check(conf_this_node(&conf, NULL, &error) == &conf.nodes[0]);
+	tap_check(conf_this_node(&conf, "n2", &error) == &conf.nodes[1]);
+	unsetenv("QBD_NODE");
+	tap_check(!conf_this_node(&conf, NULL, &error));
+	tap_check(strstr(error.text, "give --node NODE") != NULL);
+
+	gethostname(host, sizeof(host) - 1);
+	host[strcspn(host, ".")] = '\0';
+	snprintf(text, sizeof(text),
+		 HEAD "nodes = ( { name = \"%s\"; id = 9; address = \"a:1\"; "
+		      "disk = \"/d\"; } );\n",
+		 host);
+	tap_need(!load(text, &conf));
+	node = conf_this_node(&conf, NULL, &error);
+	tap_check(node && node->id == 9);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct tap_test tests[] = {
+		TAP_TEST(full_file_is_taken),
+		TAP_TEST(defaults_are_filled_in),
+		TAP_TEST(missing_file_is_told),
+		TAP_TEST(syntax_errors_have_a_line),
+		TAP_TEST(unknown_keys_are_told_with_a_guess),
+		TAP_TEST(missing_keys_are_told),
+		TAP_TEST(wrong_types_are_told),
+		TAP_TEST(wrong_values_are_told),
+		TAP_TEST(doubled_nodes_are_told),
+		TAP_TEST(all_mistakes_are_told_at_once),
+		TAP_TEST(this_node_is_found),
+	};
+	char path[64];
+	int ret;
+
+	if (!mkdtemp(folder)) {
+		printf("Bail out! no folder: %s\n", strerror(errno));
+		return 1;
+	}
+	setenv("QBD_CONF_DIR", folder, 1);
+	ret = tap_main(tests, TAP_COUNT(tests), argc, argv);
+	snprintf(path, sizeof(path), "%s/vol0.conf", folder);
+	unlink(path);
+	rmdir(folder);
+	return ret;
+}
