@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The leader's side of a copy: filling a replica that the log can't help.
+ *
+ * The data area is read chunk by chunk while entries go on being applied, so
+ * a copy is fuzzy: each chunk holds at least the entries up to its `version`,
+ * and maybe later ones.  The follower applies the log meanwhile, but never
+ * further than the version of the last chunk it got: whatever an entry then
+ * did to a chunk that is still to come, that chunk will hold.  Writes are
+ * idempotent, so once it has applied up to what the leader had when it read
+ * the last chunk, every byte is that of the applied index.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "node/state.h"
+
+#define COPY_QUEUE_BYTES (2U << 20) /* read on while less is queued */
+#define COPY_STALL_US 15000000 /* nothing moved: begin again */
+#define COPY_END_US 120000000 /* the same, while the peer only applies */
+
+void copy_link(struct node *node, struct peer *peer)
+{
+	memset(&peer->copy, 0, sizeof(peer->copy));
+	if (!peer->up && node->fill.from == peer->id)
+		fill_abort(node);
+}
+
+static void copy_begin(struct node *node, struct peer *peer, bool reset)
+{
+	struct store_checkpoint head =
+		entries_head(&node->entries, node->applied);
+	struct wire_msg msg = { .type = WIRE_COPY_BEGIN };
+
+	memset(&peer->copy, 0, sizeof(peer->copy));
+	peer->copy.serial = ++node->serial;
+	msg.copy_begin.serial = peer->copy.serial;
+	msg.copy_begin.term = raft_term(node->raft);
+	msg.copy_begin.reset = reset;
+	msg.copy_begin.index = head.applied;
+	msg.copy_begin.index_term = head.applied_term;
+	msg.copy_begin.writer = head.writer;
+	msg.copy_begin.epoch = head.epoch;
+	msg.copy_begin.tag = head.tag;
+	if (node->ops->send(node->context, peer->id, &msg))
+		return;
+	peer->copy.active = true;
+	peer->copy.reset = reset;
+	peer->copy.progress_us = node->now_us;
+	node_say(node, BASE_LOG_NOTICE,
+		 "event=copy-begins peer=%u index=%lu whole-log=%d", peer->id,
+		 (unsigned long)head.applied, reset);
+}
+
+static void copy_send_end(struct node *node, struct peer *peer)
+{
+	struct wire_msg msg = { .type = WIRE_COPY_END };
+
+	msg.copy_end.serial = peer->copy.serial;
+	msg.copy_end.version = node->applied;
+	if (node->ops->send(node->context, peer->id, &msg))
+		return;
+	peer->copy.ended = true;
+}
+
+static void copy_read_on(struct node *node, struct peer *peer)
+{
+	struct copy *copy = &peer->copy;
+	uint64_t left = node->config.volume_bytes - copy->next;
+
+	if (!copy->begun || copy->reading || copy->ended)
+		return;
+	if (!left) {
+		copy_send_end(node, peer);
+		return;
+	}
+	if (copy->next - copy->acked >=
+		    (uint64_t)NODE_COPY_WINDOW * COPY_CHUNK ||
+	    node->ops->queued(node->context, peer->id) > COPY_QUEUE_BYTES)
+		return;
+	copy->reading = true;
+	node->image_jobs++;
+	node->ops->copy_read(node->context, peer->id, copy->next,
+			     left < COPY_CHUNK ? (uint32_t)left : COPY_CHUNK);
+}
+
+static void copy_serve(struct node *node, struct peer *peer)
+{
+	struct copy *copy = &peer->copy;
+	struct raft_peer_view view;
+	bool reset;
+
+	if (!peer->up || !peer->known ||
+	    !raft_peer(node->raft, peer->id, &view))
+		return;
+	reset = view.needs_copy;
+	if (peer->status.flags & WIRE_NODE_DISK_FAILED)
+		return;
+	if (!reset && !(peer->status.flags & WIRE_NODE_INCOMPLETE)) {
+		if (copy->active && copy->ended) {
+			node_say(node, BASE_LOG_NOTICE,
+				 "event=copy-done peer=%u", peer->id);
+			memset(copy, 0, sizeof(*copy));
+		}
+		return;
+	}
+	if (copy->active && ((reset && !copy->reset) ||
+			     node->now_us - copy->progress_us >
+				     (copy->ended ? COPY_END_US : COPY_STALL_US)))
+		copy->active = false;
+	if (!copy->active && !copy->reading)
+		copy_begin(node, peer, reset);
+	else if (copy->active)
+		copy_read_on(node, peer);
+}
+
+/*
+ * A leader whose own image is not complete can't serve the device; it carries
+ * the log to a node that can, and hands over.
+ */
+static void copy_carry(struct node *node)
+{
+	struct raft_event event = { .type = RAFT_EV_TRANSFER };
+	struct peer *best = peer_best(node);
+	struct raft_peer_view view;
+
+	if (!best || raft_transferring(node->raft) ||
+	    !raft_peer(node->raft, best->id, &view) ||
+	    view.match < raft_commit_index(node->raft))
+		return;
+	event.peer = best->id;
+	node_step(node, &event, NULL);
+}
+
+void node_copy_was_read(struct node *node, uint32_t id, uint64_t offset,
+			uint32_t length, struct base_buf *buf, uint32_t crc,
+			int error)
+{
+	struct peer *peer = peer_find(node, id);
+	struct wire_msg msg = { .type = WIRE_COPY_DATA };
+	struct copy *copy = &peer->copy;
+
+	node->image_jobs--;
+	copy->reading = false;
+	if (error)
+		node_say(node, BASE_LOG_ERROR,
+			 "event=copy-read-failed peer=%u offset=%lu errno=%d",
+			 id, (unsigned long)offset, -error);
+	if (error || !copy->active || copy->next != offset)
+		goto out;
+	msg.copy_data.serial = copy->serial;
+	msg.copy_data.offset = offset;
+	msg.copy_data.length = length;
+	msg.copy_data.zero = !buf;
+	msg.copy_data.data_crc = crc;
+	msg.copy_data.data = buf ? buf->data : NULL;
+	msg.copy_data.buf = buf;
+	/* The image thread's answers come in order: it had applied just this. */
+	msg.copy_data.version = node->applied;
+	if (node->ops->send(node->context, id, &msg))
+		copy->active = false; /* begins again */
+	else
+		copy->next = offset + length;
+out:
+	base_buf_put(buf);
+}
+
+static void copy_acked(struct node *node, struct peer *peer,
+		       const struct wire_copy_ack *ack)
+{
+	struct copy *copy = &peer->copy;
+
+	if (!node_leads(node) || !copy->active || ack->serial != copy->serial)
+		return;
+	if (ack->error) {
+		copy->active = false;
+		return;
+	}
+	if (ack->offset < copy->acked || ack->offset > copy->next)
+		return;
+	copy->begun = true;
+	copy->acked = ack->offset;
+	copy->progress_us = node->now_us;
+}
+
+void copy_pump(struct node *node)
+{
+	unsigned int i;
+
+	if (!node_leads(node))
+		return;
+	if (node->incomplete) {
+		copy_carry(node);
+		return;
+	}
+	if (node_ready(node))
+		for (i = 0; i < node->peer_count; i++)
+			copy_serve(node, &node->peers[i]);
+}
+
+void copy_recv(struct node *node, struct peer *peer, const struct wire_msg *msg)
+{
+	if (msg->type == WIRE_COPY_ACK)
+		copy_acked(node, peer, &msg->copy_ack);
+	else
+		fill_recv(node, peer, msg);
+}

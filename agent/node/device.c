@@ -1,0 +1,587 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The device of this node: its requests, its opening, its lease.
+ *
+ * Requests wait here in the order of their tags, are proposed in that order
+ * and so committed and answered in it.  A request that a new agent, or a new
+ * leadership, finds unanswered is proposed again if and only if its tag is
+ * above that of the log's last entry (see raft/entry.h).
+ *
+ * The lease is told to the module only while node_ready(); it is taken back
+ * before anything that could let another node lead.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crc.h"
+#include "base/log.h"
+#include "node/state.h"
+
+#define ASK_US 200000 /* how often leadership is asked for */
+
+void device_init(struct node *node)
+{
+	base_list_init(&node->device.requests);
+}
+
+static void request_free(struct request *request)
+{
+	base_buf_put(request->body.buf);
+	free(request);
+}
+
+static void device_drop(struct node *node, struct request *request)
+{
+	struct device *device = &node->device;
+
+	base_list_del(&request->link);
+	device->count--;
+	device->bytes -= request->body.buf ? request->body.length : 0;
+	request_free(request);
+}
+
+static struct request *device_first(const struct device *device)
+{
+	if (base_list_empty(&device->requests))
+		return NULL;
+	return base_container_of(device->requests.next, struct request, link);
+}
+
+static struct request *device_next(const struct device *device,
+				   const struct request *request)
+{
+	if (request->link.next == &device->requests)
+		return NULL;
+	return base_container_of(request->link.next, struct request, link);
+}
+
+static void device_drop_all(struct node *node)
+{
+	struct request *request;
+
+	while ((request = device_first(&node->device)))
+		device_drop(node, request);
+	node->device.unproposed = NULL;
+}
+
+static void device_drop_open(struct node *node)
+{
+	if (node->device.open)
+		request_free(node->device.open);
+	node->device.open = NULL;
+	node->device.open_index = 0;
+}
+
+void device_clear(struct node *node)
+{
+	device_drop_all(node);
+	device_drop_open(node);
+	memset(&node->device, 0, sizeof(node->device));
+	device_init(node);
+}
+
+void node_bound(struct node *node, uint64_t epoch, bool open_for_writing)
+{
+	struct store_checkpoint head;
+
+	device_clear(node);
+	node->device.bound = true;
+	node->device.epoch = open_for_writing ? epoch : 0;
+	head = entries_head(&node->entries, node->commit_seen);
+	if (node->device.epoch && head.epoch > node->device.epoch)
+		device_fence(node, "opened on another node");
+	if (node->disk_failed)
+		device_fence(node, "disk failed");
+	if (node_leads(node))
+		device_became_leader(node);
+}
+
+void node_unbound(struct node *node)
+{
+	device_clear(node);
+}
+
+bool device_wants_lead(const struct node *node)
+{
+	const struct device *device = &node->device;
+
+	return device->bound && !node->dead && !node->stopping &&
+	       !node->disk_failed &&
+	       (device->open || (device->epoch && !device->fenced)) &&
+	       !node_leads(node);
+}
+
+/* Take back the lease now; nothing may be served from here on. */
+void device_revoke(struct node *node, const char *reason)
+{
+	struct device *device = &node->device;
+
+	if (!device->bound)
+		return;
+	device->lease_us = 0;
+	device->no_lease = reason;
+	node->ops->lease(node->context, 0, reason);
+}
+
+void device_fence(struct node *node, const char *reason)
+{
+	struct device *device = &node->device;
+
+	if (!device->bound)
+		return;
+	node->ops->fence(node->context, reason);
+	if (device->epoch && !device->fenced)
+		node_say(node, BASE_LOG_WARNING,
+			 "event=fenced epoch=%lu reason=\"%s\"",
+			 (unsigned long)device->epoch, reason);
+	if (device->epoch)
+		device->fenced = true;
+	device_drop_all(node);
+}
+
+static void device_credit(struct node *node)
+{
+	struct device *device = &node->device;
+
+	if (device->bytes > NODE_REQUEST_BYTES ||
+	    device->received_tag == device->credited_tag)
+		return;
+	device->credited_tag = device->received_tag;
+	node->ops->device_received(node->context, device->credited_tag);
+}
+
+/* The last close: nothing of this opening will be proposed any more. */
+static void device_close(struct node *node, const struct node_request *body)
+{
+	struct device *device = &node->device;
+
+	device_drop_all(node);
+	device->epoch = 0;
+	device->fenced = false;
+	device->close_tag = body->tag;
+	device->close_index = node->entries.last;
+	node->ops->done(node->context, body->tag, body->epoch, 0);
+	if (node->applied >= device->close_index)
+		device_applied(node);
+}
+
+void node_request(struct node *node, const struct node_request *body)
+{
+	struct device *device = &node->device;
+	struct request *request;
+
+	if (!device->bound)
+		return;
+	device->received_tag = body->tag;
+	if (body->op == NODE_REQ_CLOSE) {
+		device_close(node, body);
+		return;
+	}
+	if (body->op != NODE_REQ_OPEN &&
+	    (device->fenced || body->epoch != device->epoch)) {
+		node->ops->done(node->context, body->tag, body->epoch, -EIO);
+		return;
+	}
+	request = calloc(1, sizeof(*request));
+	assert(request); /* a node that stops is safe; the module asks again */
+	request->body = *body;
+	base_buf_get(request->body.buf);
+	if (body->op == NODE_REQ_OPEN) {
+		device_drop_open(node);
+		device->open = request;
+		device->ask_next_us = 0;
+		return;
+	}
+	base_list_add_tail(&device->requests, &request->link);
+	device->count++;
+	device->bytes += body->buf ? body->length : 0;
+	if (!device->unproposed)
+		device->unproposed = request;
+}
+
+/* Which of the unanswered requests does the log hold already? */
+void device_became_leader(struct node *node)
+{
+	struct device *device = &node->device;
+	struct store_checkpoint tail =
+		entries_head(&node->entries, node->entries.last);
+	bool ours = tail.writer == node->config.raft.id &&
+		    tail.epoch == device->epoch;
+	struct request *request;
+
+	device->unproposed = NULL;
+	for (request = device_first(device); request;
+	     request = device_next(device, request)) {
+		if (ours && request->body.tag <= tail.tag) {
+			/* done when the no-op behind it is committed */
+			request->index = raft_term_start(node->raft);
+			continue;
+		}
+		request->index = 0;
+		if (!device->unproposed)
+			device->unproposed = request;
+	}
+}
+
+/* Proposals that another leader overruled; they will be made again. */
+void device_truncated(struct node *node, uint64_t from)
+{
+	struct device *device = &node->device;
+	struct request *request;
+
+	if (device->open_index >= from)
+		device->open_index = 0;
+	for (request = device_first(device); request;
+	     request = device_next(device, request)) {
+		if (request->index < from)
+			continue;
+		request->index = 0;
+		if (!device->unproposed ||
+		    device->unproposed->body.tag > request->body.tag)
+			device->unproposed = request;
+	}
+}
+
+static struct raft_entry *request_entry(const struct node *node,
+					const struct request *request)
+{
+	const struct node_request *body = &request->body;
+	struct raft_entry *entry = raft_entry_new();
+
+	assert(entry);
+	entry->op = body->op == NODE_REQ_WRITE ? RAFT_OP_WRITE : RAFT_OP_ZERO;
+	entry->writer = node->config.raft.id;
+	entry->epoch = node->device.epoch;
+	entry->tag = body->tag;
+	entry->offset = body->offset;
+	entry->length = body->length;
+	if (entry->op == RAFT_OP_WRITE) {
+		entry->data = body->data;
+		entry->buf = base_buf_get(body->buf);
+		entry->data_crc = base_crc32c(0, body->data, body->length);
+	}
+	return entry;
+}
+
+static bool device_propose_batch(struct node *node, uint32_t count)
+{
+	struct raft_event event = { .type = RAFT_EV_PROPOSE, .count = count };
+	uint32_t i;
+
+	if (!count)
+		return false;
+	node_step(node, &event, NULL);
+	if (!(node->update.flags & RAFT_UP_REFUSED))
+		return true;
+	for (i = 0; i < count; i++)
+		raft_entry_put(node->batch[i]);
+	return false;
+}
+
+/* The index each gets is known before: the core numbers them in order. */
+static void device_propose(struct node *node)
+{
+	struct device *device = &node->device;
+	uint64_t next = node->entries.last + 1;
+	uint64_t room = node_log_room(node);
+	struct request *first = device->unproposed;
+	struct request *request = first;
+	uint32_t count = 0;
+	uint64_t bytes;
+
+	while (request && count < BATCH_MAX) {
+		if (request->body.op == NODE_REQ_FLUSH) {
+			request->index = next - 1;
+			request = device_next(device, request);
+			continue;
+		}
+		node->batch[count] = request_entry(node, request);
+		bytes = store_record_bytes(node->batch[count],
+					   node->config.align);
+		if (bytes > room) { /* until the next checkpoint */
+			raft_entry_put(node->batch[count]);
+			break;
+		}
+		room -= bytes;
+		count++;
+		request->index = next++;
+		request = device_next(device, request);
+	}
+	device->unproposed = request;
+	if (count && !device_propose_batch(node, count)) {
+		for (request = first; request != device->unproposed;
+		     request = device_next(device, request))
+			request->index = 0;
+		device->unproposed = first;
+	}
+}
+
+static bool device_may_propose(const struct node *node)
+{
+	struct store_checkpoint tail;
+
+	if (!node_ready(node) || node->stopping ||
+	    raft_transferring(node->raft) || !node->device.epoch ||
+	    node->device.fenced)
+		return false;
+	tail = entries_head(&node->entries, node->entries.last);
+	return tail.writer == node->config.raft.id &&
+	       tail.epoch == node->device.epoch;
+}
+
+/* Who else has it open, as far as the leader can know? 0: nobody alive. */
+static uint32_t device_other_writer(struct node *node, uint32_t asker,
+				    bool *unknown)
+{
+	struct store_checkpoint tail =
+		entries_head(&node->entries, node->entries.last);
+	struct peer *peer = peer_find(node, tail.writer);
+
+	*unknown = false;
+	if (!tail.writer || tail.writer == asker || !peer)
+		return 0;
+	if (peer_alive(node, peer))
+		return (peer->status.flags & WIRE_NODE_DEVICE_OPEN &&
+			peer->status.epoch == tail.epoch) ?
+			       tail.writer :
+			       0;
+	/* It may just not have reached us since we lead. */
+	*unknown = node->now_us - node->role_since_us <
+		   node->config.raft.election_timeout_us;
+	return 0;
+}
+
+static void device_end_open(struct node *node, uint64_t epoch, int error)
+{
+	struct device *device = &node->device;
+
+	node->ops->done(node->context, device->open->body.tag, epoch, error);
+	device_drop_open(node);
+}
+
+static void device_propose_open(struct node *node)
+{
+	struct device *device = &node->device;
+	struct raft_entry *entry;
+	uint32_t writer;
+	bool unknown;
+
+	writer = device_other_writer(node, node->config.raft.id, &unknown);
+	if (writer) {
+		node_say(node, BASE_LOG_NOTICE,
+			 "event=open-refused writer=%u", writer);
+		device_end_open(node, 0, -EBUSY);
+		return;
+	}
+	if (unknown || !node_log_room(node))
+		return;
+	entry = raft_entry_new();
+	assert(entry);
+	entry->op = RAFT_OP_OPEN;
+	entry->writer = node->config.raft.id;
+	entry->tag = device->open->body.tag;
+	node->batch[0] = entry;
+	if (device_propose_batch(node, 1))
+		device->open_index = node->update.append_first;
+}
+
+static void device_pump_open(struct node *node)
+{
+	struct device *device = &node->device;
+	struct store_checkpoint tail;
+
+	if (!device->open || !node_ready(node) || node->stopping ||
+	    device->lease_us <= node->now_us)
+		return;
+	if (!device->open_index) {
+		device_propose_open(node);
+		return;
+	}
+	if (node->applied < device->open_index)
+		return;
+	tail = entries_head(&node->entries, node->entries.last);
+	if (tail.epoch != device->open_index) { /* somebody else was later */
+		device->open_index = 0;
+		return;
+	}
+	device->epoch = device->open_index;
+	device->fenced = false;
+	device->applied_tag = device->open->body.tag;
+	node->ops->device_applied(node->context, device->applied_tag);
+	node_say(node, BASE_LOG_NOTICE, "event=opened epoch=%lu",
+		 (unsigned long)device->epoch);
+	device_end_open(node, device->epoch, 0);
+}
+
+/* Leadership belongs where the device is open: ask whoever has it. */
+static void device_ask(struct node *node)
+{
+	struct device *device = &node->device;
+	struct wire_msg msg = { .type = WIRE_OPEN_ASK };
+	uint32_t leader = raft_leader(node->raft);
+
+	if (!device_wants_lead(node) || node->now_us < device->ask_next_us)
+		return;
+	device->ask_next_us = node->now_us + ASK_US;
+	if (!leader || node->incomplete)
+		return;
+	msg.open_ask.serial = ++device->ask_serial;
+	msg.open_ask.epoch = device->open ? 0 : device->epoch;
+	node->ops->send(node->context, leader, &msg);
+}
+
+static int device_judge_ask(struct node *node, struct peer *peer,
+			    const struct wire_open_ask *ask, uint32_t *writer)
+{
+	struct store_checkpoint tail =
+		entries_head(&node->entries, node->entries.last);
+	bool unknown;
+
+	*writer = node->config.raft.id;
+	if (!node_leads(node) || raft_transferring(node->raft))
+		return -EAGAIN;
+	if (ask->epoch &&
+	    (tail.writer != peer->id || tail.epoch != ask->epoch)) {
+		*writer = tail.writer;
+		return -EBUSY;
+	}
+	if (node->device.open ||
+	    (node->device.epoch && !node->device.fenced))
+		return -EBUSY;
+	if (peer->status.flags &
+	    (WIRE_NODE_INCOMPLETE | WIRE_NODE_DAMAGED | WIRE_NODE_DISK_FAILED))
+		return -EAGAIN;
+	*writer = device_other_writer(node, peer->id, &unknown);
+	if (*writer)
+		return -EBUSY;
+	return unknown ? -EAGAIN : 0;
+}
+
+void device_open_asked(struct node *node, struct peer *peer,
+		       const struct wire_open_ask *ask)
+{
+	struct raft_event event = { .type = RAFT_EV_TRANSFER,
+				    .peer = peer->id };
+	struct wire_msg msg = { .type = WIRE_OPEN_REPLY };
+
+	msg.open_reply.serial = ask->serial;
+	msg.open_reply.error =
+		device_judge_ask(node, peer, ask, &msg.open_reply.writer);
+	if (!msg.open_reply.error) {
+		device_revoke(node, "handing leadership over");
+		node_step(node, &event, NULL);
+		if (node->update.flags & RAFT_UP_REFUSED)
+			msg.open_reply.error = -EAGAIN;
+	}
+	node->ops->send(node->context, peer->id, &msg);
+}
+
+void device_open_replied(struct node *node, struct peer *peer,
+			 const struct wire_open_reply *reply)
+{
+	struct device *device = &node->device;
+
+	if (!device->open || reply->serial != device->ask_serial ||
+	    node_leads(node))
+		return;
+	if (reply->error != -EBUSY)
+		return; /* on its way, or asked again later */
+	node_say(node, BASE_LOG_NOTICE, "event=open-refused writer=%u by=%u",
+		 reply->writer, peer->id);
+	device_end_open(node, 0, -EBUSY);
+}
+
+static const char *device_no_lease(const struct node *node)
+{
+	if (node->stopping)
+		return "agent stops";
+	if (node->disk_failed)
+		return "disk failed";
+	if (!raft_leader(node->raft))
+		return "no quorum";
+	if (!node_leads(node))
+		return "another node leads";
+	if (node->incomplete)
+		return "replica is being filled";
+	if (raft_transferring(node->raft))
+		return "handing leadership over";
+	if (!node_ready(node))
+		return "catching up";
+	return "no answer from a majority";
+}
+
+void device_pump_lease(struct node *node)
+{
+	struct device *device = &node->device;
+	uint64_t until = 0;
+	uint64_t step = node->config.raft.heartbeat_us / 2;
+
+	if (!device->bound)
+		return;
+	if (node_ready(node) && !node->stopping)
+		until = raft_lease_until(node->raft);
+	if (until <= node->now_us) {
+		if (device->lease_us ||
+		    device->no_lease != device_no_lease(node))
+			device_revoke(node, device_no_lease(node));
+		return;
+	}
+	if (device->lease_us > node->now_us && until < device->lease_us + step)
+		return;
+	device->lease_us = until;
+	device->no_lease = NULL;
+	node->ops->lease(node->context, until, "");
+}
+
+void device_pump(struct node *node)
+{
+	if (!node->device.bound)
+		return;
+	device_pump_open(node);
+	device_ask(node);
+	while (node->device.unproposed && device_may_propose(node)) {
+		struct request *before = node->device.unproposed;
+
+		device_propose(node);
+		if (node->device.unproposed == before)
+			break;
+	}
+	device_credit(node);
+}
+
+void device_commit(struct node *node, uint64_t commit)
+{
+	struct device *device = &node->device;
+	struct request *request;
+
+	while ((request = device_first(device)) &&
+	       request != device->unproposed && request->index &&
+	       request->index <= commit) {
+		node->ops->done(node->context, request->body.tag,
+				request->body.epoch, 0);
+		device_drop(node, request);
+	}
+}
+
+/* Reads over what is applied may go on. */
+void device_applied(struct node *node)
+{
+	struct device *device = &node->device;
+	struct store_checkpoint head;
+	uint64_t tag = device->applied_tag;
+
+	if (!device->bound)
+		return;
+	head = entries_head(&node->entries, node->applied);
+	if (device->epoch && head.writer == node->config.raft.id &&
+	    head.epoch == device->epoch && head.tag > tag)
+		tag = head.tag;
+	if (device->close_tag > tag && node->applied >= device->close_index)
+		tag = device->close_tag;
+	if (tag == device->applied_tag)
+		return;
+	device->applied_tag = tag;
+	node->ops->device_applied(node->context, tag);
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The log as the node holds it in memory: the heads of all its entries, and
+ * the payloads of the newest, for peers and the image thread.  Older payloads
+ * are read back from the disk when somebody needs them.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/state.h"
+
+#define SLOTS_MIN 1024
+
+static struct raft_entry **entries_slot(const struct entries *entries,
+					uint64_t index)
+{
+	return &entries->slots[index & (entries->slot_count - 1)];
+}
+
+int entries_init(struct entries *entries, struct store_boot *boot,
+		 uint32_t align)
+{
+	uint64_t count = boot->last_index - boot->base_index;
+	uint64_t i;
+
+	memset(entries, 0, sizeof(*entries));
+	entries->align = align;
+	entries->slot_count = SLOTS_MIN;
+	while (entries->slot_count < 2 * count)
+		entries->slot_count *= 2;
+	entries->slots = calloc(entries->slot_count, sizeof(*entries->slots));
+	if (!entries->slots)
+		return -1;
+	entries->base.applied = boot->base_index;
+	entries->base.applied_term = boot->base_term;
+	if (boot->base_index == boot->checkpoint.applied)
+		entries->base = boot->checkpoint;
+	entries->last = boot->base_index;
+	entries->evicted = boot->last_index;
+	for (i = 0; i < count; i++) {
+		entries_push(entries, boot->entries[i]);
+		boot->entries[i] = NULL;
+	}
+	entries->evicted = entries->last;
+	free(boot->entries);
+	boot->entries = NULL;
+	return 0;
+}
+
+void entries_free(struct entries *entries)
+{
+	if (!entries->slots)
+		return;
+	entries_truncate(entries, entries->base.applied + 1);
+	free(entries->slots);
+	entries->slots = NULL;
+}
+
+struct raft_entry *entries_at(const struct entries *entries, uint64_t index)
+{
+	if (index <= entries->base.applied || index > entries->last)
+		return NULL;
+	return *entries_slot(entries, index);
+}
+
+static void entries_grow(struct entries *entries)
+{
+	struct entries larger = *entries;
+	uint64_t i;
+
+	larger.slot_count *= 2;
+	larger.slots = calloc(larger.slot_count, sizeof(*larger.slots));
+	/* A replica that stops is safe; one that forgets an entry is not. */
+	assert(larger.slots);
+	for (i = entries->base.applied + 1; i <= entries->last; i++)
+		*entries_slot(&larger, i) = *entries_slot(entries, i);
+	free(entries->slots);
+	*entries = larger;
+}
+
+void entries_push(struct entries *entries, struct raft_entry *entry)
+{
+	assert(entry->index == entries->last + 1);
+	if (entries->last + 1 - entries->base.applied >= entries->slot_count)
+		entries_grow(entries);
+	entries->last++;
+	*entries_slot(entries, entries->last) = entry;
+	entries->record_bytes += store_record_bytes(entry, entries->align);
+	if (entry->data)
+		entries->cached_bytes += entry->length;
+}
+
+static void entries_drop(struct entries *entries, uint64_t index)
+{
+	struct raft_entry **slot = entries_slot(entries, index);
+
+	entries->record_bytes -= store_record_bytes(*slot, entries->align);
+	if ((*slot)->data)
+		entries->cached_bytes -= (*slot)->length;
+	raft_entry_put(*slot);
+	*slot = NULL;
+}
+
+void entries_truncate(struct entries *entries, uint64_t from)
+{
+	assert(from > entries->base.applied);
+	while (entries->last >= from)
+		entries_drop(entries, entries->last--);
+	if (entries->evicted > entries->last)
+		entries->evicted = entries->last;
+}
+
+void entries_compact(struct entries *entries, uint64_t base)
+{
+	struct store_checkpoint head;
+	uint64_t i;
+
+	if (base <= entries->base.applied)
+		return;
+	assert(base <= entries->last);
+	head = entries_head(entries, base);
+	for (i = entries->base.applied + 1; i <= base; i++)
+		entries_drop(entries, i);
+	entries->base = head;
+	if (entries->evicted < base)
+		entries->evicted = base;
+}
+
+void entries_reset(struct entries *entries,
+		   const struct store_checkpoint *base)
+{
+	entries_truncate(entries, entries->base.applied + 1);
+	entries->base = *base;
+	entries->last = base->applied;
+	entries->evicted = base->applied;
+}
+
+struct store_checkpoint entries_head(const struct entries *entries,
+				     uint64_t index)
+{
+	struct store_checkpoint head = entries->base;
+	struct raft_entry *entry;
+
+	if (index == entries->base.applied)
+		return head;
+	entry = entries_at(entries, index);
+	assert(entry);
+	head.applied = entry->index;
+	head.applied_term = entry->term;
+	head.writer = entry->writer;
+	head.epoch = entry->epoch;
+	head.tag = entry->tag;
+	return head;
+}
+
+void entries_evict(struct entries *entries, uint64_t limit)
+{
+	struct raft_entry **slot;
+	struct raft_entry *bare;
+
+	while (entries->cached_bytes > NODE_CACHE_BYTES &&
+	       entries->evicted < limit && entries->evicted < entries->last) {
+		slot = entries_slot(entries, ++entries->evicted);
+		if (!(*slot)->data)
+			continue;
+		bare = raft_entry_new();
+		if (!bare) {
+			entries->evicted--;
+			return; /* short of memory: later */
+		}
+		*bare = **slot;
+		bare->refs = 1;
+		bare->data = NULL;
+		bare->buf = NULL;
+		entries->cached_bytes -= (*slot)->length;
+		raft_entry_put(*slot);
+		*slot = bare;
+	}
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The follower's side of a copy (see copy.c): being filled by the leader.
+ *
+ * From the first byte on until all is there the replica is `incomplete`, on
+ * disk too: a crash in between means a new copy, never a mixture that passes
+ * for data.  The log is real all the while - what it acknowledges, it has - so
+ * it votes; only the image is not there yet.  The log is begun anew
+ * only when the leader says that it can't be continued; what is dropped so is
+ * covered by the committed entry that it begins after.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "node/state.h"
+
+void fill_abort(struct node *node)
+{
+	/* A reset under way must end first: fill_pump() finds it orphaned. */
+	if (node->fill.phase == FILL_PREPARING ||
+	    node->fill.phase == FILL_FINISHING)
+		node->fill.from = 0;
+	else
+		memset(&node->fill, 0, sizeof(node->fill));
+}
+
+bool fill_blocks_log(const struct node *node)
+{
+	return node->fill.begin.reset && (node->fill.phase == FILL_WAIT ||
+					  node->fill.phase == FILL_PREPARING);
+}
+
+uint64_t fill_apply_limit(const struct node *node, uint64_t limit)
+{
+	const struct fill *fill = &node->fill;
+
+	if (fill_blocks_log(node))
+		return 0;
+	if (!node->incomplete)
+		return fill->phase == FILL_NONE ? limit : 0;
+	if (fill->phase == FILL_FINISHING || fill->ended)
+		return limit;
+	if (fill->phase != FILL_RUNNING)
+		return 0;
+	return limit < fill->version ? limit : fill->version;
+}
+
+static void fill_ack(struct node *node, int error)
+{
+	struct wire_msg msg = { .type = WIRE_COPY_ACK };
+
+	if (!node->fill.from)
+		return;
+	msg.copy_ack.serial = node->fill.begin.serial;
+	msg.copy_ack.offset = node->fill.written;
+	msg.copy_ack.error = error;
+	node->ops->send(node->context, node->fill.from, &msg);
+}
+
+static void fill_begin(struct node *node, struct peer *peer,
+		       const struct wire_copy_begin *begin)
+{
+	struct fill *fill = &node->fill;
+
+	if (begin->term != raft_term(node->raft) ||
+	    raft_leader(node->raft) != peer->id)
+		return;
+	if (fill->phase == FILL_PREPARING || fill->phase == FILL_FINISHING)
+		return; /* the leader asks again */
+	if (begin->reset && begin->index < raft_commit_index(node->raft))
+		return; /* it would lose what we know to be committed */
+	memset(fill, 0, sizeof(*fill));
+	fill->from = peer->id;
+	fill->begin = *begin;
+	fill->phase = FILL_WAIT;
+	node_say(node, BASE_LOG_NOTICE,
+		 "event=copy-received-begins leader=%u index=%lu whole-log=%d",
+		 peer->id, (unsigned long)begin->index, begin->reset);
+}
+
+static void fill_run(struct node *node)
+{
+	node->incomplete = true;
+	if (!node->fill.from) { /* given up meanwhile */
+		memset(&node->fill, 0, sizeof(node->fill));
+		return;
+	}
+	node->fill.phase = FILL_RUNNING;
+	fill_ack(node, 0);
+}
+
+void node_log_was_reset(struct node *node)
+{
+	const struct wire_copy_begin *begin = &node->fill.begin;
+	struct raft_event event = {
+		.type = RAFT_EV_RESET,
+		.index = begin->index,
+		.term = begin->index_term,
+	};
+	struct store_checkpoint base = {
+		.applied = begin->index,
+		.applied_term = begin->index_term,
+		.writer = begin->writer,
+		.epoch = begin->epoch,
+		.tag = begin->tag,
+		.incomplete = true,
+	};
+
+	device_truncated(node, 1);
+	entries_reset(&node->entries, &base);
+	node->applied = begin->index;
+	node->apply_issued = begin->index;
+	node->checkpointed = begin->index;
+	node->commit_seen = begin->index;
+	node->checkpoint_bytes = 0;
+	node->checkpoint_due_us = 0;
+	if (base.writer && base.writer != node->config.raft.id)
+		device_fence(node, "opened on another node");
+	node_step(node, &event, NULL);
+	fill_run(node);
+}
+
+/* The checkpoint that marks the image incomplete, or complete, is durable. */
+void fill_checkpointed(struct node *node)
+{
+	struct fill *fill = &node->fill;
+
+	if (fill->phase == FILL_PREPARING && !fill->begin.reset) {
+		fill_run(node);
+		return;
+	}
+	if (fill->phase != FILL_FINISHING || !node->checkpoint_complete)
+		return;
+	memset(fill, 0, sizeof(*fill));
+	node->incomplete = false;
+	node->damage[0] = '\0';
+	node->status_next_us = 0;
+	node_say(node, BASE_LOG_NOTICE, "event=copy-received-done applied=%lu",
+		 (unsigned long)node->applied);
+}
+
+void fill_pump(struct node *node)
+{
+	struct fill *fill = &node->fill;
+	struct store_checkpoint base = { 0 };
+
+	if (fill->phase == FILL_WAIT) {
+		if (node->image_jobs)
+			return;
+		fill->phase = FILL_PREPARING;
+		if (!fill->begin.reset) {
+			if (node->incomplete)
+				fill_run(node);
+			return; /* else image.c saves the mark */
+		}
+		base.applied = fill->begin.index;
+		base.applied_term = fill->begin.index_term;
+		base.writer = fill->begin.writer;
+		base.epoch = fill->begin.epoch;
+		base.tag = fill->begin.tag;
+		base.incomplete = true;
+		node->ops->log_reset(node->context, &base);
+		return;
+	}
+	if (fill->phase == FILL_RUNNING && fill->ended &&
+	    fill->written == node->config.volume_bytes &&
+	    node->applied >= fill->version && !node->checkpointing)
+		fill->phase = FILL_FINISHING;
+}
+
+static void fill_data(struct node *node, const struct wire_copy_data *data)
+{
+	struct fill *fill = &node->fill;
+
+	if (data->serial != fill->begin.serial ||
+	    fill->phase != FILL_RUNNING || data->offset != fill->received ||
+	    data->length > node->config.volume_bytes - data->offset)
+		return;
+	fill->received += data->length;
+	node->image_jobs++;
+	node->ops->copy_write(node->context, data->offset, data->length,
+			      data->zero ? NULL : data->data, data->buf);
+	/* Queued behind this write, entries so far may be applied. */
+	if (data->version > fill->version)
+		fill->version = data->version;
+}
+
+void node_copy_written(struct node *node, uint64_t offset, uint32_t length)
+{
+	struct fill *fill = &node->fill;
+
+	node->image_jobs--;
+	if (fill->phase != FILL_RUNNING || offset != fill->written)
+		return;
+	fill->written = offset + length;
+	fill_ack(node, 0);
+}
+
+void fill_recv(struct node *node, struct peer *peer, const struct wire_msg *msg)
+{
+	struct fill *fill = &node->fill;
+
+	if (msg->type == WIRE_COPY_BEGIN) {
+		fill_begin(node, peer, &msg->copy_begin);
+		return;
+	}
+	if (fill->from != peer->id)
+		return;
+	if (msg->type == WIRE_COPY_DATA) {
+		fill_data(node, &msg->copy_data);
+	} else if (msg->type == WIRE_COPY_END &&
+		   msg->copy_end.serial == fill->begin.serial &&
+		   fill->phase == FILL_RUNNING &&
+		   fill->received == node->config.volume_bytes) {
+		fill->ended = true;
+		if (msg->copy_end.version > fill->version)
+			fill->version = msg->copy_end.version;
+	}
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Applying what is committed to the data area, and checkpoints.
+ *
+ * Only what is durable in our own log is applied, so that the applied index of
+ * a checkpoint is never beyond the log.
+ */
+#include <assert.h>
+
+#include "node/state.h"
+
+/* A checkpoint is made when this share of the ring is applied but not freed */
+#define CHECKPOINT_SHARE 8
+#define CHECKPOINT_AFTER_US 5000000 /* or so long after something is */
+
+static void image_apply(struct node *node)
+{
+	uint64_t limit = raft_commit_index(node->raft);
+	struct raft_entry *batch[BATCH_MAX];
+	unsigned int count;
+
+	if (limit > raft_durable_index(node->raft))
+		limit = raft_durable_index(node->raft);
+	limit = fill_apply_limit(node, limit);
+	while (node->apply_issued < limit &&
+	       node->apply_bytes < NODE_APPLY_BYTES) {
+		for (count = 0;
+		     count < BATCH_MAX && node->apply_issued < limit; count++) {
+			batch[count] = entries_at(&node->entries,
+						  ++node->apply_issued);
+			assert(batch[count]);
+			node->apply_bytes +=
+				raft_entry_data_bytes(batch[count]);
+		}
+		node->image_jobs++;
+		node->ops->apply(node->context, batch, count);
+	}
+}
+
+void node_applied(struct node *node, uint64_t index)
+{
+	uint64_t i;
+
+	assert(index <= node->apply_issued);
+	for (i = node->applied + 1; i <= index; i++) {
+		struct raft_entry *entry = entries_at(&node->entries, i);
+
+		node->apply_bytes -= raft_entry_data_bytes(entry);
+		node->checkpoint_bytes +=
+			store_record_bytes(entry, node->config.align);
+	}
+	node->image_jobs--;
+	node->applied = index;
+	if (!node->checkpoint_due_us)
+		node->checkpoint_due_us = node->now_us + CHECKPOINT_AFTER_US;
+	device_applied(node);
+}
+
+static void image_checkpoint(struct node *node)
+{
+	struct store_checkpoint checkpoint;
+	bool complete = node->fill.phase == FILL_FINISHING;
+	bool mark = node->fill.phase == FILL_PREPARING &&
+		    !node->fill.begin.reset;
+
+	if (node->checkpointing)
+		return;
+	if (!complete && !mark &&
+	    (!node->checkpoint_due_us ||
+	     (node->checkpoint_bytes <
+		      node->log_capacity / CHECKPOINT_SHARE &&
+	      node->now_us < node->checkpoint_due_us)))
+		return;
+	if (fill_blocks_log(node))
+		return;
+	checkpoint = entries_head(&node->entries, node->applied);
+	checkpoint.incomplete = (node->incomplete && !complete) || mark;
+	node->checkpointing = true;
+	node->checkpoint_complete = complete;
+	node->checkpoint_bytes = 0;
+	node->checkpoint_due_us = 0;
+	node->image_jobs++;
+	node->ops->checkpoint(node->context, &checkpoint);
+}
+
+void node_checkpointed(struct node *node, uint64_t applied, uint64_t base_index)
+{
+	struct raft_event event = {
+		.type = RAFT_EV_COMPACTED,
+		.index = base_index,
+	};
+
+	node->image_jobs--;
+	node->checkpointing = false;
+	node->checkpointed = applied;
+	if (base_index > node->entries.base.applied) {
+		entries_compact(&node->entries, base_index);
+		node_step(node, &event, NULL);
+	}
+	fill_checkpointed(node);
+}
+
+void image_pump(struct node *node)
+{
+	image_apply(node);
+	image_checkpoint(node);
+}

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The node: takes events, steps the core and carries out what it says.  One
+ * thread; owns everything in struct node.  It must never block, and never
+ * answer the device or a peer before what the answer promises is so.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "node/state.h"
+
+void node_say(struct node *node, int level, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	node->ops->event(node->context, level, text);
+}
+
+/* splitmix64: the core wants a number with each event. */
+static uint64_t node_random(struct node *node)
+{
+	uint64_t z = node->random += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+static void peers_init(struct node *node)
+{
+	const struct raft_config *raft = &node->config.raft;
+	unsigned int i;
+
+	for (i = 0; i < raft->member_count; i++)
+		if (raft->members[i] != raft->id)
+			node->peers[node->peer_count++].id = raft->members[i];
+}
+
+/* The store found the log as it is: tell the core as runs of terms. */
+static struct raft *node_new_raft(struct node *node,
+				  const struct store_boot *boot)
+{
+	struct raft_boot raft_boot = {
+		.state = boot->state,
+		.base_index = boot->base_index,
+		.base_term = boot->base_term,
+		.last_index = boot->last_index,
+		.commit = boot->checkpoint.applied,
+		.now_us = node->now_us,
+		.random = node_random(node),
+	};
+	uint64_t count = boot->last_index - boot->base_index;
+	struct raft_run *runs = calloc(count + 1, sizeof(*runs));
+	struct raft *raft;
+	uint64_t i;
+
+	if (!runs)
+		return NULL;
+	for (i = 0; i < count; i++) {
+		const struct raft_entry *entry = boot->entries[i];
+
+		if (raft_boot.run_count &&
+		    runs[raft_boot.run_count - 1].term == entry->term)
+			continue;
+		runs[raft_boot.run_count].first_index = entry->index;
+		runs[raft_boot.run_count++].term = entry->term;
+	}
+	raft_boot.runs = runs;
+	raft = raft_new(&node->config.raft, &raft_boot);
+	free(runs);
+	return raft;
+}
+
+struct node *node_new(const struct node_config *config, struct store_boot *boot,
+		      const struct node_ops *ops, void *context,
+		      uint64_t now_us, uint64_t random)
+{
+	struct node *node = calloc(1, sizeof(*node));
+
+	if (!node)
+		return NULL;
+	node->config = *config;
+	node->ops = ops;
+	node->context = context;
+	node->now_us = now_us;
+	node->random = random;
+	node->serial = node_random(node);
+	node->log_capacity = boot->log_capacity;
+	node->applied = boot->checkpoint.applied;
+	node->apply_issued = node->applied;
+	node->checkpointed = node->applied;
+	node->commit_seen = node->applied;
+	node->incomplete = boot->checkpoint.incomplete;
+	snprintf(node->damage, sizeof(node->damage), "%.150s", boot->damage);
+	device_init(node);
+	peers_init(node);
+	node->raft = node_new_raft(node, boot);
+	if (!node->raft || entries_init(&node->entries, boot, config->align)) {
+		node_free(node);
+		return NULL;
+	}
+	node->term = raft_term(node->raft);
+	return node;
+}
+
+void node_free(struct node *node)
+{
+	if (!node)
+		return;
+	device_clear(node);
+	entries_free(&node->entries);
+	if (node->raft)
+		raft_free(node->raft);
+	free(node);
+}
+
+bool node_leads(const struct node *node)
+{
+	return !node->dead && raft_role(node->raft) == RAFT_LEADER;
+}
+
+bool node_ready(const struct node *node)
+{
+	return node_leads(node) && !node->incomplete && !node->disk_failed &&
+	       node->applied >= raft_term_start(node->raft);
+}
+
+/* Some room is kept for what a leader must be able to write: its no-op. */
+uint64_t node_log_room(const struct node *node)
+{
+	uint64_t used = node->entries.record_bytes + (64U << 10);
+
+	return used < node->log_capacity ? node->log_capacity - used : 0;
+}
+
+static void node_take_truncate(struct node *node)
+{
+	uint64_t from = node->update.truncate_from;
+
+	assert(from > node->apply_issued);
+	device_truncated(node, from);
+	entries_truncate(&node->entries, from);
+	node->ops->log_truncate(node->context, from);
+}
+
+static struct raft_entry *node_make_noop(struct node *node)
+{
+	struct store_checkpoint tail =
+		entries_head(&node->entries, node->entries.last);
+	struct raft_entry *entry = raft_entry_new();
+
+	assert(entry); /* a node that stops is safe */
+	entry->op = RAFT_OP_NOOP;
+	entry->writer = tail.writer;
+	entry->epoch = tail.epoch;
+	entry->tag = tail.tag;
+	return entry;
+}
+
+/* New entries: received ones, a leader's no-op, or the batch proposed. */
+static void node_take_append(struct node *node, const struct wire_msg *received)
+{
+	const struct raft_update *update = &node->update;
+	struct raft_entry *fresh[BATCH_MAX];
+	struct raft_entry *entry;
+	uint32_t i;
+
+	assert(update->append_first == node->entries.last + 1);
+	assert(update->append_count <= BATCH_MAX);
+	for (i = 0; i < update->append_count; i++) {
+		if (update->append_noop)
+			entry = node_make_noop(node);
+		else if (received)
+			entry = raft_entry_get(
+				received->raft
+					.entries[update->append_skip + i]);
+		else
+			entry = node->batch[i];
+		if (update->append_noop || !received) {
+			entry->index = update->append_first + i;
+			entry->term = raft_term(node->raft);
+			if (entry->op == RAFT_OP_OPEN)
+				entry->epoch = entry->index;
+		}
+		assert(entry->index == update->append_first + i);
+		entries_push(&node->entries, entry);
+		fresh[i] = entry;
+	}
+	node->ops->log_append(node->context, fresh, update->append_count);
+}
+
+static void node_hold(struct node *node, const struct raft_msg *msg)
+{
+	if (node->held_count == HELD_MAX) /* the network may lose messages */
+		memmove(node->held, node->held + 1,
+			--node->held_count * sizeof(node->held[0]));
+	node->held[node->held_count].seq = node->update.state_seq;
+	node->held[node->held_count++].msg = *msg;
+}
+
+static void node_take_role(struct node *node)
+{
+	enum raft_role role = raft_role(node->raft);
+	uint64_t term = raft_term(node->raft);
+	uint32_t leader = raft_leader(node->raft);
+	unsigned int i;
+
+	if (role == node->role && term == node->term && leader == node->leader)
+		return;
+	if (role == RAFT_LEADER && node->role != RAFT_LEADER)
+		node_say(node, BASE_LOG_NOTICE, "event=leads last=%lu",
+			 (unsigned long)raft_last_index(node->raft));
+	else if (leader && leader != node->leader)
+		node_say(node, BASE_LOG_NOTICE, "event=follows leader=%u",
+			 leader);
+	if (role != node->role || term != node->term) {
+		node->role_since_us = node->now_us;
+		for (i = 0; i < node->peer_count; i++)
+			memset(&node->peers[i].copy, 0,
+			       sizeof(node->peers[i].copy));
+	}
+	if (term != node->term || leader != node->leader)
+		fill_abort(node);
+	node->role = role;
+	node->term = term;
+	node->leader = leader;
+	node->status_next_us = 0; /* tell the others at once */
+	if (role == RAFT_LEADER)
+		device_became_leader(node);
+}
+
+void node_step(struct node *node, struct raft_event *event,
+	       const struct wire_msg *received)
+{
+	const struct raft_update *update = &node->update;
+	unsigned int i;
+
+	if (node->dead)
+		return;
+	if (!event->now_us)
+		event->now_us = node->now_us;
+	event->random = node_random(node);
+	raft_step(node->raft, event, &node->update);
+	if (!node->disk_failed) {
+		if (update->flags & RAFT_UP_TRUNCATE)
+			node_take_truncate(node);
+		if (update->flags & RAFT_UP_APPEND)
+			node_take_append(node, received);
+		if (update->flags & RAFT_UP_STATE)
+			node->ops->state_save(node->context, &update->state,
+					      update->state_seq);
+	}
+	for (i = 0; i < update->msg_count; i++) {
+		if (update->msgs[i].needs_state &&
+		    update->state_seq > node->state_saved_seq)
+			node_hold(node, &update->msgs[i]);
+		else
+			peer_send_raft(node, &update->msgs[i]);
+	}
+	node_take_role(node);
+}
+
+void node_log_durable(struct node *node, uint64_t index, uint64_t term)
+{
+	struct raft_event event = {
+		.type = RAFT_EV_PERSISTED,
+		.index = index,
+		.term = term,
+	};
+
+	if (!node->disk_failed)
+		node_step(node, &event, NULL);
+}
+
+void node_state_saved(struct node *node, uint64_t seq)
+{
+	struct raft_event event = { .type = RAFT_EV_STATE_SAVED, .seq = seq };
+	struct held_msg held[HELD_MAX];
+	unsigned int count = node->held_count;
+	unsigned int i;
+
+	if (node->disk_failed)
+		return;
+	if (seq > node->state_saved_seq)
+		node->state_saved_seq = seq;
+	memcpy(held, node->held, count * sizeof(held[0]));
+	node->held_count = 0;
+	for (i = 0; i < count; i++) {
+		if (held[i].seq <= seq)
+			peer_send_raft(node, &held[i].msg);
+		else
+			node->held[node->held_count++] = held[i];
+	}
+	node_step(node, &event, NULL);
+}
+
+void node_disk_failed(struct node *node, const char *what)
+{
+	struct raft_event event = { .type = RAFT_EV_TRANSFER };
+	struct peer *best;
+
+	if (node->disk_failed)
+		return;
+	node->disk_failed = true;
+	snprintf(node->damage, sizeof(node->damage), "%.150s", what);
+	node_say(node, BASE_LOG_ERROR,
+		 "event=disk-failed error=\"%s\" remedy=\"replace the disk, "
+		 "then qbd format and qbd up on this node\"",
+		 what);
+	device_revoke(node, "disk failed");
+	device_fence(node, "disk failed");
+	best = peer_best(node);
+	if (!node_leads(node) || !best) {
+		node->dead = true;
+		return;
+	}
+	/* What the followers lack of the log can still be sent from memory. */
+	event.peer = best->id;
+	node_step(node, &event, NULL);
+	node->dead_at_us =
+		node->now_us + node->config.raft.election_timeout_us;
+}
+
+int node_transfer(struct node *node, uint32_t peer_id)
+{
+	struct raft_event event = { .type = RAFT_EV_TRANSFER,
+				    .peer = peer_id };
+	struct peer *peer = peer_find(node, peer_id);
+
+	if (peer_id == node->config.raft.id)
+		return node_leads(node) ? 0 : -ENOTCONN;
+	if (!peer)
+		return -EINVAL;
+	if (!node_leads(node))
+		return -ENOTCONN;
+	if (node->device.epoch || node->device.open)
+		return -EBUSY;
+	if (!peer_alive(node, peer) ||
+	    peer->status.flags & (WIRE_NODE_INCOMPLETE | WIRE_NODE_DAMAGED |
+				  WIRE_NODE_DISK_FAILED))
+		return -EHOSTDOWN;
+	device_revoke(node, "handing leadership over");
+	node_step(node, &event, NULL);
+	return node->update.flags & RAFT_UP_REFUSED ? -EHOSTDOWN : 0;
+}
+
+void node_step_down(struct node *node)
+{
+	struct raft_event event = { .type = RAFT_EV_TRANSFER };
+	struct peer *best = peer_best(node);
+
+	node->stopping = true;
+	device_revoke(node, "agent stops");
+	if (!node_leads(node))
+		return;
+	event.peer = best ? best->id : 0;
+	node_step(node, &event, NULL);
+}
+
+static void node_tick(struct node *node)
+{
+	struct raft_event event = { .type = RAFT_EV_TICK };
+
+	if (node->disk_failed && !node->dead &&
+	    (node->now_us >= node->dead_at_us || !node_leads(node)))
+		node->dead = true;
+	if (!node->dead && node->now_us >= raft_deadline(node->raft))
+		node_step(node, &event, NULL);
+}
+
+/* What has become committed: answer for it, and look who has the device. */
+static void node_take_commit(struct node *node)
+{
+	uint64_t commit = raft_commit_index(node->raft);
+	uint64_t i;
+
+	if (commit > node->entries.last)
+		commit = node->entries.last;
+	for (i = node->commit_seen + 1; i <= commit; i++) {
+		struct raft_entry *entry = entries_at(&node->entries, i);
+
+		if (entry && entry->op == RAFT_OP_OPEN &&
+		    entry->writer != node->config.raft.id)
+			device_fence(node, "opened on another node");
+	}
+	if (commit > node->commit_seen)
+		node->commit_seen = commit;
+	device_commit(node, commit);
+}
+
+void node_pump(struct node *node, uint64_t now_us, uint64_t random)
+{
+	node->now_us = now_us;
+	node->random ^= random;
+	node_tick(node);
+	if (!node->dead) {
+		device_pump_lease(node);
+		device_pump(node);
+		peers_pump(node);
+		node_take_commit(node);
+		if (!node->disk_failed) {
+			fill_pump(node);
+			image_pump(node);
+			copy_pump(node);
+		}
+		/* What was just applied may be all that a lease waited for. */
+		device_pump_lease(node);
+		device_pump(node);
+	}
+	peers_status(node);
+	entries_evict(&node->entries, node->applied);
+}
+
+static void earlier(uint64_t *deadline, uint64_t at)
+{
+	if (at < *deadline)
+		*deadline = at;
+}
+
+uint64_t node_deadline(const struct node *node)
+{
+	uint64_t deadline = node->status_next_us;
+
+	if (node->dead)
+		return deadline;
+	earlier(&deadline, raft_deadline(node->raft));
+	if (device_wants_lead(node))
+		earlier(&deadline, node->device.ask_next_us);
+	if (node->checkpoint_due_us && !node->checkpointing)
+		earlier(&deadline, node->checkpoint_due_us);
+	if (node->disk_failed)
+		earlier(&deadline, node->dead_at_us);
+	return deadline;
+}

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The other members: what is sent to them and what comes from them.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "node/state.h"
+
+#define STATUS_US 500000
+
+struct peer *peer_find(struct node *node, uint32_t id)
+{
+	unsigned int i;
+
+	for (i = 0; i < node->peer_count; i++)
+		if (node->peers[i].id == id)
+			return &node->peers[i];
+	return NULL;
+}
+
+bool peer_alive(const struct node *node, const struct peer *peer)
+{
+	return peer->up && peer->known &&
+	       node->now_us - peer->heard_us <
+		       node->config.raft.election_timeout_us;
+}
+
+struct peer *peer_best(struct node *node)
+{
+	struct raft_peer_view view;
+	struct peer *best = NULL;
+	uint64_t best_match = 0;
+	unsigned int i;
+
+	for (i = 0; i < node->peer_count; i++) {
+		struct peer *peer = &node->peers[i];
+
+		if (!peer_alive(node, peer) ||
+		    peer->status.flags &
+			    (WIRE_NODE_INCOMPLETE | WIRE_NODE_DAMAGED |
+			     WIRE_NODE_DISK_FAILED))
+			continue;
+		if (!raft_peer(node->raft, peer->id, &view))
+			continue;
+		if (!best || view.match > best_match) {
+			best = peer;
+			best_match = view.match;
+		}
+	}
+	return best;
+}
+
+void node_link(struct node *node, uint32_t id, bool up)
+{
+	struct raft_event event = { .type = RAFT_EV_LINK, .peer = id };
+	struct peer *peer = peer_find(node, id);
+
+	if (!peer)
+		return;
+	peer->up = up;
+	peer->known = false;
+	copy_link(node, peer);
+	if (!up)
+		return;
+	node->status_next_us = 0;
+	memset(&node->status_sent, 0, sizeof(node->status_sent));
+	node_step(node, &event, NULL);
+}
+
+void peer_send_raft(struct node *node, const struct raft_msg *raft_msg)
+{
+	struct wire_msg msg = { .type = WIRE_RAFT };
+	uint32_t i;
+
+	msg.raft.msg = *raft_msg;
+	if (raft_msg->type == RAFT_MSG_APPEND)
+		for (i = 0; i < raft_msg->append.count; i++) {
+			msg.raft.entries[i] = entries_at(
+				&node->entries,
+				raft_msg->append.prev_index + 1 + i);
+			if (!msg.raft.entries[i] ||
+			    (raft_entry_data_bytes(msg.raft.entries[i]) &&
+			     !msg.raft.entries[i]->data))
+				return; /* must be read first; it is lost */
+		}
+	/* Lost when the link is down or full: Raft sends again. */
+	node->ops->send(node->context, raft_msg->to, &msg);
+}
+
+/*
+ * How many entries go into the next append to this peer: up to the bounds, and
+ * none whose payload must be read from disk first.
+ */
+static uint32_t peer_append_count(struct node *node, uint64_t first)
+{
+	uint64_t bytes = 0;
+	uint32_t count;
+
+	for (count = 0; count < RAFT_APPEND_MAX; count++) {
+		struct raft_entry *entry =
+			entries_at(&node->entries, first + count);
+
+		if (!entry)
+			break;
+		if (entry->op == RAFT_OP_WRITE && !entry->data)
+			break;
+		bytes += raft_entry_data_bytes(entry);
+		if (count && bytes > NODE_SEND_BYTES)
+			break;
+	}
+	return count;
+}
+
+static void peer_read_log(struct node *node, struct peer *peer, uint64_t first)
+{
+	uint64_t bytes = 0;
+	unsigned int count;
+
+	for (count = 0; count < RAFT_APPEND_MAX; count++) {
+		struct raft_entry *entry =
+			entries_at(&node->entries, first + count);
+
+		if (!entry || first + count > raft_durable_index(node->raft))
+			break;
+		bytes += raft_entry_data_bytes(entry);
+		if (count && bytes > NODE_SEND_BYTES)
+			break;
+	}
+	if (!count)
+		return;
+	peer->reading = true;
+	node->image_jobs++;
+	node->ops->log_read(node->context, peer->id, first, count);
+}
+
+static void peer_send_entries(struct node *node, struct peer *peer)
+{
+	struct raft_event event = { .type = RAFT_EV_SEND, .peer = peer->id };
+	struct raft_peer_view view;
+
+	while (!peer->reading && raft_send_due(node->raft, peer->id) &&
+	       node->ops->queued(node->context, peer->id) < NODE_QUEUE_BYTES) {
+		if (!raft_peer(node->raft, peer->id, &view))
+			return;
+		event.count = peer_append_count(node, view.next);
+		if (!event.count) {
+			peer_read_log(node, peer, view.next);
+			return;
+		}
+		node_step(node, &event, NULL);
+		if (!node->update.msg_count)
+			return;
+	}
+}
+
+void peers_pump(struct node *node)
+{
+	unsigned int i;
+
+	if (!node_leads(node))
+		return;
+	for (i = 0; i < node->peer_count; i++)
+		if (node->peers[i].up)
+			peer_send_entries(node, &node->peers[i]);
+}
+
+/*
+ * Payloads that had left the cache, for one peer: they go into this message
+ * alone, whatever the cache does meanwhile.
+ */
+void node_log_was_read(struct node *node, uint32_t id, uint64_t first,
+		       struct raft_entry **read, unsigned int count, int error)
+{
+	struct raft_event event = { .type = RAFT_EV_SEND,
+				    .peer = id,
+				    .count = count };
+	struct peer *peer = peer_find(node, id);
+	struct wire_msg msg = { .type = WIRE_RAFT };
+	struct raft_peer_view view;
+	bool same = true;
+	unsigned int i;
+
+	node->image_jobs--;
+	peer->reading = false;
+	if (error)
+		node_say(node, BASE_LOG_WARNING,
+			 "event=log-read-failed peer=%u index=%lu errno=%d", id,
+			 (unsigned long)first, -error);
+	for (i = 0; !error && i < count; i++)
+		if (read[i]->term != raft_entry_term(node->raft, first + i))
+			same = false; /* overruled since */
+	if (error || !same || !node_leads(node) || !peer->up ||
+	    !raft_peer(node->raft, id, &view) || view.next != first ||
+	    !raft_send_due(node->raft, id))
+		goto out;
+	event.now_us = node->now_us;
+	event.random = 0;
+	raft_step(node->raft, &event, &node->update);
+	for (i = 0; i < node->update.msg_count; i++) {
+		msg.raft.msg = node->update.msgs[i];
+		if (msg.raft.msg.append.count > count ||
+		    msg.raft.msg.append.prev_index + 1 != first)
+			continue;
+		memcpy(msg.raft.entries, read,
+		       msg.raft.msg.append.count * sizeof(read[0]));
+		node->ops->send(node->context, id, &msg);
+	}
+out:
+	if (!error)
+		for (i = 0; i < count; i++)
+			raft_entry_put(read[i]);
+}
+
+/* An append we have no room for is lost; it comes again. */
+static bool peer_append_fits(const struct node *node, const struct wire_msg *msg)
+{
+	uint64_t bytes = 0;
+	uint32_t i;
+
+	if (!msg->raft.msg.append.count)
+		return true;
+	if (fill_blocks_log(node))
+		return false;
+	for (i = 0; i < msg->raft.msg.append.count; i++)
+		bytes += store_record_bytes(msg->raft.entries[i],
+					    node->config.align);
+	return bytes <= node_log_room(node);
+}
+
+static void peer_recv_raft(struct node *node, struct peer *peer,
+			   const struct wire_msg *msg)
+{
+	struct raft_event event = {
+		.type = RAFT_EV_RECV,
+		.msg = &msg->raft.msg,
+	};
+	uint64_t terms[RAFT_APPEND_MAX];
+	uint32_t i;
+
+	if (msg->raft.msg.from != peer->id ||
+	    msg->raft.msg.to != node->config.raft.id)
+		return;
+	if (msg->raft.msg.type == RAFT_MSG_APPEND) {
+		if (!peer_append_fits(node, msg))
+			return;
+		for (i = 0; i < msg->raft.msg.append.count; i++)
+			terms[i] = msg->raft.entries[i]->term;
+		event.entry_terms = terms;
+	}
+	node_step(node, &event, msg);
+}
+
+void node_recv(struct node *node, uint32_t id, const struct wire_msg *msg,
+	       uint64_t now_us, uint64_t random)
+{
+	struct peer *peer = peer_find(node, id);
+
+	if (!peer)
+		return;
+	node->now_us = now_us;
+	node->random ^= random;
+	peer->heard_us = now_us;
+	if (msg->type == WIRE_STATUS) {
+		peer->status = msg->status;
+		peer->known = true;
+		return;
+	}
+	if (node->dead)
+		return;
+	switch (msg->type) {
+	case WIRE_RAFT:
+		peer_recv_raft(node, peer, msg);
+		break;
+	case WIRE_OPEN_ASK:
+		device_open_asked(node, peer, &msg->open_ask);
+		break;
+	case WIRE_OPEN_REPLY:
+		device_open_replied(node, peer, &msg->open_reply);
+		break;
+	case WIRE_COPY_BEGIN:
+	case WIRE_COPY_DATA:
+	case WIRE_COPY_END:
+	case WIRE_COPY_ACK:
+		if (!node->disk_failed)
+			copy_recv(node, peer, msg);
+		break;
+	default:
+		break; /* HELLO and REFUSE are net's */
+	}
+}
+
+static uint32_t status_flags(const struct node *node)
+{
+	uint32_t flags = 0;
+
+	if (node->incomplete)
+		flags |= WIRE_NODE_INCOMPLETE;
+	if (node->device.epoch && !node->device.fenced)
+		flags |= WIRE_NODE_DEVICE_OPEN;
+	if (node->disk_failed)
+		flags |= WIRE_NODE_DISK_FAILED;
+	if (raft_hard_state(node->raft)->damaged)
+		flags |= WIRE_NODE_DAMAGED;
+	if (device_wants_lead(node))
+		flags |= WIRE_NODE_WANTS_LEAD;
+	return flags;
+}
+
+/* Tell everybody how we are: at a pace, and at once when it matters. */
+void peers_status(struct node *node)
+{
+	struct wire_msg msg = {
+		.type = WIRE_STATUS,
+		.status = {
+			.flags = status_flags(node),
+			.epoch = node->device.epoch,
+			.term = raft_term(node->raft),
+			.last = raft_last_index(node->raft),
+			.durable = raft_durable_index(node->raft),
+			.commit = raft_commit_index(node->raft),
+			.applied = node->applied,
+		},
+	};
+	unsigned int i;
+
+	if (node->now_us < node->status_next_us &&
+	    msg.status.flags == node->status_sent.flags &&
+	    msg.status.epoch == node->status_sent.epoch)
+		return;
+	node->status_next_us = node->now_us + STATUS_US;
+	node->status_sent = msg.status;
+	for (i = 0; i < node->peer_count; i++)
+		if (node->peers[i].up)
+			node->ops->send(node->context, node->peers[i].id, &msg);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Inside of node/: what the files of this folder share.  Nobody else includes
+ * it.
+ */
+#ifndef NODE_STATE_H
+#define NODE_STATE_H
+
+#include "base/list.h"
+#include "node/node.h"
+
+#define HELD_MAX 64 /* messages that wait for the state to be saved */
+#define BATCH_MAX 128 /* entries proposed or applied in one call */
+#define COPY_CHUNK WIRE_COPY_DATA_MAX
+
+/* The log's entries (base, last], payloads present as far as cached. */
+struct entries {
+	struct raft_entry **slots; /* slot of index i: i & (slot_count - 1) */
+	uint64_t slot_count; /* power of two */
+	struct store_checkpoint base; /* `applied` is the base's index */
+	uint64_t last;
+	uint64_t record_bytes; /* room they take in the ring */
+	uint64_t cached_bytes; /* payloads held */
+	uint64_t evicted; /* none up to here holds a payload */
+	uint32_t align;
+};
+
+/* One request of the device that is not answered. */
+struct request {
+	struct base_list link;
+	struct node_request body;
+	uint64_t index; /* answered when this is committed; 0: not proposed */
+};
+
+struct device {
+	bool bound;
+	struct base_list requests; /* writes and flushes, in order of tags */
+	struct request *unproposed; /* first without index, NULL: none */
+	unsigned int count;
+	uint64_t bytes;
+	uint64_t epoch; /* open here for writing; 0: not */
+	bool fenced; /* until CLOSE or a new binding */
+	struct request *open; /* an opening that waits, or NULL */
+	uint64_t open_index; /* its entry, 0: not proposed */
+	uint64_t close_tag; /* told as applied once close_index is */
+	uint64_t close_index;
+	uint64_t applied_tag; /* told */
+	uint64_t received_tag; /* seen */
+	uint64_t credited_tag; /* told */
+	uint64_t lease_us; /* given; 0: none */
+	const char *no_lease; /* the reason last told for that */
+	uint64_t ask_serial;
+	uint64_t ask_next_us;
+};
+
+/* Leader: the copy that fills a peer's replica. */
+struct copy {
+	bool active;
+	bool reset; /* the peer's log begins anew */
+	bool begun; /* the peer is ready for data */
+	bool ended; /* COPY_END is sent */
+	bool reading;
+	uint64_t serial;
+	uint64_t next; /* offset to be read next */
+	uint64_t acked;
+	uint64_t progress_us; /* when something last moved */
+};
+
+struct peer {
+	uint32_t id;
+	bool up;
+	bool known; /* status is of this connection */
+	struct wire_status status;
+	uint64_t heard_us;
+	bool reading; /* log_read under way for it */
+	struct copy copy;
+};
+
+/* Follower: the copy that fills us. */
+enum fill_phase {
+	FILL_NONE,
+	FILL_WAIT, /* for the image thread to be idle */
+	FILL_PREPARING, /* log reset, or incomplete mark, on its way */
+	FILL_RUNNING,
+	FILL_FINISHING, /* the checkpoint that says complete */
+};
+
+struct fill {
+	enum fill_phase phase;
+	uint32_t from;
+	uint64_t received; /* offsets */
+	uint64_t written;
+	uint64_t version; /* entries up to this may be applied */
+	bool ended;
+	struct wire_copy_begin begin;
+};
+
+struct held_msg {
+	uint64_t seq;
+	struct raft_msg msg;
+};
+
+struct node {
+	struct node_config config;
+	const struct node_ops *ops;
+	void *context;
+	uint64_t now_us;
+	uint64_t random;
+
+	struct raft *raft;
+	struct raft_update update; /* of the step under way */
+	struct raft_entry *batch[BATCH_MAX]; /* being proposed */
+	struct held_msg held[HELD_MAX];
+	unsigned int held_count;
+	uint64_t state_saved_seq;
+	enum raft_role role; /* as last seen, to notice changes */
+	uint64_t term;
+	uint32_t leader;
+	uint64_t role_since_us;
+
+	struct entries entries;
+	uint64_t log_capacity;
+	uint64_t commit_seen; /* entries up to here were looked at */
+	uint64_t applied;
+	uint64_t apply_issued;
+	uint64_t apply_bytes; /* under way */
+	uint64_t checkpointed;
+	uint64_t checkpoint_bytes; /* applied since, room in the ring */
+	uint64_t checkpoint_due_us; /* 0: nothing to save */
+	bool checkpointing;
+	bool checkpoint_complete; /* the one under way clears incomplete */
+	unsigned int image_jobs; /* of any kind, under way */
+	bool incomplete;
+
+	struct device device;
+	struct fill fill;
+	unsigned int peer_count;
+	struct peer peers[RAFT_MEMBERS_MAX];
+	uint64_t status_next_us;
+	struct wire_status status_sent;
+	uint64_t serial;
+
+	bool stopping;
+	bool disk_failed;
+	bool dead; /* takes no part any more */
+	uint64_t dead_at_us;
+	char damage[160];
+};
+
+/* entries.c */
+int entries_init(struct entries *entries, struct store_boot *boot,
+		 uint32_t align);
+void entries_free(struct entries *entries);
+/* NULL where it is not in (base, last] */
+struct raft_entry *entries_at(const struct entries *entries, uint64_t index);
+/* Takes over the reference; index must be last + 1. */
+void entries_push(struct entries *entries, struct raft_entry *entry);
+void entries_truncate(struct entries *entries, uint64_t from);
+void entries_compact(struct entries *entries, uint64_t base);
+void entries_reset(struct entries *entries,
+		   const struct store_checkpoint *base);
+/* The cumulative fields at base <= index <= last. */
+struct store_checkpoint entries_head(const struct entries *entries,
+				     uint64_t index);
+/* Let payloads up to @limit go while more than the bound is cached. */
+void entries_evict(struct entries *entries, uint64_t limit);
+
+/* node.c */
+void node_say(struct node *node, int level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Step the core and carry out what it says; @received: of RAFT_EV_RECV. */
+void node_step(struct node *node, struct raft_event *event,
+	       const struct wire_msg *received);
+bool node_leads(const struct node *node);
+/* Leads, everything of earlier terms is applied, the image complete. */
+bool node_ready(const struct node *node);
+uint64_t node_log_room(const struct node *node);
+
+/* peers.c */
+struct peer *peer_find(struct node *node, uint32_t id);
+void peer_send_raft(struct node *node, const struct raft_msg *msg);
+void peers_pump(struct node *node);
+void peers_status(struct node *node);
+bool peer_alive(const struct node *node, const struct peer *peer);
+/* The best to hand leadership to, NULL: none. */
+struct peer *peer_best(struct node *node);
+
+/* device.c */
+void device_init(struct node *node);
+void device_clear(struct node *node);
+void device_pump_lease(struct node *node);
+void device_pump(struct node *node);
+void device_commit(struct node *node, uint64_t commit);
+void device_applied(struct node *node);
+void device_truncated(struct node *node, uint64_t from);
+void device_became_leader(struct node *node);
+void device_revoke(struct node *node, const char *reason);
+void device_fence(struct node *node, const char *reason);
+void device_open_asked(struct node *node, struct peer *peer,
+		       const struct wire_open_ask *ask);
+void device_open_replied(struct node *node, struct peer *peer,
+			 const struct wire_open_reply *reply);
+bool device_wants_lead(const struct node *node);
+
+/* image.c: apply and checkpoint */
+void image_pump(struct node *node);
+
+/* copy.c */
+void copy_pump(struct node *node);
+void copy_link(struct node *node, struct peer *peer);
+void copy_recv(struct node *node, struct peer *peer,
+	       const struct wire_msg *msg);
+
+/* fill.c */
+void fill_recv(struct node *node, struct peer *peer,
+	       const struct wire_msg *msg);
+void fill_pump(struct node *node);
+void fill_checkpointed(struct node *node);
+void fill_abort(struct node *node);
+/* How far committed entries may be applied now. */
+uint64_t fill_apply_limit(const struct node *node, uint64_t limit);
+/* The log can't take entries just now. */
+bool fill_blocks_log(const struct node *node);
+
+#endif

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the node is like, for status and metrics.  Changes nothing. */
+#include <stdio.h>
+#include <string.h>
+
+#include "node/state.h"
+
+static void view_problem(const struct node *node, struct node_view *view)
+{
+	const struct raft_hard_state *state = raft_hard_state(node->raft);
+	char *text = view->problem;
+	size_t size = sizeof(view->problem);
+
+	if (node->disk_failed)
+		snprintf(text, size, "disk failed: %.130s", node->damage);
+	else if (state->damaged)
+		snprintf(text, size, "replica damaged: %.130s", node->damage);
+	else if (!view->leader && view->blank)
+		snprintf(text, size,
+			 "blank replica: the first start needs all nodes");
+	else if (!view->leader)
+		snprintf(text, size, "no quorum");
+	else if (node->incomplete)
+		snprintf(text, size, "replica is being filled by the leader");
+	else if (node_leads(node) && !node_ready(node))
+		snprintf(text, size, "catching up");
+}
+
+static void view_peer(const struct node *node, const struct peer *peer,
+		      struct node_peer_view *view)
+{
+	struct raft_peer_view raft;
+
+	view->id = peer->id;
+	view->up = peer->up;
+	view->known = peer->known;
+	view->status = peer->status;
+	view->heard_us = peer->heard_us;
+	view->copy = peer->copy.active ? NODE_COPY_RUNNING : NODE_COPY_NONE;
+	view->copy_offset = peer->copy.acked;
+	if (node_leads(node) && raft_peer(node->raft, peer->id, &raft)) {
+		view->match = raft.match;
+		view->needs_copy = raft.needs_copy;
+	}
+}
+
+void node_view(const struct node *node, uint64_t now_us, struct node_view *view)
+{
+	const struct device *device = &node->device;
+	struct store_checkpoint tail =
+		entries_head(&node->entries, node->entries.last);
+	unsigned int i;
+
+	memset(view, 0, sizeof(*view));
+	view->id = node->config.raft.id;
+	view->role = node->dead ? RAFT_FOLLOWER : raft_role(node->raft);
+	view->term = raft_term(node->raft);
+	view->leader = node->dead ? 0 : raft_leader(node->raft);
+	view->writer = tail.writer;
+	view->epoch = tail.epoch;
+	view->base = node->entries.base.applied;
+	view->last = node->entries.last;
+	view->durable = raft_durable_index(node->raft);
+	view->commit = raft_commit_index(node->raft);
+	view->applied = node->applied;
+	view->log_used_bytes = node->entries.record_bytes;
+	view->log_capacity_bytes = node->log_capacity;
+	view->lease_until_us =
+		device->lease_us > now_us ? device->lease_us : 0;
+	view->device_epoch = device->fenced ? 0 : device->epoch;
+	view->requests = device->count;
+	view->request_bytes = device->bytes;
+	view->open_pending = device->open != NULL;
+	view->incomplete = node->incomplete;
+	view->damaged = raft_hard_state(node->raft)->damaged;
+	view->blank = !raft_hard_state(node->raft)->joined;
+	view->disk_failed = node->disk_failed;
+	view->copy_received = node->fill.written;
+	view_problem(node, view);
+	view->peer_count = node->peer_count;
+	for (i = 0; i < node->peer_count; i++)
+		view_peer(node, &node->peers[i], &view->peers[i]);
+}
