@@ -12,9 +12,20 @@
  *     all may run beside each other with sending.
  *  2. A message with needs_state waits until RAFT_EV_STATE_SAVED has been
  *     given for state_seq or a later one.  Others go at once.
- *  3. RAFT_EV_PERSISTED only for what is on stable storage.
+ *  3. RAFT_EV_PERSISTED only for what is on stable storage, after each update
+ *     with RAFT_UP_TRUNCATE or RAFT_UP_APPEND and after RAFT_EV_RESET (one may
+ *     stand for several), with the log_seq of the update that it is about.
  *  4. Persistence of truncations and appends in the order of the updates.
  *  5. A failed write or sync is not reported at all: the node stops.
+ *  6. When raft_lease_until() has fallen after a step, whoever was told of the
+ *     lease (the kernel's gate) is told so before the step's messages are sent.
+ *  7. A message reaches only the process it was sent to, over the connection it
+ *     was sent on: a peer's RAFT_EV_LINK comes before the first message of its
+ *     new connection, and none of an older connection comes after it.
+ *  8. now_us is read after the event has happened (for RAFT_EV_RECV: after the
+ *     message has come in), and before what the update says is done.
+ *  9. The image applies no further than min(commit, durable): a crash must not
+ *     leave it ahead of the replica's own log.
  */
 #ifndef RAFT_RAFT_H
 #define RAFT_RAFT_H
@@ -26,6 +37,7 @@
 #define RAFT_MSGS_MAX (4 * RAFT_MEMBERS_MAX) /* messages in one update */
 #define RAFT_APPEND_MAX 128 /* entries in one append message */
 #define RAFT_RUNS_MAX 1024 /* runs of equal term that the core remembers */
+#define RAFT_INFLIGHT_MAX 1024 /* entries sent to a peer and not yet durable */
 
 enum raft_role {
 	RAFT_FOLLOWER,
@@ -39,17 +51,25 @@ struct raft_hard_state {
 	uint64_t term;
 	uint32_t vote; /* node id, 0: none */
 	/*
-	 * false on a replica that has never voted nor been filled: it grants
-	 * only candidates whose log is empty too.  A candidate with an empty
-	 * log needs the votes of ALL members.  So a volume is born only with
-	 * everybody there, and a replica that was formatted anew can never
-	 * help to elect somebody who lacks acknowledged entries.
+	 * false on a replica that does not hold what a replica in its place may
+	 * have promised: formatted anew, or being filled after damage.  It is
+	 * barred: it does not campaign, and its answers count neither for
+	 * commit nor for a lease, until the leader says from which index on it
+	 * lacks nothing (append.rejoin).
+	 *
+	 * The birth of a volume is the exception: a candidate with an empty log
+	 * needs the votes of ALL members, and whoever grants it one with a log
+	 * as empty has joined.  So a volume is born only with everybody there,
+	 * and a replica that was formatted anew can never help to elect
+	 * somebody who lacks acknowledged entries.
 	 */
 	bool joined;
 	/*
 	 * true where the log or the vote was found damaged or is not to be
-	 * trusted: it neither votes nor campaigns, and refuses appends until a
-	 * leader has filled it (RAFT_EV_RESET).
+	 * trusted: barred like one that has not joined, and it refuses appends
+	 * until a leader fills it.  RAFT_EV_RESET turns this into joined =
+	 * false: clearing it before the log has been brought up to what was
+	 * acknowledged would let a minority's damage lose writes.
 	 */
 	bool damaged;
 };
@@ -107,6 +127,7 @@ struct raft_msg {
 		struct {
 			bool prevote;
 			bool granted;
+			bool barred; /* counts only if ALL members grant */
 		} vote_reply;
 		struct {
 			uint64_t prev_index;
@@ -114,13 +135,18 @@ struct raft_msg {
 			uint64_t commit;
 			uint64_t sent_us; /* leader's clock, for the lease */
 			uint32_t count; /* entries prev_index + 1 ... */
+			uint64_t rejoin; /* to a barred peer: what holds the
+					  * log durably up to here lacks nothing
+					  * and may vote; 0: not known yet */
 		} append;
 		struct {
 			bool ok;
-			uint64_t match; /* ok: held durably up to here */
+			uint64_t match; /* ok: held durably up to here;
+					 * !ok: the prev_index refused */
 			uint64_t hint; /* !ok: try prev_index = hint */
 			uint64_t sent_us; /* echo */
 			bool damaged; /* needs to be filled by a copy */
+			bool barred; /* counts for nothing but its presence */
 		} append_reply;
 	};
 };
@@ -131,13 +157,22 @@ enum raft_event_type {
 	RAFT_EV_PROPOSE, /* count; leader only */
 	RAFT_EV_SEND, /* peer, count: make an append message of at most count
 		       * entries (0: heartbeat) if one is due */
-	RAFT_EV_PERSISTED, /* index, term: durable up to this entry */
+	RAFT_EV_PERSISTED, /* index, term: durable up to this entry; seq: the
+			    * update's log_seq.  Ignored when a later update
+			    * has truncated: what is durable of the old tail
+			    * is not the new one, even if terms are alike */
 	RAFT_EV_STATE_SAVED, /* seq */
-	RAFT_EV_CAMPAIGN, /* start an election now (PreVote first) */
-	RAFT_EV_TRANSFER, /* peer: hand leadership over; 0: give it up */
+	RAFT_EV_CAMPAIGN, /* start an election now (PreVote first); refused
+			   * while a leader was heard within an election
+			   * timeout, or we started within it */
+	RAFT_EV_TRANSFER, /* peer: hand leadership over; 0: give it up;
+			   * refused if the peer is not there to take it */
 	RAFT_EV_COMPACTED, /* index: entries up to it are gone from the disk */
 	RAFT_EV_RESET, /* index, term: the replica is being filled from a
-			* leader: the log is now empty after this entry */
+			* leader: the log is now empty after this entry.  The
+			* caller does the same to the disk in the order of the
+			* updates and then reports it as PERSISTED.  Refused
+			* (nothing has changed) when raft_can_reset() says no */
 	RAFT_EV_LINK, /* peer: its connection is new; what was in flight is
 		       * lost: probe again */
 };
@@ -168,8 +203,9 @@ enum raft_update_flag {
 struct raft_update {
 	unsigned int flags;
 	struct raft_hard_state state;
-	uint64_t state_seq;
+	uint64_t state_seq; /* the newest, also without RAFT_UP_STATE */
 	uint64_t truncate_from;
+	uint64_t log_seq; /* truncations and resets so far: for PERSISTED */
 	/*
 	 * Entries [append_first, append_first + append_count): of a follower,
 	 * those of the received message, its first append_skip left out; of a
@@ -212,6 +248,7 @@ struct raft_peer_view {
 	bool probing; /* one message at a time until it answers */
 	bool needs_copy; /* the log no longer has what it lacks, or damaged */
 	bool damaged;
+	bool barred; /* see raft_hard_state.joined */
 };
 
 /* What the core knows; cheap, no side effect. */
@@ -240,6 +277,13 @@ uint64_t raft_lease_until(const struct raft *raft);
 
 /** raft_deadline() - when the next RAFT_EV_TICK has something to do (us) */
 uint64_t raft_deadline(const struct raft *raft);
+
+/**
+ * raft_can_reset() - would RAFT_EV_RESET to this entry be accepted now?
+ * Not by a leader, and not when the log holds that entry or has committed
+ * beyond it - but always, where not leading, on a damaged replica.
+ */
+bool raft_can_reset(const struct raft *raft, uint64_t index, uint64_t term);
 
 /** raft_send_due() - would RAFT_EV_SEND with count > 0 make a message now? */
 bool raft_send_due(const struct raft *raft, uint32_t peer);

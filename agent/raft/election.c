@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Terms, votes and roles (thesis 3.4), with PreVote (9.6), the refusal of
+ * disruptive candidates (4.2.3) that leases rest on (6.4.1), and the rules for
+ * replicas that may have forgotten what they promised (raft_hard_state).
+ */
+#include "raft/state.h"
+
+#include <assert.h>
+
+static unsigned int position(const struct raft *raft, uint32_t id)
+{
+	unsigned int i;
+
+	for (i = 0; i < raft->config.member_count; i++)
+		if (raft->config.members[i] == id)
+			break;
+	assert(i < raft->config.member_count);
+	return i;
+}
+
+static unsigned int count_bits(uint32_t bits)
+{
+	return (unsigned int)__builtin_popcount(bits);
+}
+
+void raft_election_rearm(struct raft *raft)
+{
+	uint64_t timeout = raft->config.election_timeout_us;
+
+	raft->election_due_us = raft->now_us + timeout + raft->random % timeout;
+}
+
+static void set_role(struct raft *raft, enum raft_role role, uint32_t leader)
+{
+	if (raft->role != role || raft->leader != leader)
+		raft->update->flags |= RAFT_UP_ROLE;
+	raft->role = role;
+	raft->leader = leader;
+}
+
+static void enter_term(struct raft *raft, uint64_t term)
+{
+	assert(term > raft->hard.term);
+	raft->hard.term = term;
+	raft->hard.vote = 0;
+	raft->hard_dirty = true;
+	raft->update->flags |= RAFT_UP_ROLE;
+	/* Leader completeness: what is committed, every later leader has. */
+	raft->agreed = raft->commit;
+	raft->echo_us = 0;
+	raft->replied = 0;
+	raft->rejoin = 0;
+}
+
+void raft_become_follower(struct raft *raft, uint64_t term, uint32_t leader)
+{
+	bool led = raft->role == RAFT_LEADER;
+
+	assert(term >= raft->hard.term);
+	assert(leader != raft->config.id);
+	if (term > raft->hard.term)
+		enter_term(raft, term);
+	set_role(raft, RAFT_FOLLOWER, leader);
+	raft->transferee = 0;
+	if (!led)
+		return;
+	/* Our own voice counted for our lease: so we owe it, too. */
+	raft->promise_until_us =
+		raft->now_us + raft->config.election_timeout_us;
+	raft_election_rearm(raft);
+}
+
+/*
+ * A barred replica stands only for the birth of a volume.  One whose runs of
+ * terms are all uncommitted and as many as fit could not begin its term.
+ */
+bool raft_may_campaign(const struct raft *raft)
+{
+	return !raft->hard.damaged &&
+	       (raft->hard.joined || raft->log.last_index == 0) &&
+	       raft->hard.term < RAFT_TERM_MAX &&
+	       raft_log_room(&raft->log, raft->hard.term + 1, raft->commit);
+}
+
+/*
+ * A majority of the unbarred, or everybody if enough of them are unbarred to
+ * meet each majority that may have committed something (for even numbers of
+ * members that is one less: so two members survive the loss of one's disk).
+ * An empty log wins by everybody's vote only.
+ */
+static bool has_won(const struct raft *raft)
+{
+	unsigned int members = raft->config.member_count;
+	unsigned int firm = count_bits(raft->firm_grants);
+	bool unanimous = count_bits(raft->grants) == members;
+
+	if (raft->log.last_index == 0)
+		return unanimous;
+	return firm >= raft->majority ||
+	       (unanimous && firm >= members - raft->majority + 1);
+}
+
+static void ask_for_vote(struct raft *raft, uint32_t to, bool transfer)
+{
+	struct raft_msg *msg = raft_msg_add(raft, to, RAFT_MSG_VOTE);
+
+	msg->vote.prevote = raft->role == RAFT_PRECANDIDATE;
+	if (msg->vote.prevote)
+		msg->term++;
+	msg->vote.transfer = transfer;
+	msg->vote.last_index = raft->log.last_index;
+	msg->vote.last_term = raft_log_last_term(&raft->log);
+}
+
+static void stand(struct raft *raft, enum raft_role role, bool transfer)
+{
+	uint32_t self = 1U << position(raft, raft->config.id);
+	unsigned int i;
+
+	set_role(raft, role, 0);
+	raft_election_rearm(raft);
+	raft->grants = self;
+	raft->firm_grants = raft_is_barred(raft) ? 0 : self;
+	for (i = 0; i < raft->config.member_count; i++)
+		if (raft->config.members[i] != raft->config.id)
+			ask_for_vote(raft, raft->config.members[i], transfer);
+}
+
+static void stand_for_election(struct raft *raft, bool transfer)
+{
+	enter_term(raft, raft->hard.term + 1);
+	raft->hard.vote = raft->config.id;
+	/* PreVote has just shown all members to be as empty as we are. */
+	if (raft->log.last_index == 0)
+		raft->hard.joined = true;
+	stand(raft, RAFT_CANDIDATE, transfer);
+	if (has_won(raft))
+		raft_lead(raft);
+}
+
+/*
+ * A transfer skips PreVote (thesis 3.10): the leader chose us.  Not so with an
+ * empty log, which must not raise anybody's term or join without PreVote's
+ * proof that all are there.
+ */
+void raft_campaign(struct raft *raft, bool transfer)
+{
+	assert(raft_may_campaign(raft));
+	if (transfer && raft->log.last_index > 0) {
+		stand_for_election(raft, true);
+		return;
+	}
+	stand(raft, RAFT_PRECANDIDATE, false);
+	if (has_won(raft))
+		stand_for_election(raft, false);
+}
+
+void raft_election_tick(struct raft *raft)
+{
+	assert(raft->role != RAFT_LEADER);
+	if (raft->now_us < raft->election_due_us)
+		return;
+	if (raft_may_campaign(raft) && raft->now_us >= raft->promise_until_us) {
+		raft_campaign(raft, false);
+		return;
+	}
+	set_role(raft, RAFT_FOLLOWER, 0);
+	raft_election_rearm(raft);
+}
+
+/* What we asked went down with the old connection: ask again. */
+void raft_election_link(struct raft *raft, uint32_t peer)
+{
+	if (raft->role != RAFT_PRECANDIDATE && raft->role != RAFT_CANDIDATE)
+		return;
+	if (!(raft->grants & (1U << position(raft, peer))))
+		ask_for_vote(raft, peer, false);
+}
+
+/* Thesis 3.6.1 */
+static bool is_up_to_date(const struct raft *raft, const struct raft_msg *msg)
+{
+	uint64_t last_term = raft_log_last_term(&raft->log);
+
+	/* What a damaged log seems to hold says nothing. */
+	if (raft->hard.damaged)
+		return true;
+	if (msg->vote.last_term != last_term)
+		return msg->vote.last_term > last_term;
+	return msg->vote.last_index >= raft->log.last_index;
+}
+
+static void reply_vote(struct raft *raft, const struct raft_msg *msg,
+		       bool granted)
+{
+	struct raft_msg *reply =
+		raft_msg_add(raft, msg->from, RAFT_MSG_VOTE_REPLY);
+
+	reply->vote_reply.prevote = msg->vote.prevote;
+	reply->vote_reply.granted = granted;
+	reply->vote_reply.barred = raft_is_barred(raft);
+	/* A granted PreVote is about the term to come, a refusal about ours. */
+	if (granted && msg->vote.prevote)
+		reply->term = msg->term;
+}
+
+static void vote_for(struct raft *raft, const struct raft_msg *msg)
+{
+	bool born = msg->vote.last_index == 0 && raft->log.last_index == 0 &&
+		    !raft->hard.damaged;
+
+	if (raft->hard.vote != msg->from || (born && !raft->hard.joined))
+		raft->hard_dirty = true;
+	raft->hard.vote = msg->from;
+	raft->hard.joined |= born;
+	raft_election_rearm(raft);
+}
+
+void raft_vote_recv(struct raft *raft, const struct raft_msg *msg)
+{
+	bool free_vote, granted;
+
+	if ((msg->vote.last_index == 0) != (msg->vote.last_term == 0) ||
+	    msg->vote.last_term >= msg->term)
+		return;
+	/*
+	 * A lease may rest on our silence.  A leader does not answer either: it
+	 * steps down for a lack of followers, not for the wish of one.
+	 */
+	if (raft->role == RAFT_LEADER ||
+	    (raft->now_us < raft->promise_until_us && !msg->vote.transfer))
+		return;
+	if (msg->term > raft->hard.term && !msg->vote.prevote)
+		raft_become_follower(raft, msg->term, 0);
+	free_vote = msg->term > raft->hard.term ||
+		    (msg->term == raft->hard.term && raft->leader == 0 &&
+		     (raft->hard.vote == 0 || raft->hard.vote == msg->from));
+	granted = free_vote && is_up_to_date(raft, msg);
+	if (granted && !msg->vote.prevote)
+		vote_for(raft, msg);
+	reply_vote(raft, msg, granted);
+}
+
+void raft_vote_reply_recv(struct raft *raft, const struct raft_msg *msg)
+{
+	bool prevote = msg->vote_reply.prevote;
+	uint32_t bit = 1U << position(raft, msg->from);
+
+	if (!msg->vote_reply.granted)
+		return;
+	if (raft->role != (prevote ? RAFT_PRECANDIDATE : RAFT_CANDIDATE) ||
+	    msg->term != raft->hard.term + (prevote ? 1 : 0))
+		return;
+	raft->grants |= bit;
+	if (msg->vote_reply.barred)
+		raft->firm_grants &= ~bit;
+	else
+		raft->firm_grants |= bit;
+	if (!has_won(raft))
+		return;
+	if (prevote)
+		stand_for_election(raft, false);
+	else
+		raft_lead(raft);
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a leader may conclude from when its followers heard it: its lease
+ * (thesis 6.4.1), whether it still has a quorum (6.2, CheckQuorum), and from
+ * where on a barred replica lacks nothing.
+ */
+#include "raft/state.h"
+
+/*
+ * Each follower that echoed sent_us has heard us later than that, and grants
+ * no vote for an election timeout on its clock; ours may run faster than that
+ * by drift_ppm.
+ */
+uint64_t raft_lease_until(const struct raft *raft)
+{
+	uint64_t timeout = raft->config.election_timeout_us;
+	uint64_t echo[RAFT_MEMBERS_MAX];
+	uint64_t begun, drift;
+	unsigned int i;
+
+	if (raft->role != RAFT_LEADER || raft->transferee)
+		return 0;
+	for (i = 0; i < raft->config.member_count; i++) {
+		const struct raft_peer *peer = &raft->peers[i];
+
+		if (peer->id == raft->config.id)
+			echo[i] = raft->now_us;
+		else
+			echo[i] = peer->barred ? 0 : peer->echo_us;
+	}
+	begun = raft_majority_of(raft, echo);
+	if (begun == 0 || begun < raft->lease_floor_us)
+		return 0;
+	drift = (timeout * raft->config.drift_ppm + 999999) / 1000000;
+	return begun + timeout - drift;
+}
+
+/* When CheckQuorum will find that a majority has not been heard of. */
+uint64_t raft_quorum_due(const struct raft *raft)
+{
+	uint64_t heard[RAFT_MEMBERS_MAX];
+	unsigned int i;
+
+	for (i = 0; i < raft->config.member_count; i++) {
+		const struct raft_peer *peer = &raft->peers[i];
+
+		if (peer->id == raft->config.id)
+			heard[i] = raft->now_us;
+		else if (peer->heard_us > raft->led_since_us)
+			heard[i] = peer->heard_us;
+		else
+			heard[i] = raft->led_since_us;
+	}
+	return raft_majority_of(raft, heard) + raft->config.election_timeout_us;
+}
+
+/*
+ * A barred replica may have voted for, or acknowledged entries of, anybody up
+ * to when it lost its memory.  If we led after that, then our log has all of
+ * it that matters: earlier terms by leader completeness, our own anyway, and
+ * later leaders there were none.  We did lead if of the unbarred members so
+ * many followed us in a round begun since that no majority, completed by the
+ * barred ones' forgotten votes, does without them.
+ */
+void raft_rejoin_update(struct raft *raft)
+{
+	unsigned int needed = raft->config.member_count - raft->majority + 1;
+	unsigned int i, j;
+
+	for (i = 0; i < raft->config.member_count; i++) {
+		struct raft_peer *peer = &raft->peers[i];
+		unsigned int followed = 1;
+
+		if (!peer->barred || peer->rejoin)
+			continue;
+		for (j = 0; j < raft->config.member_count; j++)
+			followed += !raft->peers[j].barred &&
+				    raft->peers[j].echo_us > peer->barred_us;
+		if (followed >= needed)
+			peer->rejoin = raft->log.last_index;
+	}
+}

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The core as a whole: its birth, the switch over events, what it tells of
+ * itself.  See raft.h for the contract and state.h for the map.
+ */
+#include "raft/state.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void check_config(const struct raft_config *config)
+{
+	bool member = false;
+	unsigned int i, j;
+
+	assert(config->member_count >= 1);
+	assert(config->member_count <= RAFT_MEMBERS_MAX);
+	for (i = 0; i < config->member_count; i++) {
+		assert(config->members[i] != 0);
+		for (j = 0; j < i; j++)
+			assert(config->members[i] != config->members[j]);
+		member |= config->members[i] == config->id;
+	}
+	assert(member);
+	assert(config->heartbeat_us > 0);
+	assert(config->election_timeout_us > config->heartbeat_us);
+	assert(config->election_timeout_us < (1ULL << 40));
+	assert(config->drift_ppm < 1000000);
+}
+
+struct raft *raft_new(const struct raft_config *config,
+		      const struct raft_boot *boot)
+{
+	struct raft *raft;
+
+	check_config(config);
+	raft = calloc(1, sizeof(*raft));
+	if (!raft)
+		return NULL;
+	raft->config = *config;
+	raft->majority = config->member_count / 2 + 1;
+	raft->hard = boot->state;
+	raft_log_init(&raft->log, boot);
+	assert(boot->commit <= boot->last_index);
+	raft->commit = boot->commit;
+	/* Only what is committed is ever compacted or forgotten. */
+	if (raft->commit < raft->log.base_index)
+		raft->commit = raft->log.base_index;
+	raft->agreed = raft->commit;
+
+	/*
+	 * Entries may reach the disk before the term that they came with. We
+	 * did not vote in that term, or it would have been saved before; to be
+	 * safe we don't start now.
+	 */
+	if (raft_log_last_term(&raft->log) > raft->hard.term) {
+		raft->hard.term = raft_log_last_term(&raft->log);
+		raft->hard.vote = config->id;
+		raft->hard_dirty = true;
+	}
+
+	raft->now_us = boot->now_us;
+	raft->random = boot->random;
+	raft_election_rearm(raft);
+	/* A promise given before the restart is not on the disk. */
+	raft->promise_until_us = boot->now_us + config->election_timeout_us;
+	if (config->member_count == 1) {
+		/* Likewise: the first entry may be there before `joined`. */
+		if (boot->last_index > 0 && !raft->hard.joined) {
+			raft->hard.joined = true;
+			raft->hard_dirty = true;
+		}
+		raft->promise_until_us = boot->now_us;
+		raft->election_due_us = boot->now_us;
+	}
+	return raft;
+}
+
+void raft_free(struct raft *raft)
+{
+	free(raft);
+}
+
+struct raft_msg *raft_msg_add(struct raft *raft, uint32_t to,
+			      enum raft_msg_type type)
+{
+	struct raft_update *update = raft->update;
+	struct raft_msg *msg = &update->msgs[update->msg_count++];
+
+	assert(update->msg_count <= RAFT_MSGS_MAX);
+	memset(msg, 0, sizeof(*msg));
+	msg->type = type;
+	msg->from = raft->config.id;
+	msg->to = to;
+	msg->term = raft->hard.term;
+	return msg;
+}
+
+struct raft_peer *raft_peer_find(struct raft *raft, uint32_t id)
+{
+	unsigned int i;
+
+	if (id == raft->config.id)
+		return NULL;
+	for (i = 0; i < raft->config.member_count; i++)
+		if (raft->config.members[i] == id)
+			return &raft->peers[i];
+	return NULL;
+}
+
+bool raft_is_barred(const struct raft *raft)
+{
+	return raft->hard.damaged || !raft->hard.joined;
+}
+
+uint64_t raft_majority_of(const struct raft *raft,
+			  uint64_t values[RAFT_MEMBERS_MAX])
+{
+	unsigned int i, j;
+
+	for (i = 1; i < raft->config.member_count; i++) {
+		uint64_t value = values[i];
+
+		for (j = i; j > 0 && values[j - 1] < value; j--)
+			values[j] = values[j - 1];
+		values[j] = value;
+	}
+	return values[raft->majority - 1];
+}
+
+static void tick(struct raft *raft)
+{
+	if (raft->role != RAFT_LEADER) {
+		raft_election_tick(raft);
+		return;
+	}
+	if (raft->now_us >= raft_quorum_due(raft)) {
+		raft_become_follower(raft, raft->hard.term, 0);
+		return;
+	}
+	raft_transfer_tick(raft);
+	if (raft->now_us >= raft->heartbeat_due_us)
+		raft_heartbeat_all(raft);
+}
+
+/* Is the sender ahead of us, and are we to follow it there? */
+static bool brings_new_term(const struct raft *raft, const struct raft_msg *msg)
+{
+	if (msg->term <= raft->hard.term)
+		return false;
+	switch (msg->type) {
+	case RAFT_MSG_APPEND:
+	case RAFT_MSG_APPEND_REPLY:
+		return true;
+	case RAFT_MSG_VOTE_REPLY:
+		/* A granted PreVote only repeats the term we asked for. */
+		return !(msg->vote_reply.prevote && msg->vote_reply.granted);
+	default:
+		return false;
+	}
+}
+
+static void receive(struct raft *raft, const struct raft_msg *msg,
+		    const uint64_t *entry_terms)
+{
+	if (!raft_peer_find(raft, msg->from) || msg->to != raft->config.id ||
+	    msg->term == 0 || msg->term > RAFT_TERM_MAX)
+		return;
+	if (msg->type == RAFT_MSG_VOTE) {
+		raft_vote_recv(raft, msg);
+		return;
+	}
+	if (brings_new_term(raft, msg))
+		raft_become_follower(raft, msg->term, 0);
+	if (msg->type == RAFT_MSG_VOTE_REPLY) {
+		raft_vote_reply_recv(raft, msg);
+		return;
+	}
+	if (msg->term < raft->hard.term && msg->type == RAFT_MSG_APPEND)
+		raft_append_refuse_old(raft, msg);
+	if (msg->term != raft->hard.term)
+		return;
+	if (msg->type == RAFT_MSG_APPEND)
+		raft_append_recv(raft, msg, entry_terms);
+	else if (msg->type == RAFT_MSG_APPEND_REPLY)
+		raft_append_reply_recv(raft, msg);
+	else if (msg->type == RAFT_MSG_TIMEOUT_NOW)
+		raft_timeout_now_recv(raft, msg);
+}
+
+static void persisted(struct raft *raft, const struct raft_event *event)
+{
+	if (event->seq != raft->log_seq ||
+	    raft_log_term(&raft->log, event->index) != event->term)
+		return;
+	if (event->index > raft->log.durable)
+		raft->log.durable = event->index;
+	if (raft->role == RAFT_LEADER)
+		raft_commit_advance(raft);
+	else
+		raft_follow_persisted(raft);
+}
+
+static void send_wanted(struct raft *raft, const struct raft_event *event)
+{
+	struct raft_peer *peer = raft_peer_find(raft, event->peer);
+
+	if (raft->role != RAFT_LEADER || !peer)
+		raft->update->flags |= RAFT_UP_REFUSED;
+	else if (event->count == 0)
+		raft_heartbeat(raft, peer);
+	else if (raft_peer_sendable(raft, peer))
+		raft_send_entries(raft, peer, event->count);
+}
+
+static void compacted(struct raft *raft, uint64_t index)
+{
+	if (index <= raft->log.base_index)
+		return;
+	assert(index <= raft->commit && index <= raft->log.durable);
+	raft_log_compact(&raft->log, index);
+	raft_base_moved(raft);
+}
+
+static void link_up(struct raft *raft, uint32_t id)
+{
+	struct raft_peer *peer = raft_peer_find(raft, id);
+
+	if (!peer)
+		raft->update->flags |= RAFT_UP_REFUSED;
+	else if (raft->role == RAFT_LEADER)
+		raft_peer_link(raft, peer);
+	else
+		raft_election_link(raft, id);
+}
+
+static void campaign(struct raft *raft)
+{
+	if (raft->role == RAFT_LEADER || !raft_may_campaign(raft) ||
+	    raft->now_us < raft->promise_until_us)
+		raft->update->flags |= RAFT_UP_REFUSED;
+	else
+		raft_campaign(raft, false);
+}
+
+static void finish(struct raft *raft)
+{
+	struct raft_update *update = raft->update;
+	unsigned int i;
+
+	if (raft->hard_dirty) {
+		raft->hard_dirty = false;
+		raft->state_seq++;
+		update->flags |= RAFT_UP_STATE;
+	}
+	update->state = raft->hard;
+	update->state_seq = raft->state_seq;
+	update->log_seq = raft->log_seq;
+	for (i = 0; i < update->msg_count; i++) {
+		struct raft_msg *msg = &update->msgs[i];
+		bool prevote = (msg->type == RAFT_MSG_VOTE &&
+				msg->vote.prevote) ||
+			       (msg->type == RAFT_MSG_VOTE_REPLY &&
+				msg->vote_reply.prevote);
+
+		/* PreVote promises nothing. */
+		msg->needs_state = !prevote &&
+				   raft->saved_seq < raft->state_seq;
+	}
+	assert(raft->commit <= raft->log.last_index);
+	assert(raft->commit >= raft->log.base_index);
+	assert(raft->log.durable <= raft->log.last_index);
+	raft->update = NULL;
+}
+
+void raft_step(struct raft *raft, const struct raft_event *event,
+	       struct raft_update *update)
+{
+	memset(update, 0, offsetof(struct raft_update, msgs));
+	raft->update = update;
+	/* A clock that went back would prolong promises and leases alike. */
+	if (event->now_us > raft->now_us)
+		raft->now_us = event->now_us;
+	raft->random = event->random;
+
+	switch (event->type) {
+	case RAFT_EV_TICK:
+		tick(raft);
+		break;
+	case RAFT_EV_RECV:
+		receive(raft, event->msg, event->entry_terms);
+		break;
+	case RAFT_EV_PROPOSE:
+		raft_propose(raft, event->count);
+		break;
+	case RAFT_EV_SEND:
+		send_wanted(raft, event);
+		break;
+	case RAFT_EV_PERSISTED:
+		persisted(raft, event);
+		break;
+	case RAFT_EV_STATE_SAVED:
+		assert(event->seq <= raft->state_seq);
+		if (event->seq > raft->saved_seq)
+			raft->saved_seq = event->seq;
+		break;
+	case RAFT_EV_CAMPAIGN:
+		campaign(raft);
+		break;
+	case RAFT_EV_TRANSFER:
+		if (!raft_transfer_begin(raft, event->peer))
+			update->flags |= RAFT_UP_REFUSED;
+		break;
+	case RAFT_EV_COMPACTED:
+		compacted(raft, event->index);
+		break;
+	case RAFT_EV_RESET:
+		raft_reset(raft, event->index, event->term);
+		break;
+	case RAFT_EV_LINK:
+		link_up(raft, event->peer);
+		break;
+	}
+	finish(raft);
+}

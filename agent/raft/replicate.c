@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A leader: where each peer's log stands, what it is sent, and what is thereby
+ * committed (thesis 3.5, 3.6.2, 10.2.1, 10.2.2).
+ *
+ * A peer is probed (messages without entries) until it accepts a place, then
+ * entries flow without waiting for answers, up to RAFT_INFLIGHT_MAX.  A refusal
+ * returns it to probing.  A peer whose place is before the log's base, or whose
+ * log is damaged, needs a copy; it is still sent heartbeats, which probe at the
+ * base, so that its answer after the copy resumes replication by itself.
+ */
+#include "raft/state.h"
+
+#include <assert.h>
+#include <string.h>
+
+static void append_to(struct raft *raft, struct raft_peer *peer, uint32_t count)
+{
+	struct raft_msg *msg = raft_msg_add(raft, peer->id, RAFT_MSG_APPEND);
+
+	assert(peer->match < peer->next);
+	assert(peer->next > raft->log.base_index);
+	assert(peer->next + count <= raft->log.last_index + 1);
+	msg->append.prev_index = peer->next - 1;
+	msg->append.prev_term = raft_log_term(&raft->log, peer->next - 1);
+	msg->append.commit = raft->commit;
+	msg->append.sent_us = raft->now_us;
+	msg->append.count = count;
+	msg->append.rejoin = peer->barred ? peer->rejoin : 0;
+	peer->next += count;
+}
+
+void raft_heartbeat(struct raft *raft, struct raft_peer *peer)
+{
+	append_to(raft, peer, 0);
+}
+
+/* Paced by the clock alone: a lease must not depend on the load. */
+void raft_heartbeat_all(struct raft *raft)
+{
+	unsigned int i;
+
+	for (i = 0; i < raft->config.member_count; i++)
+		if (raft->peers[i].id != raft->config.id)
+			raft_heartbeat(raft, &raft->peers[i]);
+	raft->heartbeat_due_us = raft->now_us + raft->config.heartbeat_us;
+}
+
+bool raft_peer_sendable(const struct raft *raft, const struct raft_peer *peer)
+{
+	return raft->role == RAFT_LEADER && !peer->probing &&
+	       !peer->needs_copy && peer->next <= raft->log.last_index &&
+	       peer->next - 1 - peer->match < RAFT_INFLIGHT_MAX;
+}
+
+void raft_send_entries(struct raft *raft, struct raft_peer *peer,
+		       uint32_t count)
+{
+	uint64_t most = raft->log.last_index - peer->next + 1;
+	uint64_t window = RAFT_INFLIGHT_MAX - (peer->next - 1 - peer->match);
+
+	assert(raft_peer_sendable(raft, peer));
+	if (most > RAFT_APPEND_MAX)
+		most = RAFT_APPEND_MAX;
+	if (most > window)
+		most = window;
+	append_to(raft, peer, count < most ? count : (uint32_t)most);
+}
+
+static void append_own(struct raft *raft, uint32_t count)
+{
+	raft->update->append_first = raft->log.last_index + 1;
+	raft->update->append_count = count;
+	raft->update->flags |= RAFT_UP_APPEND;
+	raft_log_append(&raft->log, raft->hard.term, count, raft->commit);
+}
+
+/*
+ * Elected.  The no-op lets the entries of older terms be committed (3.6.2) and
+ * tells where this term's state begins (6.4).
+ */
+void raft_lead(struct raft *raft)
+{
+	unsigned int i;
+
+	assert(raft->role == RAFT_CANDIDATE);
+	assert(raft->hard.vote == raft->config.id);
+	assert(!raft_is_barred(raft));
+	raft->role = RAFT_LEADER;
+	raft->leader = raft->config.id;
+	raft->update->flags |= RAFT_UP_ROLE;
+	raft->led_since_us = raft->now_us;
+	raft->lease_floor_us = 0;
+	raft->transferee = 0;
+	raft->term_start = raft->log.last_index + 1;
+	append_own(raft, 1);
+	raft->update->append_noop = true;
+	for (i = 0; i < raft->config.member_count; i++) {
+		struct raft_peer *peer = &raft->peers[i];
+
+		memset(peer, 0, sizeof(*peer));
+		peer->id = raft->config.members[i];
+		peer->next = raft->term_start;
+		peer->probing = true;
+	}
+	raft_base_moved(raft);
+	raft_heartbeat_all(raft);
+}
+
+void raft_propose(struct raft *raft, uint32_t count)
+{
+	if (raft->role != RAFT_LEADER || raft->transferee || count == 0 ||
+	    count > RAFT_INDEX_MAX - raft->log.last_index) {
+		raft->update->flags |= RAFT_UP_REFUSED;
+		return;
+	}
+	append_own(raft, count);
+}
+
+/* What was in flight is lost, and it may be another process or disk. */
+void raft_peer_link(struct raft *raft, struct raft_peer *peer)
+{
+	peer->match = 0;
+	peer->next = raft->log.last_index + 1;
+	peer->probing = true;
+	peer->needs_copy = false;
+	peer->damaged = false;
+	peer->barred = false;
+	peer->rejoin = 0;
+	raft_heartbeat(raft, peer);
+}
+
+/* What came before the base can no longer be sent: is it needed? Probe. */
+void raft_base_moved(struct raft *raft)
+{
+	unsigned int i;
+
+	if (raft->role != RAFT_LEADER)
+		return;
+	for (i = 0; i < raft->config.member_count; i++) {
+		struct raft_peer *peer = &raft->peers[i];
+
+		if (peer->next > raft->log.base_index)
+			continue;
+		peer->next = raft->log.base_index + 1;
+		peer->probing = true;
+	}
+}
+
+/*
+ * An entry of this term that a majority holds durably commits everything up to
+ * it; older terms are never committed by counting (3.6.2, figure 3.7).  Our own
+ * disk is one of the majority like any other (10.2.1).
+ */
+void raft_commit_advance(struct raft *raft)
+{
+	uint64_t held[RAFT_MEMBERS_MAX];
+	uint64_t commit;
+	unsigned int i;
+
+	assert(raft->role == RAFT_LEADER);
+	for (i = 0; i < raft->config.member_count; i++) {
+		const struct raft_peer *peer = &raft->peers[i];
+
+		if (peer->id == raft->config.id)
+			held[i] = raft->log.durable;
+		else
+			held[i] = peer->barred ? 0 : peer->match;
+	}
+	commit = raft_majority_of(raft, held);
+	if (commit <= raft->commit || commit < raft->term_start)
+		return;
+	assert(raft_log_term(&raft->log, commit) == raft->hard.term);
+	raft->commit = commit;
+	raft->update->flags |= RAFT_UP_COMMIT;
+}
+
+static void accepted(struct raft *raft, struct raft_peer *peer, uint64_t match)
+{
+	if (match > peer->match)
+		peer->match = match;
+	if (peer->probing) {
+		/*
+		 * It holds our base at least, since we asked for nothing
+		 * before; of that, its disk may still be behind.
+		 */
+		peer->probing = false;
+		peer->next = raft->log.base_index + 1;
+	}
+	peer->needs_copy = false;
+	if (peer->next <= peer->match)
+		peer->next = peer->match + 1;
+}
+
+static void refused(struct raft *raft, struct raft_peer *peer, uint64_t prev,
+		    uint64_t hint)
+{
+	uint64_t base = raft->log.base_index;
+
+	/* Of something that has been answered otherwise since, or a lie. */
+	if (prev <= peer->match || prev >= peer->next || hint >= prev ||
+	    (peer->probing && prev != peer->next - 1))
+		return;
+	peer->probing = true;
+	if (hint < peer->match)
+		hint = peer->match;
+	if (hint < base && prev == base) {
+		peer->needs_copy = true;
+		return;
+	}
+	peer->next = (hint < base ? base : hint) + 1;
+	raft_heartbeat(raft, peer);
+}
+
+/* What it says of itself; see raft_hard_state. */
+static void note_state(struct raft *raft, struct raft_peer *peer,
+		       const struct raft_msg *msg)
+{
+	bool barred = msg->append_reply.barred || msg->append_reply.damaged;
+
+	peer->heard_us = raft->now_us;
+	peer->damaged = msg->append_reply.damaged;
+	if (barred && !peer->barred) {
+		peer->barred_us = raft->now_us;
+		peer->rejoin = 0;
+		peer->echo_us = 0;
+	}
+	peer->barred = barred;
+	if (!barred && msg->append_reply.sent_us <= raft->now_us &&
+	    msg->append_reply.sent_us > peer->echo_us)
+		peer->echo_us = msg->append_reply.sent_us;
+	raft_rejoin_update(raft);
+}
+
+void raft_append_reply_recv(struct raft *raft, const struct raft_msg *msg)
+{
+	struct raft_peer *peer = raft_peer_find(raft, msg->from);
+
+	if (raft->role != RAFT_LEADER ||
+	    msg->append_reply.match > raft->log.last_index)
+		return;
+	note_state(raft, peer, msg);
+	if (peer->damaged) {
+		peer->probing = true;
+		peer->needs_copy = true;
+	} else if (msg->append_reply.ok) {
+		accepted(raft, peer, msg->append_reply.match);
+	} else {
+		refused(raft, peer, msg->append_reply.match,
+			msg->append_reply.hint);
+	}
+	raft_commit_advance(raft);
+	raft_transfer_try(raft);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Inside the consensus core: its state, and who of its files does what.
+ *
+ *	raft.c		birth, the switch over events
+ *	query.c		what it tells of itself
+ *	log.c		which term each index has
+ *	election.c	terms, votes, roles (thesis 3.4, 4.2.3, 9.6)
+ *	follow.c	a follower's side of appends, filling, rejoining
+ *	replicate.c	a leader's side of appends, commit (thesis 3.5, 3.6.2)
+ *	lease.c		lease and CheckQuorum (thesis 6.2, 6.4.1)
+ *	transfer.c	handing leadership over (thesis 3.10)
+ *
+ * Nothing in here is used outside agent/raft/.
+ */
+#ifndef RAFT_STATE_H
+#define RAFT_STATE_H
+
+#include "raft/raft.h"
+
+/*
+ * What a peer may say at most: so adding to it never overflows, and a peer
+ * cannot wear the terms out.
+ */
+#define RAFT_TERM_MAX (1ULL << 62)
+#define RAFT_INDEX_MAX (1ULL << 62)
+
+struct raft_log {
+	uint64_t base_index;
+	uint64_t base_term;
+	uint64_t last_index;
+	/* Below base_index only between a reset and its report. */
+	uint64_t durable;
+	/* [0] begins at base_index + 1; covers the log, terms rise. */
+	unsigned int run_count;
+	struct raft_run runs[RAFT_RUNS_MAX];
+};
+
+struct raft_peer {
+	uint32_t id;
+	/*
+	 * next - 1 is what the next message claims the peer to hold; while
+	 * probing that claim is unproven and no entries are sent.
+	 * match < next, base_index < next.
+	 */
+	uint64_t match;
+	uint64_t next;
+	uint64_t heard_us; /* newest message of this term, 0: never */
+	uint64_t echo_us; /* newest sent_us echoed in this term, unbarred */
+	bool probing;
+	bool needs_copy;
+	bool damaged;
+	bool barred;
+	uint64_t barred_us; /* since when we know it to be barred */
+	uint64_t rejoin; /* see raft_msg.append.rejoin */
+};
+
+struct raft {
+	struct raft_config config;
+	unsigned int majority;
+	struct raft_hard_state hard;
+	bool hard_dirty; /* to be saved by this step's update */
+	uint64_t state_seq;
+	uint64_t saved_seq;
+	uint64_t log_seq;
+	struct raft_log log;
+	uint64_t commit;
+
+	enum raft_role role;
+	uint32_t leader;
+	uint64_t election_due_us; /* not leading: when to campaign */
+	/*
+	 * No vote before then but for a transfer: the lease of a leader that we
+	 * heard (or were) rests on it.  Never taken back, whatever the term.
+	 */
+	uint64_t promise_until_us;
+
+	/* Follower; of the present term. */
+	uint64_t agreed; /* the leader's log and ours are equal up to here */
+	uint64_t echo_us; /* newest sent_us of the leader */
+	uint64_t replied; /* highest match told to the leader */
+	uint64_t rejoin;
+	bool filling; /* damaged, but reset since: takes entries */
+
+	/* Candidate; bits are positions in config.members. */
+	uint32_t grants;
+	uint32_t firm_grants; /* of voters that are not barred */
+
+	/* Leader. */
+	uint64_t term_start;
+	uint64_t led_since_us;
+	uint64_t heartbeat_due_us;
+	uint64_t lease_floor_us; /* rounds begun earlier give no lease */
+	uint32_t transferee; /* 0: no transfer */
+	uint64_t transfer_due_us;
+
+	/* peers[i] is config.members[i]; our own is not used. */
+	struct raft_peer peers[RAFT_MEMBERS_MAX];
+
+	/* Of the event in hand. */
+	uint64_t now_us;
+	uint64_t random;
+	struct raft_update *update; /* NULL outside of raft_step() */
+};
+
+/* raft.c */
+struct raft_msg *raft_msg_add(struct raft *raft, uint32_t to,
+			      enum raft_msg_type type);
+struct raft_peer *raft_peer_find(struct raft *raft, uint32_t id);
+bool raft_is_barred(const struct raft *raft);
+/* The majority-th largest of a member's values: what a majority has reached. */
+uint64_t raft_majority_of(const struct raft *raft,
+			  uint64_t values[RAFT_MEMBERS_MAX]);
+
+/* log.c */
+void raft_log_init(struct raft_log *log, const struct raft_boot *boot);
+uint64_t raft_log_term(const struct raft_log *log, uint64_t index);
+uint64_t raft_log_last_term(const struct raft_log *log);
+/* First index of the run that holds @index, which is in the log. */
+uint64_t raft_log_run_first(const struct raft_log *log, uint64_t index);
+bool raft_log_room(const struct raft_log *log, uint64_t term, uint64_t commit);
+/* Needs room; may move the base up to @commit at most. */
+void raft_log_append(struct raft_log *log, uint64_t term, uint64_t count,
+		     uint64_t commit);
+void raft_log_truncate(struct raft_log *log, uint64_t from);
+void raft_log_compact(struct raft_log *log, uint64_t index);
+void raft_log_reset(struct raft_log *log, uint64_t index, uint64_t term);
+
+/* election.c */
+void raft_election_rearm(struct raft *raft);
+void raft_become_follower(struct raft *raft, uint64_t term, uint32_t leader);
+void raft_campaign(struct raft *raft, bool transfer);
+bool raft_may_campaign(const struct raft *raft);
+void raft_election_tick(struct raft *raft);
+void raft_election_link(struct raft *raft, uint32_t peer);
+void raft_vote_recv(struct raft *raft, const struct raft_msg *msg);
+void raft_vote_reply_recv(struct raft *raft, const struct raft_msg *msg);
+
+/* follow.c */
+void raft_append_recv(struct raft *raft, const struct raft_msg *msg,
+		      const uint64_t *entry_terms);
+void raft_append_refuse_old(struct raft *raft, const struct raft_msg *msg);
+void raft_follow_persisted(struct raft *raft);
+void raft_reset(struct raft *raft, uint64_t index, uint64_t term);
+
+/* replicate.c */
+void raft_lead(struct raft *raft);
+void raft_propose(struct raft *raft, uint32_t count);
+void raft_heartbeat(struct raft *raft, struct raft_peer *peer);
+void raft_heartbeat_all(struct raft *raft);
+void raft_send_entries(struct raft *raft, struct raft_peer *peer,
+		       uint32_t count);
+bool raft_peer_sendable(const struct raft *raft, const struct raft_peer *peer);
+void raft_peer_link(struct raft *raft, struct raft_peer *peer);
+void raft_base_moved(struct raft *raft);
+void raft_commit_advance(struct raft *raft);
+void raft_append_reply_recv(struct raft *raft, const struct raft_msg *msg);
+
+/* lease.c */
+uint64_t raft_quorum_due(const struct raft *raft);
+void raft_rejoin_update(struct raft *raft);
+
+/* transfer.c */
+bool raft_transfer_begin(struct raft *raft, uint32_t to);
+void raft_transfer_try(struct raft *raft);
+void raft_transfer_tick(struct raft *raft);
+void raft_timeout_now_recv(struct raft *raft, const struct raft_msg *msg);
+
+#endif

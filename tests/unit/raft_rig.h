@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * For the core's unit tests: up to 7 cores whose messages go where a test sends
+ * them.  Disk and saved state are instant unless held back; time only moves
+ * when a test moves it.  Include it in one source of a program only.
+ */
+#ifndef RAFT_RIG_H
+#define RAFT_RIG_H
+
+#include <stdlib.h>
+
+#include "raft/raft.h"
+#include "tap.h"
+
+#define RIG_T 1000000ULL /* election timeout, us */
+#define RIG_BEAT 100000ULL
+#define RIG_QUEUE_MAX 4096
+
+struct rig_mail {
+	struct raft_msg msg;
+	uint64_t terms[RAFT_APPEND_MAX];
+	uint64_t state_seq;
+};
+
+struct rig_node {
+	struct raft *raft;
+	struct raft_config config;
+	bool hold_disk; /* PERSISTED is given by the test */
+	bool hold_state; /* likewise STATE_SAVED; messages wait in held[] */
+	struct raft_hard_state disk_state;
+	uint64_t log_seq;
+	struct raft_update update; /* of the last step */
+	struct rig_mail held[64];
+	unsigned int held_count;
+};
+
+struct rig {
+	unsigned int count;
+	uint64_t now;
+	uint64_t random;
+	struct rig_node nodes[RAFT_MEMBERS_MAX + 1]; /* by id, from 1 */
+	bool cut[RAFT_MEMBERS_MAX + 1][RAFT_MEMBERS_MAX + 1]; /* from, to */
+	struct rig_mail mail[RIG_QUEUE_MAX];
+	unsigned int head, tail;
+};
+
+static struct rig rig;
+
+static inline struct raft *rig_raft(uint32_t id)
+{
+	return rig.nodes[id].raft;
+}
+
+/* A heartbeat's worth of randomness, different for each call and node. */
+static inline uint64_t rig_random(uint32_t id)
+{
+	rig.random = rig.random * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (rig.random >> 33) + id;
+}
+
+static inline void rig_post(const struct rig_mail *mail)
+{
+	if (rig.cut[mail->msg.from][mail->msg.to])
+		return;
+	if (rig.tail - rig.head == RIG_QUEUE_MAX)
+		abort();
+	rig.mail[rig.tail++ % RIG_QUEUE_MAX] = *mail;
+}
+
+static inline void rig_release(struct rig_node *node, uint64_t saved)
+{
+	unsigned int i, kept = 0;
+
+	for (i = 0; i < node->held_count; i++) {
+		if (node->held[i].state_seq <= saved)
+			rig_post(&node->held[i]);
+		else
+			node->held[kept++] = node->held[i];
+	}
+	node->held_count = kept;
+}
+
+static inline void rig_step(uint32_t id, struct raft_event *event);
+
+static inline void rig_saved(uint32_t id, uint64_t seq)
+{
+	struct raft_event event = { .type = RAFT_EV_STATE_SAVED, .seq = seq };
+
+	rig_step(id, &event);
+	rig_release(&rig.nodes[id], seq);
+}
+
+static inline void rig_persisted(uint32_t id, uint64_t index, uint64_t term,
+				 uint64_t seq)
+{
+	struct raft_event event = {
+		.type = RAFT_EV_PERSISTED,
+		.index = index,
+		.term = term,
+		.seq = seq,
+	};
+
+	rig_step(id, &event);
+}
+
+/* All that the core's log holds is durable now. */
+static inline void rig_persist_all(uint32_t id)
+{
+	uint64_t last = raft_last_index(rig_raft(id));
+
+	rig_persisted(id, last, raft_entry_term(rig_raft(id), last),
+		      rig.nodes[id].log_seq);
+}
+
+static inline void rig_send_due(uint32_t id)
+{
+	struct raft_event event = { .type = RAFT_EV_SEND, .count = 4 };
+	uint32_t to;
+
+	for (to = 1; to <= rig.count; to++) {
+		event.peer = to;
+		while (to != id && raft_send_due(rig_raft(id), to))
+			rig_step(id, &event);
+	}
+}
+
+static inline void rig_step(uint32_t id, struct raft_event *event)
+{
+	struct rig_node *node = &rig.nodes[id];
+	struct raft_update *update = &node->update;
+	unsigned int flags, i;
+	uint64_t seq, k;
+
+	event->now_us = rig.now;
+	event->random = rig_random(id);
+	raft_step(node->raft, event, update);
+	node->log_seq = update->log_seq;
+	if (update->flags & RAFT_UP_STATE)
+		node->disk_state = update->state;
+	for (i = 0; i < update->msg_count; i++) {
+		struct rig_mail mail = { .msg = update->msgs[i] };
+
+		for (k = 0; mail.msg.type == RAFT_MSG_APPEND &&
+			    k < mail.msg.append.count; k++)
+			mail.terms[k] = raft_entry_term(
+				node->raft, mail.msg.append.prev_index + 1 + k);
+		mail.state_seq = update->state_seq;
+		if (mail.msg.needs_state && node->held_count < 64)
+			node->held[node->held_count++] = mail;
+		else
+			rig_post(&mail);
+	}
+	flags = update->flags;
+	seq = update->state_seq;
+	if ((flags & RAFT_UP_STATE) && !node->hold_state) {
+		struct raft_update kept = *update;
+
+		rig_saved(id, seq);
+		*update = kept;
+	}
+	if ((flags & (RAFT_UP_APPEND | RAFT_UP_TRUNCATE)) && !node->hold_disk) {
+		struct raft_update kept = *update;
+
+		rig_persist_all(id);
+		*update = kept;
+	}
+}
+
+static inline void rig_tick(uint32_t id)
+{
+	struct raft_event event = { .type = RAFT_EV_TICK };
+
+	rig_step(id, &event);
+}
+
+static inline void rig_link(uint32_t id, uint32_t peer)
+{
+	struct raft_event event = { .type = RAFT_EV_LINK, .peer = peer };
+
+	rig_step(id, &event);
+}
+
+static inline void rig_recv(uint32_t id, const struct raft_msg *msg,
+			    const uint64_t *terms)
+{
+	struct raft_event event = {
+		.type = RAFT_EV_RECV,
+		.msg = msg,
+		.entry_terms = terms,
+	};
+
+	rig_step(id, &event);
+}
+
+/* Deliver what is on its way, and what that brings forth. */
+static inline void rig_settle(void)
+{
+	unsigned int round;
+	uint32_t id;
+
+	for (round = 0; round < 20000; round++) {
+		struct rig_mail mail;
+
+		for (id = 1; id <= rig.count; id++)
+			if (rig.nodes[id].raft &&
+			    raft_role(rig_raft(id)) == RAFT_LEADER)
+				rig_send_due(id);
+		if (rig.head == rig.tail)
+			return;
+		mail = rig.mail[rig.head++ % RIG_QUEUE_MAX];
+		if (rig.nodes[mail.msg.to].raft &&
+		    !rig.cut[mail.msg.from][mail.msg.to])
+			rig_recv(mail.msg.to, &mail.msg, mail.terms);
+	}
+	tap_check(!"messages without end");
+}
+
+/* Let time pass in small steps, everybody ticking when due. */
+static inline void rig_pass(uint64_t us)
+{
+	uint64_t end = rig.now + us;
+	uint32_t id;
+
+	while (rig.now < end) {
+		rig.now += 10000;
+		for (id = 1; id <= rig.count; id++)
+			if (rig.nodes[id].raft &&
+			    raft_deadline(rig_raft(id)) <= rig.now)
+				rig_tick(id);
+		rig_settle();
+	}
+}
+
+static inline void rig_boot(uint32_t id, const struct raft_boot *boot)
+{
+	struct rig_node *node = &rig.nodes[id];
+	struct raft_boot with_time = *boot;
+
+	raft_free(node->raft);
+	with_time.now_us = rig.now;
+	with_time.random = rig_random(id);
+	node->held_count = 0;
+	node->log_seq = 0;
+	node->disk_state = boot->state;
+	node->raft = raft_new(&node->config, &with_time);
+}
+
+/* Stop it and start it on what its disk holds; a torn link to everybody. */
+static inline void rig_restart(uint32_t id)
+{
+	struct raft *raft = rig_raft(id);
+	static struct raft_run runs[RAFT_RUNS_MAX];
+	struct raft_boot boot = { .state = rig.nodes[id].disk_state };
+	uint64_t index;
+	uint32_t peer;
+
+	boot.base_index = raft_base_index(raft);
+	boot.base_term = raft_entry_term(raft, boot.base_index);
+	boot.last_index = raft_durable_index(raft);
+	boot.commit = boot.base_index;
+	boot.runs = runs;
+	for (index = boot.base_index + 1; index <= boot.last_index; index++) {
+		uint64_t term = raft_entry_term(raft, index);
+
+		if (boot.run_count && runs[boot.run_count - 1].term == term)
+			continue;
+		runs[boot.run_count].first_index = index;
+		runs[boot.run_count++].term = term;
+	}
+	rig_boot(id, &boot);
+	for (peer = 1; peer <= rig.count; peer++)
+		if (peer != id && rig_raft(peer))
+			rig_link(peer, id);
+}
+
+static inline void rig_kill(uint32_t id)
+{
+	raft_free(rig.nodes[id].raft);
+	rig.nodes[id].raft = NULL;
+}
+
+/* @count cores; @boot NULL: formatted anew */
+static inline void rig_start(unsigned int count, const struct raft_boot *boot)
+{
+	struct raft_boot blank = { .now_us = 0 };
+	uint32_t id, i;
+
+	for (id = 1; id <= RAFT_MEMBERS_MAX; id++)
+		raft_free(rig.nodes[id].raft);
+	memset(&rig, 0, sizeof(rig));
+	rig.count = count;
+	rig.now = 1000;
+	for (id = 1; id <= count; id++) {
+		struct raft_config *config = &rig.nodes[id].config;
+
+		config->id = id;
+		config->member_count = count;
+		for (i = 0; i < count; i++)
+			config->members[i] = i + 1;
+		config->election_timeout_us = RIG_T;
+		config->heartbeat_us = RIG_BEAT;
+		config->drift_ppm = 10000;
+		rig_boot(id, boot ? boot : &blank);
+	}
+}
+
+static inline uint32_t rig_leader(void)
+{
+	uint32_t id, leader = 0;
+
+	for (id = 1; id <= rig.count; id++)
+		if (rig_raft(id) && raft_role(rig_raft(id)) == RAFT_LEADER &&
+		    (!leader ||
+		     raft_term(rig_raft(id)) > raft_term(rig_raft(leader))))
+			leader = id;
+	return leader;
+}
+
+/* Make @id campaign when promises have run out, and settle. */
+static inline void rig_elect(uint32_t id)
+{
+	struct raft_event event = { .type = RAFT_EV_CAMPAIGN };
+
+	rig.now += RIG_T;
+	rig_step(id, &event);
+	rig_settle();
+}
+
+static inline void rig_propose(uint32_t id, uint32_t count)
+{
+	struct raft_event event = { .type = RAFT_EV_PROPOSE, .count = count };
+
+	rig_step(id, &event);
+}
+
+/* Cut a node off, both ways, or take it back. */
+static inline void rig_isolate(uint32_t id, bool cut)
+{
+	uint32_t other;
+
+	for (other = 1; other <= rig.count; other++) {
+		rig.cut[id][other] = cut;
+		rig.cut[other][id] = cut;
+	}
+}
+
+/* The first message of @type in the last update of @id, or NULL. */
+static inline const struct raft_msg *rig_said(uint32_t id,
+					      enum raft_msg_type type)
+{
+	const struct raft_update *update = &rig.nodes[id].update;
+	unsigned int i;
+
+	for (i = 0; i < update->msg_count; i++)
+		if (update->msgs[i].type == type)
+			return &update->msgs[i];
+	return NULL;
+}
+
+#endif
