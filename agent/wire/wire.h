@@ -147,18 +147,21 @@ void wire_msg_clear(struct wire_msg *msg);
 size_t wire_msg_bytes(const struct wire_msg *msg);
 
 /*
- * An encoded frame: its head and fixed part in `head`, payloads where they
- * lie.  Holds references to the buffers, so @msg may go.
+ * An encoded frame: its head and fixed part in `head` (malloc()), payloads
+ * where they lie.  Holds references to the buffers, so @msg may go.
  */
 struct wire_frame {
-	struct base_buf *head;
+	uint8_t *head;
 	unsigned int iov_count;
 	size_t bytes;
 	struct iovec iov[WIRE_IOV_MAX];
-	struct base_buf *bufs[WIRE_IOV_MAX]; /* of iov[1]... */
+	struct base_buf *bufs[WIRE_IOV_MAX]; /* of iov[1]..., bufs[0] is NULL */
 };
 
-/** wire_encode() - 0 or -ENOMEM; @frame is for wire_frame_clear() */
+/**
+ * wire_encode() - 0 or -ENOMEM; @frame is for wire_frame_clear()
+ * A message beyond the bounds, or whose payload is missing, asserts.
+ */
 int wire_encode(const struct wire_msg *msg, struct wire_frame *frame);
 void wire_frame_clear(struct wire_frame *frame);
 
@@ -170,9 +173,13 @@ void wire_frame_clear(struct wire_frame *frame);
  */
 int64_t wire_frame_length(const uint8_t *head, struct base_error *error);
 
+/** wire_frame_has_payload() - will decoding refer to the frame's buffer? */
+bool wire_frame_has_payload(const uint8_t *head);
+
 /**
  * wire_decode() - one whole frame
- * @buf: holds exactly the frame; payloads of @msg refer to it
+ * @buf: holds exactly the frame; payloads of @msg refer to it.  Without any
+ *	(wire_frame_has_payload()) it may be a view on the caller's stack.
  * @volume_bytes: bound of ranges; 0 before the handshake is over, when only
  *	HELLO and REFUSE are possible
  * Return: 0, @msg is for wire_msg_clear(); -EBADMSG with a text, -ENOMEM.
@@ -184,7 +191,9 @@ int wire_decode(struct base_buf *buf, uint64_t volume_bytes,
  * wire_hello_check() - may these two talk?
  * @ours: what we would send to that peer; @theirs: what it sent
  * Return: 0 and the version to speak in @version; -EPROTO, and in @error why
- * not and the remedy (another volume, size, member list, node, version).
+ * not and the remedy (another volume, size, member list, node, version).  The
+ * text is short enough to be sent as a REFUSE, and written so that it is true
+ * on the other side's log too: it names nodes, never "we".
  */
 int wire_hello_check(const struct wire_hello *ours,
 		     const struct wire_hello *theirs, uint16_t *version,

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * STATUS, OPEN_ASK, OPEN_REPLY: what nodes tell and ask each other about the
+ * device.
+ *
+ * STATUS: flags (4), 0 (4), epoch, term, last, durable, commit, applied (8
+ * each).  OPEN_ASK: serial, epoch (8 each).  OPEN_REPLY: serial (8), error (4,
+ * a negative errno or 0), writer (4).
+ */
+#include <errno.h>
+
+#include "wire/codec.h"
+
+#define STATUS_FLAGS                                    \
+	(WIRE_NODE_INCOMPLETE | WIRE_NODE_DEVICE_OPEN | \
+	 WIRE_NODE_DISK_FAILED | WIRE_NODE_DAMAGED | WIRE_NODE_WANTS_LEAD)
+
+static void put_status(struct wire_writer *writer,
+		       const struct wire_status *status)
+{
+	assert(!(status->flags & ~STATUS_FLAGS));
+	wire_put32(writer, status->flags);
+	wire_put32(writer, 0);
+	wire_put64(writer, status->epoch);
+	wire_put64(writer, status->term);
+	wire_put64(writer, status->last);
+	wire_put64(writer, status->durable);
+	wire_put64(writer, status->commit);
+	wire_put64(writer, status->applied);
+}
+
+void wire_node_put(struct wire_writer *writer, const struct wire_msg *msg)
+{
+	switch (msg->type) {
+	case WIRE_STATUS:
+		put_status(writer, &msg->status);
+		break;
+	case WIRE_OPEN_ASK:
+		wire_put64(writer, msg->open_ask.serial);
+		wire_put64(writer, msg->open_ask.epoch);
+		break;
+	case WIRE_OPEN_REPLY:
+		wire_put64(writer, msg->open_reply.serial);
+		wire_put32(writer, (uint32_t)msg->open_reply.error);
+		wire_put32(writer, msg->open_reply.writer);
+		break;
+	default:
+		assert(0);
+	}
+}
+
+static int get_status(struct wire_decoder *decoder, struct wire_status *status)
+{
+	struct wire_reader *fixed = &decoder->fixed;
+	uint32_t zero;
+
+	status->flags = wire_get32(fixed);
+	zero = wire_get32(fixed);
+	status->epoch = wire_get64(fixed);
+	status->term = wire_get64(fixed);
+	status->last = wire_get64(fixed);
+	status->durable = wire_get64(fixed);
+	status->commit = wire_get64(fixed);
+	status->applied = wire_get64(fixed);
+	if (zero || (status->flags & ~STATUS_FLAGS))
+		return base_error_set(decoder->error, -EBADMSG,
+				      "STATUS: unknown bits");
+	return 0;
+}
+
+static int get_open_reply(struct wire_decoder *decoder,
+			  struct wire_open_reply *reply)
+{
+	reply->serial = wire_get64(&decoder->fixed);
+	reply->error = (int32_t)wire_get32(&decoder->fixed);
+	reply->writer = wire_get32(&decoder->fixed);
+	if (!wire_errno_possible(reply->error))
+		return base_error_set(decoder->error, -EBADMSG,
+				      "OPEN_REPLY: an impossible error number");
+	return 0;
+}
+
+int wire_node_get(struct wire_decoder *decoder, struct wire_msg *msg)
+{
+	switch (msg->type) {
+	case WIRE_STATUS:
+		return get_status(decoder, &msg->status);
+	case WIRE_OPEN_ASK:
+		msg->open_ask.serial = wire_get64(&decoder->fixed);
+		msg->open_ask.epoch = wire_get64(&decoder->fixed);
+		return 0;
+	case WIRE_OPEN_REPLY:
+		return get_open_reply(decoder, &msg->open_reply);
+	default:
+		return -EBADMSG;
+	}
+}
