@@ -159,6 +159,8 @@
 #define QBD_MSG_DONES_MAX	512	/* completions in one IO_DONE */
 #define QBD_MSG_BYTES_MAX	(QBD_REQ_DATA_MAX + 8192) /* one IO_REQ */
 #define QBD_RCVBUF_MIN		(256U << 10)
+#define QBD_OPEN_REQS_MAX	1024	/* handed over and not completed */
+#define QBD_OPEN_BYTES_MAX	(32U << 20) /* payload bytes of those */
 
 enum qbd_cmd {
 	QBD_CMD_UNSPEC,

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * qbd: which reads and writes overlap, and who came first
+ *
+ * See range.h.  Compiled for the kernel and, by tests/unit, for userspace.
+ */
+#include <linux/interval_tree_generic.h>
+
+#include "range.h"
+
+#define RANGE_FIRST(range)	((range)->first)
+#define RANGE_LAST(range)	((range)->last)
+
+INTERVAL_TREE_DEFINE(struct qbd_range, rb, u64, subtree_last,
+		     RANGE_FIRST, RANGE_LAST, static, range_tree)
+
+/**
+ * qbd_ranges_init() - make an empty set
+ * @ranges: the set
+ */
+void qbd_ranges_init(struct qbd_ranges *ranges)
+{
+	ranges->reads = RB_ROOT_CACHED;
+	ranges->writes = RB_ROOT_CACHED;
+	ranges->seq = 0;
+}
+
+/**
+ * qbd_range_init() - say what a range covers, before it enters
+ * @range: the range
+ * @offset: first byte
+ * @length: bytes, at least 1
+ * @read: true for a read, false for whatever changes the replica
+ */
+void qbd_range_init(struct qbd_range *range, u64 offset, u64 length, bool read)
+{
+	range->first = offset >> QBD_RANGE_SHIFT;
+	range->last = (offset + length - 1) >> QBD_RANGE_SHIFT;
+	range->seq = 0;
+	range->blockers = 0;
+	range->read = read;
+	INIT_LIST_HEAD(&range->freed);
+}
+
+static struct rb_root_cached *tree_of(struct qbd_ranges *ranges, bool read)
+{
+	return read ? &ranges->reads : &ranges->writes;
+}
+
+/**
+ * qbd_range_enter() - a read or write arrives
+ * @ranges: the set
+ * @range: the newcomer, initialised
+ *
+ * Return: true when nothing of the other kind overlaps it, so that it may go
+ * on; false when it must wait until qbd_range_leave() hands it out.
+ */
+bool qbd_range_enter(struct qbd_ranges *ranges, struct qbd_range *range)
+{
+	struct rb_root_cached *other = tree_of(ranges, !range->read);
+	struct qbd_range *it;
+
+	range->seq = ++ranges->seq;
+	range->blockers = 0;
+	for (it = range_tree_iter_first(other, range->first, range->last); it;
+	     it = range_tree_iter_next(it, range->first, range->last))
+		range->blockers++;
+	range_tree_insert(range, tree_of(ranges, range->read));
+	return !range->blockers;
+}
+
+/**
+ * qbd_range_leave() - a read or write is over, or was given up
+ * @ranges: the set
+ * @range: who leaves, freed or not; nothing happens when it is in no tree
+ * @freed: those that waited for it alone are appended here (by their
+ *	&struct qbd_range.freed); they stay in their tree
+ */
+void qbd_range_leave(struct qbd_ranges *ranges, struct qbd_range *range,
+		     struct list_head *freed)
+{
+	struct rb_root_cached *other = tree_of(ranges, !range->read);
+	struct qbd_range *it;
+
+	if (!range->seq)
+		return;
+	list_del_init(&range->freed);
+	range_tree_remove(range, tree_of(ranges, range->read));
+	for (it = range_tree_iter_first(other, range->first, range->last); it;
+	     it = range_tree_iter_next(it, range->first, range->last)) {
+		if (it->seq > range->seq && !--it->blockers)
+			list_add_tail(&it->freed, freed);
+	}
+	range->seq = 0;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * qbd: which reads and writes overlap, and who came first
+ *
+ * A read must not look at the replica while an overlapping write is on its way
+ * to it, and a write must not be handed over while an overlapping read is in
+ * flight: within 4 KiB a reader would see a mix.  So every read and every write
+ * enters here on arrival, and is blocked by those of the other kind that
+ * overlap it and came before it.  Arrival order decides, so neither kind can
+ * starve the other, and nobody waits in a circle.  Writes do not block writes:
+ * the log orders them.
+ *
+ * Pure bookkeeping: the caller's lock (struct qbd_device.lock) protects all of
+ * it, nothing here allocates, sleeps or ends an I/O.
+ */
+#ifndef QBD_RANGE_H
+#define QBD_RANGE_H
+
+#include <linux/list.h>
+#include <linux/rbtree.h>
+#include <linux/types.h>
+
+/* Ranges are counted in blocks of this size, rounded outwards. */
+#define QBD_RANGE_SHIFT		12
+
+/**
+ * struct qbd_range - one read or write in the trees
+ * @rb: in the tree of its kind
+ * @first: first block
+ * @last: last block
+ * @subtree_last: kept by the interval tree
+ * @seq: arrival, never 0 while in a tree; 0 when in none
+ * @blockers: how many of the other kind it waits for
+ * @read: its kind
+ * @freed: list of those a departure has unblocked
+ */
+struct qbd_range {
+	struct rb_node rb;
+	u64 first;
+	u64 last;
+	u64 subtree_last;
+	u64 seq;
+	u32 blockers;
+	bool read;
+	struct list_head freed;
+};
+
+/**
+ * struct qbd_ranges - all of a device
+ * @reads: those in flight at the replica, and those held
+ * @writes: those waiting, handed over, or done and not applied
+ * @seq: the arrival number last given
+ */
+struct qbd_ranges {
+	struct rb_root_cached reads;
+	struct rb_root_cached writes;
+	u64 seq;
+};
+
+void qbd_ranges_init(struct qbd_ranges *ranges);
+void qbd_range_init(struct qbd_range *range, u64 offset, u64 length, bool read);
+bool qbd_range_enter(struct qbd_ranges *ranges, struct qbd_range *range);
+void qbd_range_leave(struct qbd_ranges *ranges, struct qbd_range *range,
+		     struct list_head *freed);
+
+#endif /* QBD_RANGE_H */

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * qbd: turns under the device's lock
+ *
+ * I/Os are ended, and works queued, only after unlocking: whoever is told that
+ * his I/O is over may come back with the next one at once.
+ */
+#include <net/sock.h>
+
+#include "device.h"
+#include "trace.h"
+
+/**
+ * qbd_turn_begin() - take the device's lock
+ * @dev: the device
+ * @turn: collects what is to be done after unlocking
+ */
+void qbd_turn_begin(struct qbd_device *dev, struct qbd_turn *turn)
+{
+	INIT_LIST_HEAD(&turn->ended);
+	INIT_LIST_HEAD(&turn->dropped);
+	INIT_LIST_HEAD(&turn->freed);
+	INIT_LIST_HEAD(&turn->reads);
+	bio_list_init(&turn->bios);
+	turn->sock = NULL;
+	turn->send = false;
+	turn->sends = false;
+	turn->read = false;
+	spin_lock_irqsave(&dev->lock, turn->flags);
+}
+
+/* Those whose blocker has left go on: writes to the agent, reads to the disk. */
+static void turn_pass_on(struct qbd_device *dev, struct qbd_turn *turn)
+{
+	struct qbd_range *range, *next;
+
+	lockdep_assert_held(&dev->lock);
+	list_for_each_entry_safe(range, next, &turn->freed, freed) {
+		list_del_init(&range->freed);
+		if (range->read) {
+			qbd_read_freed(dev, range);
+			turn->read = true;
+		} else {
+			qbd_table_unblock(&dev->table,
+					  container_of(range,
+						       struct qbd_request,
+						       range));
+			turn->send = true;
+		}
+	}
+}
+
+static void turn_carry_out(struct qbd_device *dev, struct qbd_turn *turn)
+{
+	struct qbd_request *req, *next_req;
+	struct qbd_read *read, *next_read;
+	struct bio *bio;
+
+	list_for_each_entry_safe(req, next_req, &turn->dropped, link) {
+		list_del_init(&req->link);
+		trace_qbd_request_applied(dev->minor, &req->wire, req->error);
+		qbd_write_put(dev, req);
+	}
+	list_for_each_entry_safe(req, next_req, &turn->ended, ending) {
+		list_del_init(&req->ending);
+		qbd_write_end(dev, req);
+	}
+	list_for_each_entry_safe(read, next_read, &turn->reads, link) {
+		list_del_init(&read->link);
+		qbd_read_end(dev, read, BLK_STS_IOERR);
+	}
+	while ((bio = bio_list_pop(&turn->bios)))
+		bio_io_error(bio);
+	if (turn->sock)
+		sock_put(turn->sock);
+}
+
+/**
+ * qbd_turn_end() - release the lock and do what was collected
+ * @dev: the device
+ * @turn: as qbd_turn_begin() has begun it
+ *
+ * Works in every context; what needs a process is left to the works.
+ */
+void qbd_turn_end(struct qbd_device *dev, struct qbd_turn *turn)
+{
+	bool ends;
+
+	turn_pass_on(dev, turn);
+	/* what was ended returns objects and room that parked ones wait for */
+	ends = !list_empty(&turn->ended) || !list_empty(&turn->dropped);
+	if (ends && !bio_list_empty(&dev->parked_writes))
+		turn->send = true;
+	spin_unlock_irqrestore(&dev->lock, turn->flags);
+
+	turn_carry_out(dev, turn);
+	if (turn->send && !turn->sends)
+		mod_delayed_work(qbd_workqueue, &dev->send_work, 0);
+	if (turn->read)
+		queue_work(qbd_workqueue, &dev->read_work);
+}
