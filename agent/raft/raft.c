@@ -41,6 +41,7 @@ struct raft *raft_new(const struct raft_config *config,
 		return NULL;
 	raft->config = *config;
 	raft->majority = config->member_count / 2 + 1;
+	raft->log_seq = 1;
 	raft->hard = boot->state;
 	raft_log_init(&raft->log, boot);
 	assert(boot->commit <= boot->last_index);
@@ -192,6 +193,8 @@ static void receive(struct raft *raft, const struct raft_msg *msg,
 
 static void persisted(struct raft *raft, const struct raft_event *event)
 {
+	/* A caller that does not say what it is about is a bug, not news. */
+	assert(event->seq > 0 && event->seq <= raft->log_seq);
 	if (event->seq != raft->log_seq ||
 	    raft_log_term(&raft->log, event->index) != event->term)
 		return;

@@ -205,7 +205,7 @@ struct raft_update {
 	struct raft_hard_state state;
 	uint64_t state_seq; /* the newest, also without RAFT_UP_STATE */
 	uint64_t truncate_from;
-	uint64_t log_seq; /* truncations and resets so far: for PERSISTED */
+	uint64_t log_seq; /* 1 + truncations and resets so far: for PERSISTED */
 	/*
 	 * Entries [append_first, append_first + append_count): of a follower,
 	 * those of the received message, its first append_skip left out; of a

@@ -55,7 +55,7 @@ static void sole_member_commits_only_what_is_durable(void)
 	rig_tick(1);
 	rig_propose(1, 3);
 	tap_check_eq(raft_commit_index(rig_raft(1)), 0);
-	rig_persisted(1, 2, 1, 0);
+	rig_persisted(1, 2, 1, 1);
 	tap_check_eq(raft_commit_index(rig_raft(1)), 2);
 }
 

@@ -240,7 +240,7 @@ static inline void rig_boot(uint32_t id, const struct raft_boot *boot)
 	with_time.now_us = rig.now;
 	with_time.random = rig_random(id);
 	node->held_count = 0;
-	node->log_seq = 0;
+	node->log_seq = 1;
 	node->disk_state = boot->state;
 	node->raft = raft_new(&node->config, &with_time);
 }

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Leases, CheckQuorum, deadlines, transfer (thesis 3.10, 6.2, 6.4.1). */
+#include "raft_rig.h"
+
+static const struct raft_run one_run[] = { { 1, 1 } };
+
+/* A member of an old volume: log 1..10 of term 1. */
+static const struct raft_boot veteran = {
+	.state = { .term = 1, .joined = true },
+	.last_index = 10,
+	.runs = one_run,
+	.run_count = 1,
+};
+
+/* Three, led by 1, everything of its term committed and echoed. */
+static void lead_three(void)
+{
+	rig_start(3, &veteran);
+	rig_elect(1);
+	rig_pass(2 * RIG_BEAT);
+}
+
+static void transfer(uint32_t id, uint32_t to)
+{
+	struct raft_event event = { .type = RAFT_EV_TRANSFER, .peer = to };
+
+	rig_step(id, &event);
+}
+
+static bool refused(uint32_t id)
+{
+	return rig.nodes[id].update.flags & RAFT_UP_REFUSED;
+}
+
+static void echo(uint32_t from, uint64_t sent_us)
+{
+	struct raft_msg msg = {
+		.type = RAFT_MSG_APPEND_REPLY,
+		.from = from,
+		.to = 1,
+		.term = raft_term(rig_raft(1)),
+		.append_reply = { .ok = true, .sent_us = sent_us },
+	};
+
+	rig_recv(1, &msg, NULL);
+}
+
+static void lease_runs_from_the_begin_of_the_round_less_drift(void)
+{
+	uint64_t begun;
+
+	lead_three();
+	rig_isolate(1, true);
+	rig.now += 50000;
+	begun = rig.now - 30000;
+	echo(2, begun);
+	/* drift 10000 ppm of the timeout */
+	tap_check_eq(raft_lease_until(rig_raft(1)), begun + RIG_T - 10000);
+}
+
+static void lease_needs_a_majority(void)
+{
+	uint64_t lease;
+
+	rig_start(5, &veteran);
+	rig_elect(1);
+	rig_pass(2 * RIG_BEAT);
+	lease = raft_lease_until(rig_raft(1));
+	tap_check(lease > rig.now);
+	rig_isolate(1, true);
+	rig.now += 50000;
+	echo(2, rig.now);
+	tap_check_eq(raft_lease_until(rig_raft(1)), lease);
+	echo(3, rig.now - 1);
+	tap_check_eq(raft_lease_until(rig_raft(1)), rig.now - 1 + RIG_T - 10000);
+}
+
+static void fresh_leader_has_no_lease_before_a_round(void)
+{
+	rig_start(3, &veteran);
+	rig.now += RIG_T;
+	rig_step(1, &(struct raft_event){ .type = RAFT_EV_CAMPAIGN });
+	while (raft_role(rig_raft(1)) != RAFT_LEADER && rig.head != rig.tail) {
+		struct rig_mail mail = rig.mail[rig.head++ % RIG_QUEUE_MAX];
+
+		rig_recv(mail.msg.to, &mail.msg, mail.terms);
+	}
+	tap_check_eq(raft_role(rig_raft(1)), RAFT_LEADER);
+	tap_check_eq(raft_lease_until(rig_raft(1)), 0);
+	rig_settle();
+	tap_check(raft_lease_until(rig_raft(1)) > rig.now);
+}
+
+static void echo_of_the_future_gives_no_lease(void)
+{
+	uint64_t lease;
+
+	lead_three();
+	rig_isolate(1, true);
+	lease = raft_lease_until(rig_raft(1));
+	echo(2, rig.now + 1);
+	echo(3, UINT64_MAX);
+	tap_check_eq(raft_lease_until(rig_raft(1)), lease);
+}
+
+static void echo_of_another_term_gives_no_lease(void)
+{
+	struct raft_msg msg = {
+		.type = RAFT_MSG_APPEND_REPLY,
+		.from = 2,
+		.to = 1,
+		.term = 1,
+		.append_reply = { .ok = true },
+	};
+	uint64_t lease;
+
+	lead_three();
+	rig_isolate(1, true);
+	lease = raft_lease_until(rig_raft(1));
+	rig.now += 1000;
+	msg.append_reply.sent_us = rig.now;
+	rig_recv(1, &msg, NULL);
+	tap_check_eq(raft_lease_until(rig_raft(1)), lease);
+}
+
+static void refusal_of_entries_still_counts_for_the_lease(void)
+{
+	struct raft_msg msg = {
+		.type = RAFT_MSG_APPEND_REPLY,
+		.from = 2,
+		.to = 1,
+		.append_reply = { .match = 11 },
+	};
+
+	lead_three();
+	rig_isolate(1, true);
+	rig.now += 1000;
+	msg.term = raft_term(rig_raft(1));
+	msg.append_reply.sent_us = rig.now;
+	rig_recv(1, &msg, NULL);
+	tap_check_eq(raft_lease_until(rig_raft(1)), rig.now + RIG_T - 10000);
+}
+
+static void lease_runs_out_before_anyone_votes(void)
+{
+	lead_three();
+	rig_isolate(1, true);
+	while (!(raft_role(rig_raft(2)) == RAFT_LEADER ||
+		 raft_role(rig_raft(3)) == RAFT_LEADER)) {
+		rig_pass(10000);
+		tap_need(rig.now < 20 * RIG_T);
+	}
+	tap_check(raft_lease_until(rig_raft(1)) <= rig.now);
+}
+
+static void heartbeats_keep_their_pace_under_load(void)
+{
+	uint64_t last = 0, now, beats = 0;
+	unsigned int i;
+
+	lead_three();
+	rig_isolate(1, true);
+	for (i = 0; i < 50; i++) {
+		rig.now += 10000;
+		rig_propose(1, 1);
+		echo(2, rig.now);
+		now = rig.now;
+		if (raft_deadline(rig_raft(1)) > now)
+			continue;
+		rig_tick(1);
+		tap_check(rig_said(1, RAFT_MSG_APPEND) != NULL);
+		tap_check(!last || now - last <= RIG_BEAT + 10000);
+		last = now;
+		beats++;
+	}
+	tap_check_eq(beats, 5);
+}
+
+static void idle_leader_wakes_only_for_heartbeats(void)
+{
+	uint64_t due, ticks = 0, end;
+
+	lead_three();
+	end = rig.now + 10 * RIG_BEAT;
+	while ((due = raft_deadline(rig_raft(1))) < end) {
+		tap_need(due > rig.now);
+		rig.now = due;
+		rig_tick(1);
+		rig_settle();
+		ticks++;
+	}
+	tap_check(ticks >= 9 && ticks <= 10);
+}
+
+static void tick_before_the_deadline_does_nothing(void)
+{
+	uint32_t id;
+
+	lead_three();
+	for (id = 1; id <= 3; id++) {
+		rig.now = raft_deadline(rig_raft(id)) - 1;
+		if (id == 1)
+			echo(2, rig.now);
+		rig_tick(id);
+		tap_check_eq(rig.nodes[id].update.flags, 0);
+		tap_check_eq(rig.nodes[id].update.msg_count, 0);
+		rig.now++;
+		rig_tick(id);
+		tap_check(rig.nodes[id].update.msg_count > 0);
+	}
+}
+
+static void election_deadline_is_between_one_and_two_timeouts(void)
+{
+	uint64_t low = UINT64_MAX, high = 0;
+	unsigned int i;
+
+	for (i = 0; i < 200; i++) {
+		uint64_t left;
+
+		rig.random += i;
+		lead_three();
+		rig.random += i * 7919;
+		echo(2, rig.now);
+		rig_step(1, &(struct raft_event){ .type = RAFT_EV_SEND,
+						  .peer = 2 });
+		rig_settle();
+		left = raft_deadline(rig_raft(2)) - rig.now;
+		low = left < low ? left : low;
+		high = left > high ? left : high;
+	}
+	tap_check(low >= RIG_T && low < RIG_T + RIG_T / 5);
+	tap_check(high < 2 * RIG_T && high > 2 * RIG_T - RIG_T / 5);
+}
+
+static void transfer_hands_over_without_waiting(void)
+{
+	uint64_t begun;
+
+	lead_three();
+	begun = rig.now;
+	transfer(1, 2);
+	tap_check(rig_said(1, RAFT_MSG_TIMEOUT_NOW) != NULL);
+	tap_check_eq(raft_role(rig_raft(1)), RAFT_FOLLOWER);
+	tap_check_eq(raft_lease_until(rig_raft(1)), 0);
+	rig_settle();
+	tap_check_eq(rig_leader(), 2);
+	tap_check_eq(rig.now, begun);
+	tap_check_eq(raft_leader(rig_raft(1)), 2);
+}
+
+static void transfer_waits_for_the_target_to_have_everything(void)
+{
+	lead_three();
+	rig.nodes[2].hold_disk = true;
+	rig_propose(1, 3);
+	rig_settle();
+	transfer(1, 2);
+	tap_check(!refused(1));
+	tap_check(raft_transferring(rig_raft(1)));
+	tap_check_eq(raft_role(rig_raft(1)), RAFT_LEADER);
+	tap_check_eq(raft_lease_until(rig_raft(1)), 0);
+	rig_propose(1, 1);
+	tap_check(refused(1));
+	rig_persist_all(2);
+	rig_settle();
+	tap_check_eq(rig_leader(), 2);
+}
+
+static void transfer_that_does_not_get_there_is_given_up(void)
+{
+	uint64_t given_up;
+
+	lead_three();
+	rig.nodes[2].hold_disk = true;
+	rig_propose(1, 3);
+	rig_settle();
+	transfer(1, 2);
+	rig_pass(RIG_T - 20000);
+	tap_check(raft_transferring(rig_raft(1)));
+	tap_check_eq(raft_lease_until(rig_raft(1)), 0);
+	tap_check(raft_deadline(rig_raft(1)) <= rig.now + 20000);
+	rig_isolate(1, true);
+	rig_pass(20000);
+	given_up = rig.now;
+	tap_check(!raft_transferring(rig_raft(1)));
+	tap_check_eq(raft_role(rig_raft(1)), RAFT_LEADER);
+	/* Rounds begun before are no ground for a lease. */
+	echo(3, given_up - 1);
+	tap_check_eq(raft_lease_until(rig_raft(1)), 0);
+	echo(3, given_up);
+	tap_check(raft_lease_until(rig_raft(1)) > rig.now);
+	rig_propose(1, 1);
+	tap_check(!refused(1));
+}
+
+static void leader_that_sent_timeout_now_leads_no_more_in_its_term(void)
+{
+	lead_three();
+	rig.cut[1][2] = true;
+	transfer(1, 2);
+	tap_need(raft_role(rig_raft(1)) == RAFT_FOLLOWER);
+	echo(2, rig.now);
+	echo(3, rig.now);
+	tap_check_eq(raft_lease_until(rig_raft(1)), 0);
+	tap_check_eq(raft_role(rig_raft(1)), RAFT_FOLLOWER);
+	rig.cut[1][2] = false;
+	rig_pass(6 * RIG_T);
+	tap_check(rig_leader() != 0);
+	tap_check(raft_term(rig_raft(rig_leader())) > 2);
+}
+
+static void transfer_to_who_cannot_take_it_is_refused(void)
+{
+	struct raft_boot damaged = veteran;
+
+	lead_three();
+	transfer(1, 1);
+	tap_check(refused(1));
+	transfer(1, 9);
+	tap_check(refused(1));
+	transfer(2, 3);
+	tap_check(refused(2));
+	rig_isolate(3, true);
+	rig_pass(RIG_T + 20000);
+	transfer(1, 3);
+	tap_check(refused(1));
+	damaged.state.damaged = true;
+	rig_isolate(3, false);
+	rig_boot(3, &damaged);
+	rig_link(1, 3);
+	rig_settle();
+	transfer(1, 3);
+	tap_check(refused(1));
+	tap_check(raft_lease_until(rig_raft(1)) > rig.now);
+	rig_propose(1, 1);
+	rig.cut[1][2] = true;
+	transfer(1, 2);
+	tap_check(!refused(1));
+	transfer(1, 2);
+	tap_check(refused(1));
+}
+
+static void leadership_can_be_given_up_without_a_heir(void)
+{
+	lead_three();
+	transfer(1, 0);
+	tap_check(!refused(1));
+	tap_check_eq(raft_role(rig_raft(1)), RAFT_FOLLOWER);
+	tap_check_eq(raft_lease_until(rig_raft(1)), 0);
+	rig_pass(8 * RIG_T);
+	tap_check(rig_leader() != 0);
+}
+
+static void timeout_now_of_a_stranger_is_ignored(void)
+{
+	struct raft_msg msg = { .type = RAFT_MSG_TIMEOUT_NOW, .to = 2 };
+
+	lead_three();
+	msg.from = 3;
+	msg.term = 2;
+	rig_recv(2, &msg, NULL);
+	tap_check_eq(raft_role(rig_raft(2)), RAFT_FOLLOWER);
+	msg.from = 1;
+	msg.term = 3;
+	rig_recv(2, &msg, NULL);
+	msg.term = 1;
+	rig_recv(2, &msg, NULL);
+	tap_check_eq(raft_role(rig_raft(2)), RAFT_FOLLOWER);
+	tap_check_eq(raft_term(rig_raft(2)), 2);
+}
+
+static void new_link_lets_a_candidate_ask_again(void)
+{
+	rig_start(3, &veteran);
+	rig.cut[1][2] = true;
+	rig.cut[1][3] = true;
+	rig_elect(1);
+	tap_check_eq(raft_role(rig_raft(1)), RAFT_PRECANDIDATE);
+	rig_isolate(1, false);
+	rig_link(1, 2);
+	rig_settle();
+	tap_check_eq(raft_role(rig_raft(1)), RAFT_LEADER);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct tap_test tests[] = {
+		TAP_TEST(lease_runs_from_the_begin_of_the_round_less_drift),
+		TAP_TEST(lease_needs_a_majority),
+		TAP_TEST(fresh_leader_has_no_lease_before_a_round),
+		TAP_TEST(echo_of_the_future_gives_no_lease),
+		TAP_TEST(echo_of_another_term_gives_no_lease),
+		TAP_TEST(refusal_of_entries_still_counts_for_the_lease),
+		TAP_TEST(lease_runs_out_before_anyone_votes),
+		TAP_TEST(heartbeats_keep_their_pace_under_load),
+		TAP_TEST(idle_leader_wakes_only_for_heartbeats),
+		TAP_TEST(tick_before_the_deadline_does_nothing),
+		TAP_TEST(election_deadline_is_between_one_and_two_timeouts),
+		TAP_TEST(transfer_hands_over_without_waiting),
+		TAP_TEST(transfer_waits_for_the_target_to_have_everything),
+		TAP_TEST(transfer_that_does_not_get_there_is_given_up),
+		TAP_TEST(leader_that_sent_timeout_now_leads_no_more_in_its_term),
+		TAP_TEST(transfer_to_who_cannot_take_it_is_refused),
+		TAP_TEST(leadership_can_be_given_up_without_a_heir),
+		TAP_TEST(timeout_now_of_a_stranger_is_ignored),
+		TAP_TEST(new_link_lets_a_candidate_ask_again),
+	};
+
+	return tap_main(tests, TAP_COUNT(tests), argc, argv);
+}
