@@ -40,7 +40,10 @@ struct nl_device {
 	struct qbd_stats stats;
 };
 
-/** nl_admin_open() - -ENOENT: module not loaded; -EPERM: not root */
+/**
+ * nl_admin_open() - -ENOENT: module not loaded
+ * Whoever is not root gets -EPERM from each of the functions below.
+ */
 int nl_admin_open(struct nl_admin **admin, struct base_error *error);
 void nl_admin_close(struct nl_admin *admin);
 
@@ -80,6 +83,7 @@ struct nl_bound {
 	uint32_t writers;
 };
 
+/* They may answer and flush, but not close the session. */
 struct nl_session_ops {
 	/*
 	 * One request.  For a write, @data lies in @buf (data_bytes of it);
@@ -123,7 +127,10 @@ void nl_session_done(struct nl_session *session, uint64_t tag, uint64_t epoch,
 /* All up to this tag: applied; received (gives back credits). */
 void nl_session_applied(struct nl_session *session, uint64_t tag);
 void nl_session_received(struct nl_session *session, uint64_t tag);
-/** nl_session_flush() - 0, or the session is over (-ENODEV, -ESTALE) */
+/**
+ * nl_session_flush() - 0, or the session is over (-ENODEV, -ESTALE)
+ * Credits alone are sent only once half of the socket's buffer is out.
+ */
 int nl_session_flush(struct nl_session *session);
 
 /*
