@@ -27,8 +27,7 @@ void fill_abort(struct node *node)
 
 bool fill_blocks_log(const struct node *node)
 {
-	return node->fill.begin.reset && (node->fill.phase == FILL_WAIT ||
-					  node->fill.phase == FILL_PREPARING);
+	return node->fill.begin.reset && node->fill.phase == FILL_WAIT;
 }
 
 uint64_t fill_apply_limit(const struct node *node, uint64_t limit)
@@ -68,8 +67,6 @@ static void fill_begin(struct node *node, struct peer *peer,
 		return;
 	if (fill->phase == FILL_PREPARING || fill->phase == FILL_FINISHING)
 		return; /* the leader asks again */
-	if (begin->reset && begin->index < raft_commit_index(node->raft))
-		return; /* it would lose what we know to be committed */
 	memset(fill, 0, sizeof(*fill));
 	fill->from = peer->id;
 	fill->begin = *begin;
@@ -90,7 +87,11 @@ static void fill_run(struct node *node)
 	fill_ack(node, 0);
 }
 
-void node_log_was_reset(struct node *node)
+/*
+ * The core, the entries and - in its turn - the disk begin the log anew; what
+ * is appended from now on is queued behind.
+ */
+static void fill_reset(struct node *node)
 {
 	const struct wire_copy_begin *begin = &node->fill.begin;
 	struct raft_event event = {
@@ -107,6 +108,13 @@ void node_log_was_reset(struct node *node)
 		.incomplete = true,
 	};
 
+	if (!raft_can_reset(node->raft, begin->index, begin->index_term)) {
+		fill_ack(node, -EAGAIN);
+		memset(&node->fill, 0, sizeof(node->fill));
+		return;
+	}
+	node->fill.phase = FILL_PREPARING;
+	node->incomplete = true;
 	device_truncated(node, 1);
 	entries_reset(&node->entries, &base);
 	node->applied = begin->index;
@@ -117,7 +125,17 @@ void node_log_was_reset(struct node *node)
 	node->checkpoint_due_us = 0;
 	if (base.writer && base.writer != node->config.raft.id)
 		device_fence(node, "opened on another node");
+	node->ops->log_reset(node->context, &base);
 	node_step(node, &event, NULL);
+	node->fill.reset_seq = node->update.log_seq;
+}
+
+void node_log_was_reset(struct node *node)
+{
+	struct fill *fill = &node->fill;
+
+	node_log_durable(node, fill->begin.index, fill->begin.index_term,
+			 fill->reset_seq);
 	fill_run(node);
 }
 
@@ -143,24 +161,15 @@ void fill_checkpointed(struct node *node)
 void fill_pump(struct node *node)
 {
 	struct fill *fill = &node->fill;
-	struct store_checkpoint base = { 0 };
 
-	if (fill->phase == FILL_WAIT) {
-		if (node->image_jobs)
+	if (fill->phase == FILL_WAIT && !node->image_jobs) {
+		if (fill->begin.reset) {
+			fill_reset(node);
 			return;
-		fill->phase = FILL_PREPARING;
-		if (!fill->begin.reset) {
-			if (node->incomplete)
-				fill_run(node);
-			return; /* else image.c saves the mark */
 		}
-		base.applied = fill->begin.index;
-		base.applied_term = fill->begin.index_term;
-		base.writer = fill->begin.writer;
-		base.epoch = fill->begin.epoch;
-		base.tag = fill->begin.tag;
-		base.incomplete = true;
-		node->ops->log_reset(node->context, &base);
+		fill->phase = FILL_PREPARING; /* image.c saves the mark */
+		if (node->incomplete)
+			fill_run(node);
 		return;
 	}
 	if (fill->phase == FILL_RUNNING && fill->ended &&

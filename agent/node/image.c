@@ -71,7 +71,8 @@ static void image_checkpoint(struct node *node)
 		      node->log_capacity / CHECKPOINT_SHARE &&
 	      node->now_us < node->checkpoint_due_us)))
 		return;
-	if (fill_blocks_log(node))
+	if (fill_blocks_log(node) ||
+	    (node->fill.phase == FILL_PREPARING && !mark))
 		return;
 	checkpoint = entries_head(&node->entries, node->applied);
 	checkpoint.incomplete = (node->incomplete && !complete) || mark;

@@ -195,7 +195,8 @@ static void node_take_append(struct node *node, const struct wire_msg *received)
 		entries_push(&node->entries, entry);
 		fresh[i] = entry;
 	}
-	node->ops->log_append(node->context, fresh, update->append_count);
+	node->ops->log_append(node->context, fresh, update->append_count,
+			      update->log_seq);
 }
 
 static void node_hold(struct node *node, const struct raft_msg *msg)
@@ -205,6 +206,17 @@ static void node_hold(struct node *node, const struct raft_msg *msg)
 			--node->held_count * sizeof(node->held[0]));
 	node->held[node->held_count].seq = node->update.state_seq;
 	node->held[node->held_count++].msg = *msg;
+}
+
+void node_forget_held(struct node *node, uint32_t peer)
+{
+	unsigned int kept = 0;
+	unsigned int i;
+
+	for (i = 0; i < node->held_count; i++)
+		if (node->held[i].msg.to != peer)
+			node->held[kept++] = node->held[i];
+	node->held_count = kept;
 }
 
 static void node_take_role(struct node *node)
@@ -259,6 +271,10 @@ void node_step(struct node *node, struct raft_event *event,
 			node->ops->state_save(node->context, &update->state,
 					      update->state_seq);
 	}
+	/* Nothing may tell a peer that we gave up before our device knows. */
+	if (node->device.lease_us &&
+	    raft_lease_until(node->raft) < node->device.lease_us)
+		device_revoke(node, "leadership ends");
 	for (i = 0; i < update->msg_count; i++) {
 		if (update->msgs[i].needs_state &&
 		    update->state_seq > node->state_saved_seq)
@@ -269,12 +285,14 @@ void node_step(struct node *node, struct raft_event *event,
 	node_take_role(node);
 }
 
-void node_log_durable(struct node *node, uint64_t index, uint64_t term)
+void node_log_durable(struct node *node, uint64_t index, uint64_t term,
+		      uint64_t seq)
 {
 	struct raft_event event = {
 		.type = RAFT_EV_PERSISTED,
 		.index = index,
 		.term = term,
+		.seq = seq,
 	};
 
 	if (!node->disk_failed)

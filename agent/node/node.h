@@ -64,10 +64,11 @@ enum node_request_op {
 struct node_ops {
 	/*
 	 * Store. Arrays are the caller's; whoever keeps an entry takes a
-	 * reference.
+	 * reference.  node_log_durable() is told the index, term and seq of the
+	 * last entry that is durable.
 	 */
 	void (*log_append)(void *context, struct raft_entry *const *entries,
-			   unsigned int count);
+			   unsigned int count, uint64_t seq);
 	void (*log_truncate)(void *context, uint64_t index);
 	void (*state_save)(void *context, const struct raft_hard_state *state,
 			   uint64_t seq);
@@ -132,7 +133,8 @@ void node_link(struct node *node, uint32_t peer, bool up);
 void node_recv(struct node *node, uint32_t peer, const struct wire_msg *msg,
 	       uint64_t now_us, uint64_t random);
 
-void node_log_durable(struct node *node, uint64_t index, uint64_t term);
+void node_log_durable(struct node *node, uint64_t index, uint64_t term,
+		      uint64_t seq);
 void node_state_saved(struct node *node, uint64_t seq);
 void node_log_was_reset(struct node *node);
 void node_applied(struct node *node, uint64_t index);

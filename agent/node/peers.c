@@ -63,6 +63,7 @@ void node_link(struct node *node, uint32_t id, bool up)
 	copy_link(node, peer);
 	if (!up)
 		return;
+	node_forget_held(node, id); /* they belonged to the old connection */
 	node->status_next_us = 0;
 	memset(&node->status_sent, 0, sizeof(node->status_sent));
 	node_step(node, &event, NULL);

@@ -93,6 +93,7 @@ struct fill {
 	uint64_t version; /* entries up to this may be applied */
 	bool ended;
 	struct wire_copy_begin begin;
+	uint64_t reset_seq; /* of the core's reset */
 };
 
 struct held_msg {
@@ -171,6 +172,8 @@ void node_say(struct node *node, int level, const char *format, ...)
 /* Step the core and carry out what it says; @received: of RAFT_EV_RECV. */
 void node_step(struct node *node, struct raft_event *event,
 	       const struct wire_msg *received);
+/* Messages to this peer that wait for the state to be saved are lost. */
+void node_forget_held(struct node *node, uint32_t peer);
 bool node_leads(const struct node *node);
 /* Leads, everything of earlier terms is applied, the image complete. */
 bool node_ready(const struct node *node);
