@@ -117,6 +117,12 @@ int store_open(struct store_io *io, const struct store_identity *expected,
 void store_boot_free(struct store_boot *boot);
 void store_close(struct store *store);
 
+/**
+ * store_failure() - which write or sync failed, for people; "" while none has
+ * Any thread's.  Lives as long as the store.
+ */
+const char *store_failure(struct store *store);
+
 /* The log thread's. */
 
 /**

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * See format.h, where the layout and the rules stand.  Nothing here trusts a
+ * byte before its checksum, nor a value after it.
+ */
+#include "store/format.h"
+
+#include <endian.h>
+#include <string.h>
+
+#include "base/crc.h"
+
+static const uint8_t super_magic[8] = "QBDSUPER";
+static const uint8_t slot_magic[8] = "QBDSLOT1";
+static const uint8_t record_magic[4] = "QREC";
+
+#define META_CRC 8
+#define META_COVERED 12
+#define SUPER_MAGIC_AGAIN 504
+#define RECORD_COVERED 8
+
+#define STATE_JOINED 1U
+#define STATE_DAMAGED 2U
+#define CHECKPOINT_INCOMPLETE 1U
+
+static void put16(uint8_t *at, uint16_t value)
+{
+	value = htole16(value);
+	memcpy(at, &value, sizeof(value));
+}
+
+static void put32(uint8_t *at, uint32_t value)
+{
+	value = htole32(value);
+	memcpy(at, &value, sizeof(value));
+}
+
+static void put64(uint8_t *at, uint64_t value)
+{
+	value = htole64(value);
+	memcpy(at, &value, sizeof(value));
+}
+
+static uint16_t get16(const uint8_t *at)
+{
+	uint16_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return le16toh(value);
+}
+
+static uint32_t get32(const uint8_t *at)
+{
+	uint32_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return le32toh(value);
+}
+
+static uint64_t get64(const uint8_t *at)
+{
+	uint64_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return le64toh(value);
+}
+
+static uint32_t meta_crc(const uint8_t *bytes)
+{
+	return base_crc32c(0, bytes + META_COVERED,
+			   FORMAT_META_BYTES - META_COVERED);
+}
+
+const char *format_identity_check(const struct store_identity *identity,
+				  uint32_t align)
+{
+	if (identity->node_id == 0)
+		return "node id is 0";
+	if (!identity->volume_name[0] ||
+	    !memchr(identity->volume_name, 0, sizeof(identity->volume_name)))
+		return "no volume name, or too long";
+	if (identity->block_size != 512 && identity->block_size != 4096)
+		return "block size is neither 512 nor 4096";
+	if (align != 512 && align != 4096)
+		return "disk sectors are neither 512 nor 4096 bytes";
+	if (identity->block_size < align)
+		return "block size is smaller than the disk's sectors";
+	if (identity->volume_bytes == 0 ||
+	    identity->volume_bytes > FORMAT_BYTES_MAX)
+		return "volume size is 0 or too large";
+	if (identity->volume_bytes % identity->block_size)
+		return "volume size is not a multiple of the block size";
+	if (identity->log_bytes < FORMAT_RING_BYTES_MIN ||
+	    identity->log_bytes > FORMAT_BYTES_MAX)
+		return "log is too small or too large";
+	if (identity->log_bytes % FORMAT_BLOCK)
+		return "log size is not a multiple of 4096";
+	return NULL;
+}
+
+uint64_t format_super_first(uint64_t volume_bytes)
+{
+	return format_round_up(volume_bytes, FORMAT_BLOCK);
+}
+
+uint64_t format_super_last(uint64_t disk_bytes)
+{
+	if (disk_bytes < 2 * FORMAT_BLOCK)
+		return 0;
+	return disk_bytes / FORMAT_BLOCK * FORMAT_BLOCK - FORMAT_BLOCK;
+}
+
+bool format_layout(const struct store_identity *identity, uint64_t disk_bytes,
+		   struct format_layout *layout)
+{
+	uint64_t meta = format_super_first(identity->volume_bytes);
+	unsigned int i;
+
+	layout->super[0] = meta;
+	layout->super[1] = format_super_last(disk_bytes);
+	for (i = 0; i < 2; i++) {
+		layout->state[i] = meta + (1 + i) * FORMAT_BLOCK;
+		layout->checkpoint[i] = meta + (3 + i) * FORMAT_BLOCK;
+		layout->note[i] = meta + (5 + i) * FORMAT_BLOCK;
+	}
+	layout->ring = meta + 8ULL * FORMAT_BLOCK;
+	layout->ring_bytes = identity->log_bytes;
+	layout->end = layout->ring + layout->ring_bytes;
+	return layout->super[1] && layout->end <= layout->super[1];
+}
+
+uint64_t store_bytes_needed(uint64_t volume_bytes, uint64_t log_bytes)
+{
+	return format_super_first(volume_bytes) + 8ULL * FORMAT_BLOCK +
+	       format_round_up(log_bytes, FORMAT_BLOCK) + FORMAT_BLOCK;
+}
+
+void format_super_encode(const struct format_super *super, uint8_t *bytes)
+{
+	const struct store_identity *identity = &super->identity;
+
+	memset(bytes, 0, FORMAT_META_BYTES);
+	memcpy(bytes, super_magic, sizeof(super_magic));
+	put32(bytes + 12, super->version);
+	memcpy(bytes + 16, identity->volume_id, STORE_ID_BYTES);
+	put32(bytes + 32, identity->node_id);
+	put32(bytes + 36, identity->block_size);
+	put64(bytes + 40, identity->volume_bytes);
+	put64(bytes + 48, identity->log_bytes);
+	put64(bytes + 56, super->offset);
+	put32(bytes + 64, super->align);
+	memcpy(bytes + 68, identity->volume_name,
+	       sizeof(identity->volume_name));
+	memcpy(bytes + SUPER_MAGIC_AGAIN, super_magic, sizeof(super_magic));
+	put32(bytes + META_CRC, meta_crc(bytes));
+}
+
+enum format_answer format_super_decode(const uint8_t *bytes, uint64_t offset,
+				       struct format_super *super)
+{
+	struct store_identity *identity = &super->identity;
+
+	if (memcmp(bytes, super_magic, sizeof(super_magic)) != 0 &&
+	    memcmp(bytes + SUPER_MAGIC_AGAIN, super_magic,
+		   sizeof(super_magic)) != 0)
+		return FORMAT_BLANK;
+	memset(super, 0, sizeof(*super));
+	identity->volume_bytes = get64(bytes + 40);
+	if (get32(bytes + META_CRC) != meta_crc(bytes) ||
+	    memcmp(bytes, super_magic, sizeof(super_magic)) != 0)
+		return FORMAT_BAD;
+	super->version = get32(bytes + 12);
+	if (super->version != FORMAT_VERSION)
+		return FORMAT_LATER;
+	memcpy(identity->volume_id, bytes + 16, STORE_ID_BYTES);
+	identity->node_id = get32(bytes + 32);
+	identity->block_size = get32(bytes + 36);
+	identity->log_bytes = get64(bytes + 48);
+	super->offset = get64(bytes + 56);
+	super->align = get32(bytes + 64);
+	memcpy(identity->volume_name, bytes + 68,
+	       sizeof(identity->volume_name));
+	if (super->offset != offset ||
+	    format_identity_check(identity, super->align))
+		return FORMAT_BAD;
+	return FORMAT_GOOD;
+}
+
+void format_slot_encode(const struct store_identity *identity,
+			const struct format_slot *slot, uint8_t *bytes)
+{
+	const struct store_checkpoint *checkpoint = &slot->checkpoint;
+
+	memset(bytes, 0, FORMAT_META_BYTES);
+	memcpy(bytes, slot_magic, sizeof(slot_magic));
+	put16(bytes + 12, FORMAT_VERSION);
+	put16(bytes + 14, slot->kind);
+	memcpy(bytes + 16, identity->volume_id, STORE_ID_BYTES);
+	put32(bytes + 32, identity->node_id);
+	put32(bytes + 36, slot->which);
+	put64(bytes + 40, slot->seq);
+	put64(bytes + 48, slot->mark.generation);
+	put64(bytes + 56, slot->mark.fork);
+	put64(bytes + 64, slot->mark.fork_index);
+	put64(bytes + 72, slot->mark.durable);
+	put64(bytes + 80, slot->mark.durable_index);
+	put64(bytes + 88, slot->state.term);
+	if (slot->kind == FORMAT_STATE) {
+		put32(bytes + 96, slot->state.vote);
+		put32(bytes + 100,
+		      (slot->state.joined ? STATE_JOINED : 0) |
+			      (slot->state.damaged ? STATE_DAMAGED : 0));
+	}
+	if (slot->kind == FORMAT_CHECKPOINT) {
+		put64(bytes + 104, checkpoint->applied);
+		put64(bytes + 112, checkpoint->applied_term);
+		put64(bytes + 120, checkpoint->epoch);
+		put64(bytes + 128, checkpoint->tag);
+		put32(bytes + 136, checkpoint->writer);
+		put32(bytes + 140,
+		      checkpoint->incomplete ? CHECKPOINT_INCOMPLETE : 0);
+		put64(bytes + 144, slot->base.start);
+		put64(bytes + 152, slot->base.index);
+		put64(bytes + 160, slot->base.term);
+		put32(bytes + 168, slot->base.chain);
+	}
+	put32(bytes + META_CRC, meta_crc(bytes));
+}
+
+static bool slot_possible(const struct format_slot *slot, uint32_t align)
+{
+	const struct format_mark *mark = &slot->mark;
+	const struct format_base *base = &slot->base;
+
+	if (mark->fork > FORMAT_POSITION_MAX ||
+	    mark->durable > FORMAT_POSITION_MAX || mark->durable < mark->fork)
+		return false;
+	return base->start <= FORMAT_POSITION_MAX && base->start % align == 0 &&
+	       base->index <= slot->checkpoint.applied &&
+	       base->term <= slot->checkpoint.applied_term;
+}
+
+bool format_slot_decode(const struct store_identity *identity,
+			enum format_kind kind, unsigned int which,
+			uint32_t align, const uint8_t *bytes,
+			struct format_slot *slot)
+{
+	struct store_checkpoint *checkpoint = &slot->checkpoint;
+	uint32_t state_flags, checkpoint_flags;
+
+	if (memcmp(bytes, slot_magic, sizeof(slot_magic)) != 0 ||
+	    get32(bytes + META_CRC) != meta_crc(bytes) ||
+	    get16(bytes + 12) != FORMAT_VERSION || get16(bytes + 14) != kind ||
+	    memcmp(bytes + 16, identity->volume_id, STORE_ID_BYTES) != 0 ||
+	    get32(bytes + 32) != identity->node_id ||
+	    get32(bytes + 36) != which)
+		return false;
+	memset(slot, 0, sizeof(*slot));
+	slot->kind = kind;
+	slot->which = which;
+	slot->seq = get64(bytes + 40);
+	slot->mark.generation = get64(bytes + 48);
+	slot->mark.fork = get64(bytes + 56);
+	slot->mark.fork_index = get64(bytes + 64);
+	slot->mark.durable = get64(bytes + 72);
+	slot->mark.durable_index = get64(bytes + 80);
+	slot->state.term = get64(bytes + 88);
+	slot->state.vote = get32(bytes + 96);
+	state_flags = get32(bytes + 100);
+	slot->state.joined = state_flags & STATE_JOINED;
+	slot->state.damaged = state_flags & STATE_DAMAGED;
+	checkpoint->applied = get64(bytes + 104);
+	checkpoint->applied_term = get64(bytes + 112);
+	checkpoint->epoch = get64(bytes + 120);
+	checkpoint->tag = get64(bytes + 128);
+	checkpoint->writer = get32(bytes + 136);
+	checkpoint_flags = get32(bytes + 140);
+	checkpoint->incomplete = checkpoint_flags & CHECKPOINT_INCOMPLETE;
+	slot->base.start = get64(bytes + 144);
+	slot->base.index = get64(bytes + 152);
+	slot->base.term = get64(bytes + 160);
+	slot->base.chain = get32(bytes + 168);
+	return !(state_flags & ~(STATE_JOINED | STATE_DAMAGED)) &&
+	       !(checkpoint_flags & ~CHECKPOINT_INCOMPLETE) &&
+	       slot_possible(slot, align);
+}
+
+void format_record_encode(const struct store_identity *identity,
+			  struct format_record *record, uint8_t *bytes)
+{
+	const struct raft_entry *entry = &record->entry;
+
+	memset(bytes, 0, FORMAT_RECORD_HEAD);
+	memcpy(bytes, record_magic, sizeof(record_magic));
+	memcpy(bytes + 8, identity->volume_id, STORE_ID_BYTES);
+	put32(bytes + 24, identity->node_id);
+	put16(bytes + 28, FORMAT_VERSION);
+	put16(bytes + 30, entry->op);
+	put64(bytes + 32, record->position);
+	put64(bytes + 40, record->generation);
+	put64(bytes + 48, record->durable);
+	put64(bytes + 56, record->durable_index);
+	put64(bytes + 64, entry->index);
+	put64(bytes + 72, entry->term);
+	put64(bytes + 80, record->prev_term);
+	put64(bytes + 88, entry->epoch);
+	put64(bytes + 96, entry->tag);
+	put64(bytes + 104, entry->offset);
+	put32(bytes + 112, entry->length);
+	put32(bytes + 116, entry->writer);
+	put32(bytes + 120, entry->data_crc);
+	put32(bytes + 124, record->chain);
+	record->crc = base_crc32c(0, bytes + RECORD_COVERED,
+				  FORMAT_RECORD_HEAD - RECORD_COVERED);
+	put32(bytes + 4, record->crc);
+}
+
+bool format_record_decode(const struct store_identity *identity,
+			  uint64_t position, const uint8_t *bytes,
+			  struct format_record *record)
+{
+	struct raft_entry *entry = &record->entry;
+
+	if (memcmp(bytes, record_magic, sizeof(record_magic)) != 0 ||
+	    get64(bytes + 32) != position)
+		return false;
+	memset(record, 0, sizeof(*record));
+	record->crc = get32(bytes + 4);
+	if (record->crc != base_crc32c(0, bytes + RECORD_COVERED,
+				       FORMAT_RECORD_HEAD - RECORD_COVERED) ||
+	    memcmp(bytes + 8, identity->volume_id, STORE_ID_BYTES) != 0 ||
+	    get32(bytes + 24) != identity->node_id ||
+	    get16(bytes + 28) != FORMAT_VERSION)
+		return false;
+	entry->op = get16(bytes + 30);
+	record->position = position;
+	record->generation = get64(bytes + 40);
+	record->durable = get64(bytes + 48);
+	record->durable_index = get64(bytes + 56);
+	entry->index = get64(bytes + 64);
+	entry->term = get64(bytes + 72);
+	record->prev_term = get64(bytes + 80);
+	entry->epoch = get64(bytes + 88);
+	entry->tag = get64(bytes + 96);
+	entry->offset = get64(bytes + 104);
+	entry->length = get32(bytes + 112);
+	entry->writer = get32(bytes + 116);
+	entry->data_crc = get32(bytes + 120);
+	record->chain = get32(bytes + 124);
+	return record->durable <= position &&
+	       record->durable_index < entry->index &&
+	       record->prev_term <= entry->term &&
+	       !format_entry_check(identity, entry);
+}
+
+uint64_t format_record_position(const uint8_t *bytes)
+{
+	return get64(bytes + 32);
+}
+
+const char *format_entry_check(const struct store_identity *identity,
+			       const struct raft_entry *entry)
+{
+	const char *wrong = raft_entry_check(entry, identity->volume_bytes);
+
+	if (wrong)
+		return wrong;
+	if (entry->length &&
+	    (entry->offset | entry->length) & (identity->block_size - 1))
+		return "range not aligned to the volume's blocks";
+	return NULL;
+}
+
+uint64_t store_record_bytes(const struct raft_entry *entry, uint32_t align)
+{
+	return format_round_up(FORMAT_RECORD_HEAD, align) +
+	       format_round_up(raft_entry_data_bytes(entry), align);
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The bytes of a replica.  Pure: memory in, memory out.
+ *
+ * All integers are little-endian.  A "block" is 4096 bytes.  Offsets are bytes
+ * from the beginning of the disk (a block device or a file).
+ *
+ *	0                      data area, volume_bytes
+ *	M                      superblock, first copy      (M: volume_bytes
+ *	M +  1 block           state slot 0                 rounded up to blocks)
+ *	M +  2 blocks          state slot 1
+ *	M +  3 blocks          checkpoint slot 0
+ *	M +  4 blocks          checkpoint slot 1
+ *	M +  5 blocks          note slot 0
+ *	M +  6 blocks          note slot 1
+ *	M +  8 blocks          log ring, log_bytes
+ *	...                    not used
+ *	last whole block       superblock, second copy: found without knowing
+ *	                       how large the volume is
+ *
+ * SUPERBLOCK.  Written when the disk is formatted, never changed after (open
+ * makes a bad copy good again from the other).  512 bytes:
+ *
+ *	  0  8  magic "QBDSUPER"
+ *	  8  4  CRC32C of bytes 12 to 511
+ *	 12  4  format version
+ *	 16 16  volume id
+ *	 32  4  node id
+ *	 36  4  block size of the volume, bytes
+ *	 40  8  volume_bytes
+ *	 48  8  log_bytes
+ *	 56  8  offset of this very copy: a copy elsewhere (an image of a replica
+ *	        stored inside a volume) is none
+ *	 64  4  record alignment, bytes
+ *	 68 64  name of the volume, NUL-terminated
+ *	132     zeroes
+ *	504  8  the magic again, so that one bad byte doesn't make it look blank
+ *
+ * SLOT.  State, checkpoint and note have one layout, 512 bytes, so that a slot
+ * is written as one sector; fields of another kind are zero:
+ *
+ *	  0  8  magic "QBDSLOT1"
+ *	  8  4  CRC32C of bytes 12 to 511
+ *	 12  2  format version
+ *	 14  2  kind: 1 state, 2 checkpoint, 3 note
+ *	 16 16  volume id
+ *	 32  4  node id
+ *	 36  4  0 or 1, which of the two slots
+ *	 40  8  sequence number, counts the saves of this kind
+ *	 48  8  generation   ┐
+ *	 56  8  fork         │
+ *	 64  8  fork index   │ the mark, see below
+ *	 72  8  durable      │
+ *	 80  8  durable index┘
+ *	 88  8  term (state: the term; else the term when it was written)
+ *	 96  4  state: vote
+ *	100  4  state: flags, 1 joined, 2 damaged
+ *	104  8  checkpoint: applied
+ *	112  8  its term
+ *	120  8  its epoch
+ *	128  8  its tag
+ *	136  4  its writer
+ *	140  4  flags, 1 incomplete
+ *	144  8  start: position of the log's first record
+ *	152  8  base index: of the entry before it
+ *	160  8  base term
+ *	168  4  chain: header CRC of the record before it
+ *	172     zeroes
+ *
+ * State and checkpoint are saved into slot 0, synced, then into slot 1, synced,
+ * and only then acknowledged.  So at any time one of the two holds what was
+ * acknowledged last or something newer, and no single torn or rotten slot can
+ * bring back an older one: with slots that merely alternate, rot in the newest
+ * can't be told from a save that a crash cut short, and a vote would be
+ * forgotten.  For the checkpoint it means that ring space is given to new
+ * records when both copies know of it, so either copy finds its log in place.
+ * Read: the valid one with the higher sequence number.  Both invalid: damage.
+ * Notes do alternate: one lost costs some evidence, nothing else.
+ *
+ * THE LOG RING.  A position counts bytes ever given to records; it never wraps.
+ * It lies at ring offset (position % log_bytes), so what an earlier lap left at
+ * a place has another position than what is looked for.  Records follow each
+ * other without gaps, may continue at the ring's beginning, and start at
+ * multiples of the record alignment A.  A record is a header of 128 bytes, zeroes
+ * up to A, and the payload (of a WRITE: length bytes), zeroes up to a multiple
+ * of A.
+ *
+ *	  0  4  magic "QREC"
+ *	  4  4  CRC32C of bytes 8 to 127
+ *	  8 16  volume id
+ *	 24  4  node id
+ *	 28  2  format version
+ *	 30  2  op
+ *	 32  8  position
+ *	 40  8  generation
+ *	 48  8  durable: all records before this position were durable when this
+ *	        one was written
+ *	 56  8  durable index: the last entry of those
+ *	 64  8  index
+ *	 72  8  term
+ *	 80  8  term of the entry before
+ *	 88  8  epoch
+ *	 96  8  tag
+ *	104  8  offset, bytes
+ *	112  4  length, bytes
+ *	116  4  writer
+ *	120  4  CRC32C of the payload (0 without one)
+ *	124  4  chain: bytes 4 to 7 of the record before
+ *
+ * Records of one node only ever grow in position, so a header inside a payload
+ * (somebody stores an image of this disk in the volume) never has the position
+ * it is found at.
+ *
+ * GENERATIONS.  The log's end moves back when entries are truncated and when
+ * recovery cuts a torn tail; the records behind it are still there.  Each such
+ * fork begins a new generation at position `fork`, after entry `fork index`;
+ * everything before it is durable by then.  The mark {generation, fork, fork
+ * index} is durable before the first record of the generation is written.  The
+ * newest mark of all valid slots counts.  A record at position p is LIVE if and
+ * only if its generation is not below the mark's, or p < fork.  Hence cut records
+ * never come back, and what they said about durability is not believed.
+ *
+ * A RECORD IS VALID at position p if and only if
+ *   1. start <= p and its end <= start + log_bytes;
+ *   2. magic, version, header CRC, volume id and node id are right;
+ *   3. its position is p, its durable <= p, it is live, and its op, offset and
+ *	length are possible in this volume;
+ *   4. it continues the record before it (the checkpoint slot for the first):
+ *	chain and term-before are equal, index is one more, term and generation
+ *	are not less;
+ *   5. the CRC of its payload is right.
+ * The log is the longest run of valid records from start.
+ *
+ * TORN OR DAMAGED.  At the position p where that run ends there is damage if
+ * anything proves that a record there was durable: a slot, or a live record
+ * behind p (2 and 3 alone), whose durable is above p.  (Of a slot whose
+ * generation is not the newest, durable counts up to fork.)  Otherwise p is the
+ * end, and what lies there is the tail that a crash tore, which nobody was
+ * promised.  Damage to entries up to the checkpoint's applied is not counted
+ * when records behind it carry on from there or nothing behind was durable:
+ * the data area has them.
+ */
+#ifndef STORE_FORMAT_H
+#define STORE_FORMAT_H
+
+#include "store/store.h"
+
+#define FORMAT_VERSION 1
+#define FORMAT_BLOCK 4096U
+#define FORMAT_META_BYTES 512U /* of a superblock or slot */
+#define FORMAT_RECORD_HEAD 128U
+/* Technical bound: a few records of the largest kind. */
+#define FORMAT_RING_BYTES_MIN (256ULL << 10)
+#define FORMAT_BYTES_MAX (1ULL << 60) /* of volume or ring */
+#define FORMAT_POSITION_MAX (1ULL << 62)
+
+struct format_layout {
+	uint64_t super[2];
+	uint64_t state[2];
+	uint64_t checkpoint[2];
+	uint64_t note[2];
+	uint64_t ring;
+	uint64_t ring_bytes;
+	uint64_t end; /* of the ring */
+};
+
+struct format_super {
+	struct store_identity identity;
+	uint32_t version;
+	uint32_t align;
+	uint64_t offset; /* of this copy */
+};
+
+enum format_kind {
+	FORMAT_STATE = 1,
+	FORMAT_CHECKPOINT = 2,
+	FORMAT_NOTE = 3,
+};
+
+struct format_mark {
+	uint64_t generation;
+	uint64_t fork;
+	uint64_t fork_index;
+	uint64_t durable;
+	uint64_t durable_index;
+};
+
+/* Where a log begins. */
+struct format_base {
+	uint64_t start;
+	uint64_t index;
+	uint64_t term;
+	uint32_t chain;
+};
+
+struct format_slot {
+	enum format_kind kind;
+	unsigned int which;
+	uint64_t seq;
+	struct format_mark mark;
+	struct raft_hard_state state; /* term: of all kinds */
+	struct store_checkpoint checkpoint;
+	struct format_base base;
+};
+
+struct format_record {
+	uint64_t position;
+	uint64_t generation;
+	uint64_t durable;
+	uint64_t durable_index;
+	uint64_t prev_term;
+	uint32_t chain;
+	uint32_t crc; /* of the header: the next record's chain */
+	struct raft_entry entry; /* head only; refs, data, buf not used */
+};
+
+enum format_answer {
+	FORMAT_GOOD,
+	FORMAT_BLANK, /* not one of ours */
+	FORMAT_BAD, /* was one, checksum or a field is wrong */
+	FORMAT_LATER, /* of a version that we don't know */
+};
+
+/** format_identity_check() - NULL, or what is not possible about it */
+const char *format_identity_check(const struct store_identity *identity,
+				  uint32_t align);
+
+/**
+ * format_layout() - where things are
+ * @identity: checked
+ * Return: false when @disk_bytes are too few.
+ */
+bool format_layout(const struct store_identity *identity, uint64_t disk_bytes,
+		   struct format_layout *layout);
+/** format_super_last() - offset of the second superblock; 0: disk too small */
+uint64_t format_super_last(uint64_t disk_bytes);
+/** format_super_first() - offset of the first one */
+uint64_t format_super_first(uint64_t volume_bytes);
+
+/* @bytes: FORMAT_META_BYTES */
+void format_super_encode(const struct format_super *super, uint8_t *bytes);
+/**
+ * format_super_decode() - @offset: where @bytes were read
+ * @super: filled when GOOD; version alone when LATER; volume_bytes, unproven,
+ *	when BAD
+ */
+enum format_answer format_super_decode(const uint8_t *bytes, uint64_t offset,
+				       struct format_super *super);
+
+void format_slot_encode(const struct store_identity *identity,
+			const struct format_slot *slot, uint8_t *bytes);
+bool format_slot_decode(const struct store_identity *identity,
+			enum format_kind kind, unsigned int which,
+			uint32_t align, const uint8_t *bytes,
+			struct format_slot *slot);
+
+/* @bytes: FORMAT_RECORD_HEAD; sets record->crc */
+void format_record_encode(const struct store_identity *identity,
+			  struct format_record *record, uint8_t *bytes);
+/** format_record_decode() - rules 2 and 3 of the iff but liveness */
+bool format_record_decode(const struct store_identity *identity,
+			  uint64_t position, const uint8_t *bytes,
+			  struct format_record *record);
+/** format_record_position() - what a header says, unproven */
+uint64_t format_record_position(const uint8_t *bytes);
+
+/** format_entry_check() - NULL, or why @entry is none of this volume */
+const char *format_entry_check(const struct store_identity *identity,
+			       const struct raft_entry *entry);
+
+static inline uint64_t format_round_up(uint64_t value, uint64_t unit)
+{
+	return (value + unit - 1) / unit * unit;
+}
+
+#endif

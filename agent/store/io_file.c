@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * store_io on a block device or a file.  Any thread; holds no state but the
+ * descriptor.  O_DIRECT, so that nothing is believed to be written that only
+ * the page cache has: an error of writing comes back from the very call.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/list.h"
+#include "store/io.h"
+
+#define FILE_IOV_MAX 64U
+#define FILE_ZEROES_BYTES (1U << 20)
+
+struct file_io {
+	struct store_io io;
+	int fd;
+	bool is_device;
+};
+
+static struct file_io *to_file(struct store_io *io)
+{
+	return base_container_of(io, struct file_io, io);
+}
+
+static int file_read(struct store_io *io, uint64_t offset, void *bytes,
+		     size_t size)
+{
+	char *at = bytes;
+	ssize_t got;
+
+	while (size) {
+		got = pread(to_file(io)->fd, at, size, (off_t)offset);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return -errno;
+		if (got == 0)
+			return -EIO; /* beyond the end: it has shrunk */
+		at += got;
+		offset += (uint64_t)got;
+		size -= (size_t)got;
+	}
+	return 0;
+}
+
+/* One batch; @iov is the caller's copy and changed when a write is short. */
+static int write_batch(int fd, uint64_t offset, struct iovec *iov,
+		       unsigned int count)
+{
+	ssize_t got;
+
+	while (count) {
+		got = pwritev(fd, iov, (int)count, (off_t)offset);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return got < 0 ? -errno : -EIO;
+		offset += (uint64_t)got;
+		while (count && (size_t)got >= iov->iov_len) {
+			got -= (ssize_t)iov->iov_len;
+			iov++;
+			count--;
+		}
+		if (count) {
+			iov->iov_base = (char *)iov->iov_base + got;
+			iov->iov_len -= (size_t)got;
+		}
+	}
+	return 0;
+}
+
+static int file_write(struct store_io *io, uint64_t offset,
+		      const struct iovec *iov, unsigned int iov_count)
+{
+	struct iovec batch[FILE_IOV_MAX];
+	unsigned int count, i;
+	uint64_t bytes;
+	int error;
+
+	while (iov_count) {
+		count = iov_count < FILE_IOV_MAX ? iov_count : FILE_IOV_MAX;
+		bytes = 0;
+		for (i = 0; i < count; i++) {
+			batch[i] = iov[i];
+			bytes += iov[i].iov_len;
+		}
+		error = write_batch(to_file(io)->fd, offset, batch, count);
+		if (error)
+			return error;
+		iov += count;
+		iov_count -= count;
+		offset += bytes;
+	}
+	return 0;
+}
+
+static int write_zeroes(struct store_io *io, uint64_t offset, uint64_t size)
+{
+	struct iovec iov;
+	void *zeroes;
+	int error = 0;
+
+	if (posix_memalign(&zeroes, 4096, FILE_ZEROES_BYTES))
+		return -ENOMEM;
+	memset(zeroes, 0, FILE_ZEROES_BYTES);
+	while (size && !error) {
+		iov.iov_base = zeroes;
+		iov.iov_len = size < FILE_ZEROES_BYTES ? size :
+							 FILE_ZEROES_BYTES;
+		error = file_write(io, offset, &iov, 1);
+		offset += iov.iov_len;
+		size -= iov.iov_len;
+	}
+	free(zeroes);
+	return error;
+}
+
+/* What says "this way isn't possible here", against a failing disk. */
+static bool not_supported(int error)
+{
+	return error == EOPNOTSUPP || error == ENOSYS || error == ENOTTY ||
+	       error == EINVAL || error == EPERM;
+}
+
+static int file_zero(struct store_io *io, uint64_t offset, uint64_t size)
+{
+	static const int modes[] = {
+		FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
+	};
+	struct file_io *file = to_file(io);
+	uint64_t range[2] = { offset, size };
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		if (fallocate(file->fd, modes[i], (off_t)offset,
+			      (off_t)size) == 0)
+			return 0;
+		if (!not_supported(errno))
+			return -errno;
+	}
+	if (file->is_device) {
+		if (ioctl(file->fd, BLKZEROOUT, range) == 0)
+			return 0;
+		if (!not_supported(errno))
+			return -errno;
+	}
+	return write_zeroes(io, offset, size);
+}
+
+static int file_sync(struct store_io *io)
+{
+	return fdatasync(to_file(io)->fd) ? -errno : 0;
+}
+
+static void file_close(struct store_io *io)
+{
+	struct file_io *file = to_file(io);
+
+	close(file->fd);
+	free(file);
+}
+
+static const struct store_io_ops file_ops = {
+	.read = file_read,
+	.write = file_write,
+	.zero = file_zero,
+	.sync = file_sync,
+	.close = file_close,
+};
+
+static int open_error(const char *path, int code, struct base_error *error)
+{
+	switch (code) {
+	case -ENOENT:
+		return base_error_set(error, code,
+				      "%s: there is no such device or file",
+				      path);
+	case -EACCES:
+	case -EPERM:
+		return base_error_set(error, -EACCES,
+				      "%s: not allowed to open it; are you root?",
+				      path);
+	case -EBUSY:
+		return base_error_set(
+			error, code,
+			"%s: in use by somebody else (mounted, part of an array, or a running volume's)",
+			path);
+	default:
+		return base_error_set(error, code, "%s: %s", path,
+				      strerror(-code));
+	}
+}
+
+/* A file's sectors are those of the disk under it: ask by trying. */
+static uint32_t file_align(int fd)
+{
+	void *bytes;
+	uint32_t align = 512;
+
+	if (posix_memalign(&bytes, 4096, 512))
+		return 4096;
+	if (pread(fd, bytes, 512, 512) < 0)
+		align = 4096;
+	free(bytes);
+	return align;
+}
+
+static int lock_file(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+		return 0;
+	return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+}
+
+static int probe(struct file_io *file, int exclusive)
+{
+	struct stat stat;
+	uint64_t bytes;
+	int sector;
+
+	if (fstat(file->fd, &stat))
+		return -errno;
+	if (S_ISBLK(stat.st_mode)) {
+		if (ioctl(file->fd, BLKGETSIZE64, &bytes) ||
+		    ioctl(file->fd, BLKSSZGET, &sector))
+			return -errno;
+		file->is_device = true;
+		file->io.size = bytes;
+		file->io.align = sector <= 512 ? 512 : (uint32_t)sector;
+		return 0;
+	}
+	if (!S_ISREG(stat.st_mode))
+		return -EINVAL;
+	if (exclusive && lock_file(file->fd))
+		return -EBUSY;
+	file->io.align = file_align(file->fd);
+	file->io.size = (uint64_t)stat.st_size;
+	return 0;
+}
+
+/*
+ * O_EXCL without O_CREAT means "claim it" for block devices only.  Some file
+ * systems have no O_DIRECT; a file there is for trials, not for data.
+ */
+static int open_path(const char *path, int exclusive)
+{
+	int flags = O_RDWR | O_CLOEXEC | O_NONBLOCK;
+	struct stat stat_path;
+	int fd;
+
+	if (stat(path, &stat_path))
+		return -errno;
+	if (!S_ISBLK(stat_path.st_mode) && !S_ISREG(stat_path.st_mode))
+		return -EINVAL;
+	if (exclusive && S_ISBLK(stat_path.st_mode))
+		flags |= O_EXCL;
+	fd = open(path, flags | O_DIRECT);
+	if (fd < 0 && errno == EINVAL && S_ISREG(stat_path.st_mode))
+		fd = open(path, flags);
+	return fd < 0 ? -errno : fd;
+}
+
+struct store_io *store_io_open(const char *path, int exclusive,
+			       struct base_error *error)
+{
+	struct file_io *file;
+	int code, fd;
+
+	fd = open_path(path, exclusive);
+	if (fd == -EINVAL) {
+		base_error_set(error, fd,
+			       "%s: neither a block device nor a file", path);
+		return NULL;
+	}
+	if (fd < 0) {
+		open_error(path, fd, error);
+		return NULL;
+	}
+	file = calloc(1, sizeof(*file));
+	if (!file) {
+		close(fd);
+		base_error_set(error, -ENOMEM, "%s: out of memory", path);
+		return NULL;
+	}
+	file->fd = fd;
+	file->io.ops = &file_ops;
+	code = probe(file, exclusive);
+	if (code) {
+		open_error(path, code, error);
+		file_close(&file->io);
+		return NULL;
+	}
+	return &file->io;
+}

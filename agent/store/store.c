@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A store's memory, and the one place through which everything is written: where
+ * the first error makes it unusable for good.  Any thread.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/internal.h"
+
+int store_usable(struct store *store)
+{
+	if (__atomic_load_n(&store->failed, __ATOMIC_ACQUIRE))
+		return -EIO;
+	return store->read_only ? -EROFS : 0;
+}
+
+static void failed_set(struct store *store, const char *what, uint64_t offset,
+		       int error)
+{
+	if (__atomic_load_n(&store->failed, __ATOMIC_RELAXED))
+		return;
+	snprintf(store->failure, sizeof(store->failure), "%s at %" PRIu64 ": %s",
+		 what, offset, strerror(-error));
+	__atomic_store_n(&store->failed, 1, __ATOMIC_RELEASE);
+}
+
+static int store_fail(struct store *store, const char *what, uint64_t offset,
+		      int error)
+{
+	pthread_mutex_lock(&store->sync_lock);
+	failed_set(store, what, offset, error);
+	pthread_mutex_unlock(&store->sync_lock);
+	return -EIO;
+}
+
+int store_write(struct store *store, uint64_t offset, const struct iovec *iov,
+		unsigned int count)
+{
+	int error;
+
+	assert(!store->read_only);
+	error = store->io->ops->write(store->io, offset, iov, count);
+	return error ? store_fail(store, "write", offset, error) : 0;
+}
+
+int store_write_bytes(struct store *store, uint64_t offset, const void *bytes,
+		      size_t size)
+{
+	struct iovec iov = {
+		.iov_base = (void *)(uintptr_t)bytes,
+		.iov_len = size,
+	};
+
+	return store_write(store, offset, &iov, 1);
+}
+
+int store_zero(struct store *store, uint64_t offset, uint64_t size)
+{
+	int error;
+
+	assert(!store->read_only);
+	error = store->io->ops->zero(store->io, offset, size);
+	return error ? store_fail(store, "zero", offset, error) : 0;
+}
+
+/*
+ * One at a time: when the image thread's sync fails, what the disk then lost
+ * may be the log's, and the log thread's next sync would know nothing of it.
+ * The disk carries out one flush after the other anyway.
+ */
+int store_sync(struct store *store)
+{
+	int error;
+
+	assert(!store->read_only);
+	pthread_mutex_lock(&store->sync_lock);
+	error = store_usable(store);
+	if (!error) {
+		error = store->io->ops->sync(store->io);
+		if (error) {
+			failed_set(store, "sync", 0, error);
+			error = -EIO;
+		}
+	}
+	pthread_mutex_unlock(&store->sync_lock);
+	return error;
+}
+
+const char *store_failure(struct store *store)
+{
+	return store_usable(store) == -EIO ? store->failure : "";
+}
+
+void store_free(struct store *store)
+{
+	base_buf_put(store->memory);
+	free(store->log.places);
+	pthread_mutex_destroy(&store->sync_lock);
+	pthread_mutex_destroy(&store->lock);
+	free(store);
+}
+
+struct store *store_new(struct store_io *io, bool read_only,
+			const struct format_super *super)
+{
+	const size_t chunk = STORE_CHUNK_BYTES;
+	struct store *store = calloc(1, sizeof(*store));
+
+	if (!store)
+		return NULL;
+	pthread_mutex_init(&store->lock, NULL);
+	pthread_mutex_init(&store->sync_lock, NULL);
+	store->io = io;
+	store->read_only = read_only;
+	store->identity = super->identity;
+	store->align = super->align;
+	/* Records are no smaller than this, so no two live entries share. */
+	store->log.place_count = super->identity.log_bytes / super->align;
+	store->log.places = calloc(store->log.place_count,
+				   sizeof(*store->log.places));
+	store->memory = base_buf_new(2 * chunk + 2 * FORMAT_BLOCK);
+	if (!store->log.places || !store->memory) {
+		store_free(store);
+		return NULL;
+	}
+	store->log_bytes = store->memory->data;
+	store->image_bytes = store->log_bytes + chunk;
+	store->log_block = store->image_bytes + chunk;
+	store->image_block = store->log_block + FORMAT_BLOCK;
+	return store;
+}
+
+void store_close(struct store *store)
+{
+	store->io->ops->close(store->io);
+	store_free(store);
+}

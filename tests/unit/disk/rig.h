@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the tests of the store share: a small replica, entries whose every field
+ * and byte follow from their index and term, and a look at one that came back.
+ */
+#ifndef DISK_RIG_H
+#define DISK_RIG_H
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/crc.h"
+#include "store/store.h"
+
+#define RIG_VOLUME_BYTES (128ULL << 10)
+#define RIG_LOG_BYTES (256ULL << 10)
+
+static inline struct store_identity rig_identity(uint32_t block_size)
+{
+	struct store_identity identity = {
+		.volume_id = "0123456789abcde",
+		.volume_name = "vol0",
+		.node_id = 1,
+		.block_size = block_size,
+		.volume_bytes = RIG_VOLUME_BYTES,
+		.log_bytes = RIG_LOG_BYTES,
+	};
+
+	return identity;
+}
+
+static inline uint64_t rig_disk_bytes(void)
+{
+	return store_bytes_needed(RIG_VOLUME_BYTES, RIG_LOG_BYTES);
+}
+
+static inline uint64_t rig_mix(uint64_t a, uint64_t b)
+{
+	a ^= b * 0x9e3779b97f4a7c15ULL;
+	a = (a ^ (a >> 29)) * 0xbf58476d1ce4e5b9ULL;
+	return a ^ (a >> 32);
+}
+
+static inline void rig_fill(uint8_t *data, size_t size, uint64_t seed)
+{
+	size_t i;
+
+	for (i = 0; i < size; i += 8) {
+		seed = rig_mix(seed, i + 1);
+		memcpy(data + i, &seed, 8);
+	}
+}
+
+/* Mostly small writes, some large, some ranges of zeroes, some empty ones. */
+static inline struct raft_entry *rig_entry(const struct store_identity *identity,
+					   uint64_t index, uint64_t term)
+{
+	uint64_t random = rig_mix(index, term), blocks, most;
+	uint32_t block = identity->block_size;
+	struct raft_entry *entry = raft_entry_new();
+
+	assert(entry);
+	entry->index = index;
+	entry->term = term;
+	entry->epoch = index / 7;
+	entry->tag = index * 3;
+	entry->writer = (uint32_t)(index % 5);
+	entry->op = random % 10 == 0 ? RAFT_OP_NOOP :
+		    random % 10 == 1 ? RAFT_OP_OPEN :
+		    random % 10 == 2 ? RAFT_OP_ZERO :
+				       RAFT_OP_WRITE;
+	if (entry->op == RAFT_OP_NOOP || entry->op == RAFT_OP_OPEN)
+		return entry;
+	most = (random >> 8) % 13 == 0 ? 65536 : 8192;
+	blocks = 1 + (random >> 16) % (most / block);
+	entry->length = (uint32_t)(blocks * block);
+	entry->offset = (random >> 32) %
+			((identity->volume_bytes - entry->length) / block + 1) *
+			block;
+	if (entry->op == RAFT_OP_ZERO)
+		return entry;
+	/* Now and then at an odd address, as payloads from a socket are. */
+	entry->buf = base_buf_new(entry->length + 64);
+	assert(entry->buf);
+	entry->data = entry->buf->data + (index % 3 == 0 ? 24 : 0);
+	rig_fill((uint8_t *)(uintptr_t)entry->data, entry->length, random);
+	entry->data_crc = base_crc32c(0, entry->data, entry->length);
+	return entry;
+}
+
+static inline bool rig_same_head(const struct raft_entry *a,
+				 const struct raft_entry *b)
+{
+	return a->index == b->index && a->term == b->term && a->op == b->op &&
+	       a->epoch == b->epoch && a->tag == b->tag &&
+	       a->writer == b->writer && a->offset == b->offset &&
+	       a->length == b->length && a->data_crc == b->data_crc;
+}
+
+/* Is it the entry that was made for that index and term, payload and all? */
+static inline bool rig_is(const struct store_identity *identity,
+			  const struct raft_entry *entry, bool with_data)
+{
+	struct raft_entry *made =
+		rig_entry(identity, entry->index, entry->term);
+	bool same = rig_same_head(made, entry);
+
+	if (same && with_data && made->op == RAFT_OP_WRITE)
+		same = entry->data &&
+		       memcmp(entry->data, made->data, made->length) == 0;
+	raft_entry_put(made);
+	return same;
+}
+
+/* What an entry does to the data area. */
+static inline void rig_apply(uint8_t *image, const struct raft_entry *entry)
+{
+	if (entry->op == RAFT_OP_WRITE)
+		memcpy(image + entry->offset, entry->data, entry->length);
+	if (entry->op == RAFT_OP_ZERO)
+		memset(image + entry->offset, 0, entry->length);
+}
+
+#endif
