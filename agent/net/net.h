@@ -19,6 +19,7 @@
 
 #define NET_QUEUE_BYTES_MAX (16U << 20) /* queued for one peer; beyond it
 					 * net_send() refuses */
+#define NET_QUEUE_LOW_BYTES (1U << 20) /* see writable() */
 #define NET_HANDSHAKE_MS 5000
 #define NET_RETRY_MIN_MS 100
 #define NET_RETRY_MAX_MS 2000
@@ -41,7 +42,10 @@ struct net_config {
 	void (*link)(void *context, uint32_t peer, bool up);
 	/* The message is the callee's to look at; wire_msg_clear() follows. */
 	void (*received)(void *context, uint32_t peer, struct wire_msg *msg);
-	/* Room again after net_send() refused or the queue fell below half. */
+	/*
+	 * The queue has fallen below NET_QUEUE_LOW_BYTES, after it was above or
+	 * net_send() refused.
+	 */
 	void (*writable)(void *context, uint32_t peer);
 	/* For the log; each reason once until it changes. */
 	void (*refused)(void *context, const char *who, const char *why);
@@ -57,7 +61,8 @@ enum net_link_state {
 
 struct net_peer_view {
 	enum net_link_state state;
-	char problem[160]; /* why it is not up, "" if not known */
+	/* why it is not up, with the remedy; "" if not known */
+	char problem[WIRE_TEXT_MAX + 1];
 	uint64_t since_ms; /* in this state since */
 	uint64_t sent_bytes;
 	uint64_t received_bytes;

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Between the files of net/.  All of it lives in the loop thread.
+ *
+ * A connection (struct net_conn) is a socket with what is being received and
+ * what is queued.  It belongs to a peer (struct net_peer) from its making when
+ * we connect, and from a valid HELLO on when we listen; until then, and once it
+ * is refused, it is a stranger's.
+ *
+ * A connection is closed at once but freed only by net_settle(), at the end of
+ * net_ready() and net_tick(): so whoever closes it - a callback too - leaves
+ * memory that callers further up the stack may still look at.  The owner is
+ * told of a link's end from there as well, or right before the peer's next
+ * connection is up.
+ */
+#ifndef NET_INTERNAL_H
+#define NET_INTERNAL_H
+
+#include <sys/socket.h>
+
+#include "base/list.h"
+#include "net/net.h"
+
+/* All bounds that net.h does not name. */
+#define NET_STRANGERS_MAX 16 /* connections without a peer */
+#define NET_IN_BYTES (32U << 10) /* heads and small frames are received here */
+#define NET_SMALL_BYTES (4U << 10) /* longer frames get a buffer at once */
+#define NET_HELLO_BYTES_MAX 512 /* a frame of the handshake */
+#define NET_READ_BYTES_MAX (512U << 10) /* of a connection per turn */
+#define NET_WRITE_BYTES_MAX (4U << 20)
+#define NET_QUEUE_FRAMES_MAX 32768
+#define NET_IOV_MAX 256 /* of one sendmsg() */
+#define NET_SOCKET_BYTES (4 << 20) /* the kernel's buffers */
+#define NET_UNSENT_BYTES (256 << 10) /* what it may hold unsent */
+#define NET_LINGER_MS 1000 /* for a refusal to arrive */
+#define NET_DOUBLE_MS 1500 /* who spoke that lately is alive */
+#define NET_RESOLVE_MS 60000 /* between two lookups of a name */
+#define NET_ACCEPT_PAUSE_MS 1000
+#define NET_ADDRESSES_MAX 8
+#define NET_SAID_MAX 32
+#define NET_SAY_STRANGERS_MAX 10 /* refusals of strangers told per minute */
+
+/* address.c */
+
+struct net_address {
+	struct sockaddr_storage sockaddr;
+	socklen_t length;
+};
+
+struct net_addresses {
+	struct net_address list[NET_ADDRESSES_MAX];
+	unsigned int count;
+	bool is_name; /* a lookup made it, and may make another one */
+};
+
+/**
+ * net_resolve() - addresses of "host:port" or "[v6]:port"
+ * Blocks for as long as the resolver does when the host is a name.
+ * Return: 0 and at least one address; -EINVAL (not an address); -EHOSTUNREACH
+ * (the name is not known), with a text.
+ */
+int net_resolve(const char *text, struct net_addresses *addresses,
+		struct base_error *error);
+/** net_address_check() - the syntax only; 0 or -EINVAL with a text */
+int net_address_check(const char *text, struct base_error *error);
+/** net_host_text() - the numeric address without its port */
+void net_host_text(const struct net_address *address, char *text, size_t size);
+
+/* queue.c */
+
+struct net_frame;
+
+struct net_queue {
+	struct net_frame *first;
+	struct net_frame *last;
+	size_t done; /* bytes of first that are sent */
+	size_t bytes; /* not yet sent */
+	unsigned int frames;
+};
+
+/** net_queue_add() - 0 or -ENOMEM */
+int net_queue_add(struct net_queue *queue, const struct wire_msg *msg);
+/**
+ * net_queue_write() - to a non-blocking socket, at most about @budget bytes
+ * Return: bytes taken, maybe fewer than there are; -errno (not -EAGAIN).
+ */
+ssize_t net_queue_write(struct net_queue *queue, int fd, size_t budget);
+/** net_queue_clear_unsent() - but keep the frame that is half on its way */
+void net_queue_clear_unsent(struct net_queue *queue);
+void net_queue_clear(struct net_queue *queue);
+
+/* conn.c */
+
+enum net_conn_state {
+	NET_CONN_CONNECTING,
+	NET_CONN_HANDSHAKE, /* until HELLO has come and was good */
+	NET_CONN_UP,
+	NET_CONN_LINGER, /* refused: until the other side has read why */
+	NET_CONN_CLOSED, /* fd is -1; net_settle() frees it */
+};
+
+struct net_peer;
+
+struct net_conn {
+	struct base_list link; /* net->conns, oldest first, or net->closed */
+	struct net *net;
+	struct net_peer *peer; /* whose conn is this; NULL: a stranger's */
+	enum net_conn_state state;
+	int fd;
+	uint32_t events; /* that epoll waits for */
+	int write_error; /* 0, or why nothing more can be written */
+	bool starved; /* net_send() refused, or much was queued */
+	uint64_t deadline_ms; /* of the handshake or the lingering */
+	uint64_t received_ms; /* the last byte */
+	uint64_t incarnation; /* of the process at the other end */
+	char source[64]; /* where a stranger comes from */
+	struct net_queue queue;
+	/* Received: a long frame in the making, or else in[0..in_used). */
+	struct base_buf *body;
+	size_t body_used;
+	size_t in_used;
+	uint8_t in[NET_IN_BYTES];
+};
+
+/**
+ * net_conn_new() - take over the socket @fd
+ * Return: NULL when memory is short; then @fd is still the caller's.
+ */
+struct net_conn *net_conn_new(struct net *net, int fd,
+			      enum net_conn_state state);
+/** net_conn_up() - can a message be queued? */
+bool net_conn_up(const struct net_conn *conn);
+/** net_conn_tune() - socket options, before connecting or listening */
+void net_conn_tune(int fd);
+/** net_conn_wait() - tell epoll what the connection waits for now */
+void net_conn_wait(struct net_conn *conn);
+/** net_conn_write() - what is queued, as far as the socket takes it */
+void net_conn_write(struct net_conn *conn);
+/** net_conn_broken() - it has a write error: take what came, then close */
+void net_conn_broken(struct net_conn *conn);
+/** net_conn_event() - epoll has something */
+void net_conn_event(struct net_conn *conn, uint32_t events);
+/** net_conn_refuse() - say why and close; told to the owner once */
+void net_conn_refuse(struct net_conn *conn, const char *who, const char *why);
+/** net_conn_close() - at once; @why becomes the peer's problem */
+void net_conn_close(struct net_conn *conn, const char *why);
+/** net_conn_who() - for the log */
+const char *net_conn_who(const struct net_conn *conn);
+
+/* receive.c */
+
+/** net_receive() - what the socket has, within the bound of a turn */
+void net_receive(struct net_conn *conn);
+
+/* handshake.c */
+
+void net_handshake_begin(struct net_conn *conn);
+void net_handshake_hello(struct net_conn *conn, const struct wire_hello *hello);
+void net_handshake_refused(struct net_conn *conn, const char *why);
+
+/* peer.c */
+
+struct net_peer {
+	struct net *net;
+	struct net_peer_config config;
+	struct net_conn *conn; /* NULL: none */
+	bool connects; /* we connect to it, ours being the lower id */
+	bool told_up; /* the owner believes that the link is up */
+	enum net_link_state state;
+	uint64_t since_ms;
+	char problem[sizeof(((struct net_peer_view *)NULL)->problem)];
+	uint64_t sent_bytes;
+	uint64_t received_bytes;
+	/* Of peers we connect to: */
+	uint64_t retry_ms;
+	uint32_t delay_ms;
+	unsigned int failures; /* since the last link */
+	struct net_addresses addresses;
+	unsigned int address; /* the next to be tried */
+	uint64_t resolved_ms;
+};
+
+void net_peer_init(struct net_peer *peer, struct net *net,
+		   const struct net_peer_config *config);
+struct net_peer *net_peer_find(const struct net *net, uint32_t id);
+void net_peer_connect(struct net_peer *peer);
+/** net_peer_enter() - a new state of the link, for the view */
+void net_peer_enter(struct net_peer *peer, enum net_link_state state);
+/** net_peer_up() - the handshake is over: tell the owner */
+void net_peer_up(struct net_peer *peer);
+/** net_peer_lost() - its connection is gone; @refused: don't hurry */
+void net_peer_lost(struct net_peer *peer, const char *why, bool refused);
+/** net_peer_tell_down() - if the owner does not know yet */
+void net_peer_tell_down(struct net_peer *peer);
+
+/* listen.c */
+
+int net_listen(struct net *net, struct base_error *error);
+void net_listen_accept(struct net *net);
+void net_listen_pause(struct net *net, bool pause);
+
+/* said.c: what has been told once is not told again */
+
+struct net_said {
+	struct {
+		uint32_t who;
+		uint32_t why;
+	} list[NET_SAID_MAX];
+	unsigned int next;
+	uint64_t minute_ms;
+	unsigned int strangers; /* told since minute_ms */
+};
+
+/** net_say() - refused(), unless that was the last thing told of @who */
+void net_say(struct net *net, const char *who, const char *why, bool stranger);
+/** net_unsay() - all is well with @who: the next reason is news again */
+void net_unsay(struct net *net, const char *who);
+
+/* net.c */
+
+struct net {
+	struct net_config config;
+	int epoll_fd;
+	int kick_fd; /* an eventfd: net_settle() has work */
+	bool kicked;
+	int listen_fd;
+	bool listen_paused;
+	uint64_t listen_resume_ms;
+	uint64_t now_ms; /* of the last net_ready() or net_tick() */
+	struct net_peer peers[RAFT_MEMBERS_MAX];
+	struct base_list conns;
+	struct base_list closed;
+	struct net_said said;
+};
+
+/** net_kick() - make net_fd() readable */
+void net_kick(struct net *net);
+
+#endif

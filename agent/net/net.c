@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The connections as a whole: one epoll set, deadlines, and the calls of net.h.
+ *
+ * A call of net_ready() looks at each descriptor once and is bounded by
+ * NET_READ_BYTES_MAX and NET_WRITE_BYTES_MAX for each; epoll is level-triggered,
+ * so what is left makes net_fd() readable again.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "net/internal.h"
+
+/* The listener, the kick, each peer's and each stranger's connection */
+#define EVENTS_MAX (2 + RAFT_MEMBERS_MAX + NET_STRANGERS_MAX)
+
+static int open_descriptors(struct net *net)
+{
+	struct epoll_event event = { .events = EPOLLIN,
+				     .data.ptr = &net->kick_fd };
+
+	net->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (net->epoll_fd < 0)
+		return -errno;
+	net->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (net->kick_fd < 0)
+		return -errno;
+	if (epoll_ctl(net->epoll_fd, EPOLL_CTL_ADD, net->kick_fd, &event))
+		return -errno;
+	return 0;
+}
+
+static int check_addresses(const struct net_config *config,
+			   struct base_error *error)
+{
+	unsigned int i;
+	int err = net_address_check(config->listen, error);
+
+	for (i = 0; i < config->peer_count && !err; i++)
+		err = net_address_check(config->peers[i].address, error);
+	return err;
+}
+
+int net_new(const struct net_config *config, uint64_t now_ms, struct net **out,
+	    struct base_error *error)
+{
+	struct net *net;
+	unsigned int i;
+	int err;
+
+	assert(config->peer_count <= RAFT_MEMBERS_MAX);
+	err = check_addresses(config, error);
+	if (err)
+		return err;
+	net = calloc(1, sizeof(*net));
+	if (!net)
+		return base_error_set(error, -ENOMEM, "no memory");
+	net->config = *config;
+	net->now_ms = now_ms;
+	net->epoll_fd = -1;
+	net->kick_fd = -1;
+	net->listen_fd = -1;
+	base_list_init(&net->conns);
+	base_list_init(&net->closed);
+	err = open_descriptors(net);
+	if (err)
+		base_error_set(error, err, "can't make an epoll set: %s",
+			       strerror(-err));
+	else
+		err = net_listen(net, error);
+	if (err) {
+		net_free(net);
+		return err;
+	}
+	for (i = 0; i < config->peer_count; i++) {
+		assert(config->peers[i].id != config->hello.from);
+		net_peer_init(&net->peers[i], net, &config->peers[i]);
+	}
+	*out = net;
+	return 0;
+}
+
+static void free_closed(struct net *net)
+{
+	while (!base_list_empty(&net->closed)) {
+		struct net_conn *conn = base_container_of(
+			net->closed.next, struct net_conn, link);
+
+		base_list_del(&conn->link);
+		free(conn);
+	}
+}
+
+void net_free(struct net *net)
+{
+	if (!net)
+		return;
+	while (!base_list_empty(&net->conns))
+		net_conn_close(base_container_of(net->conns.next,
+						 struct net_conn, link),
+			       "");
+	free_closed(net);
+	if (net->listen_fd >= 0)
+		close(net->listen_fd);
+	if (net->kick_fd >= 0)
+		close(net->kick_fd);
+	if (net->epoll_fd >= 0)
+		close(net->epoll_fd);
+	free(net);
+}
+
+int net_fd(const struct net *net)
+{
+	return net->epoll_fd;
+}
+
+void net_kick(struct net *net)
+{
+	uint64_t one = 1;
+
+	if (net->kicked || net->kick_fd < 0)
+		return;
+	net->kicked = write(net->kick_fd, &one, sizeof(one)) == sizeof(one);
+}
+
+static void take_kick(struct net *net)
+{
+	uint64_t count;
+
+	net->kicked = false;
+	(void)!read(net->kick_fd, &count, sizeof(count));
+}
+
+/* One look at everything that is ready. */
+static void dispatch(struct net *net)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int count = epoll_wait(net->epoll_fd, events, EVENTS_MAX, 0);
+	int i;
+
+	for (i = 0; i < count; i++) {
+		struct net_conn *conn = events[i].data.ptr;
+
+		if (events[i].data.ptr == &net->kick_fd)
+			take_kick(net);
+		else if (events[i].data.ptr == &net->listen_fd)
+			net_listen_accept(net);
+		else if (conn->state != NET_CONN_CLOSED)
+			net_conn_event(conn, events[i].events);
+	}
+}
+
+static void settle_peer(struct net_peer *peer)
+{
+	struct net *net = peer->net;
+
+	if (peer->conn && peer->conn->write_error)
+		net_conn_broken(peer->conn);
+	net_peer_tell_down(peer);
+	if (!net_conn_up(peer->conn) || !peer->conn->starved ||
+	    peer->conn->queue.bytes >= NET_QUEUE_LOW_BYTES)
+		return;
+	peer->conn->starved = false;
+	net->config.writable(net->config.context, peer->config.id);
+}
+
+/*
+ * What had to wait until nobody up the stack looks at a connection.  Callbacks
+ * may close further ones: these have kicked, and are settled next time.
+ */
+static void net_settle(struct net *net)
+{
+	unsigned int i;
+
+	for (i = 0; i < net->config.peer_count; i++)
+		settle_peer(&net->peers[i]);
+	free_closed(net);
+}
+
+void net_ready(struct net *net, uint64_t now_ms)
+{
+	net->now_ms = now_ms;
+	dispatch(net);
+	net_settle(net);
+}
+
+static uint64_t conn_deadline(const struct net_conn *conn)
+{
+	return conn->state == NET_CONN_UP ?
+		       conn->received_ms + NET_SILENCE_MS :
+		       conn->deadline_ms;
+}
+
+uint64_t net_deadline_ms(const struct net *net)
+{
+	uint64_t deadline = UINT64_MAX;
+	const struct base_list *at;
+	unsigned int i;
+
+	for (at = net->conns.next; at != &net->conns; at = at->next) {
+		uint64_t end = conn_deadline(
+			base_container_of(at, struct net_conn, link));
+
+		if (end < deadline)
+			deadline = end;
+	}
+	for (i = 0; i < net->config.peer_count; i++) {
+		const struct net_peer *peer = &net->peers[i];
+
+		if (peer->connects && !peer->conn && peer->retry_ms < deadline)
+			deadline = peer->retry_ms;
+	}
+	if (net->listen_paused && net->listen_resume_ms < deadline)
+		deadline = net->listen_resume_ms;
+	return deadline;
+}
+
+static void conn_expire(struct net_conn *conn)
+{
+	const char *why;
+
+	switch (conn->state) {
+	case NET_CONN_CONNECTING:
+		why = "no answer";
+		break;
+	case NET_CONN_HANDSHAKE:
+		why = conn->peer ?
+			      "it accepts connections but says no HELLO: does qbdd listen on that address, and does it hang?" :
+			      "connected, and said no HELLO";
+		net_say(conn->net, net_conn_who(conn), why, !conn->peer);
+		break;
+	case NET_CONN_UP:
+		why = "nothing received for 10 s";
+		break;
+	default:
+		why = "";
+		break;
+	}
+	net_conn_close(conn, why);
+}
+
+static void expire(struct net *net)
+{
+	struct base_list *at, *next;
+	unsigned int i;
+
+	for (at = net->conns.next; at != &net->conns; at = next) {
+		struct net_conn *conn =
+			base_container_of(at, struct net_conn, link);
+
+		next = at->next;
+		if (net->now_ms >= conn_deadline(conn))
+			conn_expire(conn);
+	}
+	for (i = 0; i < net->config.peer_count; i++) {
+		struct net_peer *peer = &net->peers[i];
+
+		if (peer->connects && !peer->conn &&
+		    net->now_ms >= peer->retry_ms)
+			net_peer_connect(peer);
+	}
+	if (net->listen_paused && net->now_ms >= net->listen_resume_ms)
+		net_listen_pause(net, false);
+}
+
+void net_tick(struct net *net, uint64_t now_ms)
+{
+	net->now_ms = now_ms;
+	if (now_ms >= net_deadline_ms(net)) {
+		/* A loop that stood still finds what arrived meanwhile. */
+		dispatch(net);
+		expire(net);
+	}
+	net_settle(net);
+}
+
+int net_send(struct net *net, uint32_t id, const struct wire_msg *msg)
+{
+	struct net_peer *peer = net_peer_find(net, id);
+	struct net_conn *conn = peer ? peer->conn : NULL;
+	int err;
+
+	if (!net_conn_up(conn))
+		return -ENOTCONN;
+	if (conn->queue.bytes + wire_msg_bytes(msg) > NET_QUEUE_BYTES_MAX ||
+	    conn->queue.frames >= NET_QUEUE_FRAMES_MAX) {
+		conn->starved = true;
+		return -EAGAIN;
+	}
+	err = net_queue_add(&conn->queue, msg);
+	if (conn->queue.bytes >= NET_QUEUE_LOW_BYTES)
+		conn->starved = true;
+	return err;
+}
+
+void net_flush(struct net *net)
+{
+	unsigned int i;
+
+	for (i = 0; i < net->config.peer_count; i++) {
+		struct net_conn *conn = net->peers[i].conn;
+
+		/* Who waits for EPOLLOUT would only hear EAGAIN. */
+		if (net_conn_up(conn) && conn->queue.first &&
+		    conn->events == EPOLLIN)
+			net_conn_write(conn);
+	}
+}
+
+uint32_t net_queued_bytes(const struct net *net, uint32_t id)
+{
+	const struct net_peer *peer = net_peer_find(net, id);
+
+	return peer && peer->conn ? (uint32_t)peer->conn->queue.bytes : 0;
+}
+
+bool net_up(const struct net *net, uint32_t id)
+{
+	const struct net_peer *peer = net_peer_find(net, id);
+
+	return peer && net_conn_up(peer->conn);
+}
+
+void net_drop(struct net *net, uint32_t id, const char *why)
+{
+	struct net_peer *peer = net_peer_find(net, id);
+
+	if (peer && peer->conn)
+		net_conn_close(peer->conn, why);
+}
+
+void net_peer(const struct net *net, uint32_t id, struct net_peer_view *view)
+{
+	const struct net_peer *peer = net_peer_find(net, id);
+
+	memset(view, 0, sizeof(*view));
+	if (!peer)
+		return;
+	view->state = peer->state;
+	view->since_ms = peer->since_ms;
+	view->sent_bytes = peer->sent_bytes;
+	view->received_bytes = peer->received_bytes;
+	view->queued_bytes = net_queued_bytes(net, id);
+	memcpy(view->problem, peer->problem, sizeof(view->problem));
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The peers: connecting to those with a higher id, again and again, and what
+ * the owner is told about each link.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/internal.h"
+
+#define RESOLVE_AFTER_FAILURES 3
+
+void net_peer_init(struct net_peer *peer, struct net *net,
+		   const struct net_peer_config *config)
+{
+	struct base_error error;
+
+	peer->net = net;
+	peer->config = *config;
+	peer->connects = net->config.hello.from < config->id;
+	peer->delay_ms = NET_RETRY_MIN_MS;
+	peer->since_ms = net->now_ms;
+	peer->retry_ms = net->now_ms;
+	if (!peer->connects) {
+		snprintf(peer->problem, sizeof(peer->problem),
+			 "it has not connected yet");
+		return;
+	}
+	/* The one lookup that everybody waits for: nothing runs yet. */
+	peer->resolved_ms = net->now_ms;
+	if (net_resolve(config->address, &peer->addresses, &error)) {
+		peer->addresses.count = 0;
+		snprintf(peer->problem, sizeof(peer->problem), "%.*s",
+			 (int)sizeof(peer->problem) - 1, error.text);
+	}
+}
+
+struct net_peer *net_peer_find(const struct net *net, uint32_t id)
+{
+	unsigned int i;
+
+	for (i = 0; i < net->config.peer_count; i++)
+		if (net->peers[i].config.id == id)
+			return (struct net_peer *)(uintptr_t)&net->peers[i];
+	return NULL;
+}
+
+void net_peer_enter(struct net_peer *peer, enum net_link_state state)
+{
+	if (peer->state == state)
+		return;
+	peer->state = state;
+	peer->since_ms = peer->net->now_ms;
+}
+
+/* Next time, after a delay that grows. */
+static void peer_retry_later(struct net_peer *peer)
+{
+	peer->failures++;
+	peer->retry_ms = peer->net->now_ms + peer->delay_ms;
+	peer->delay_ms *= 2;
+	if (peer->delay_ms > NET_RETRY_MAX_MS)
+		peer->delay_ms = NET_RETRY_MAX_MS;
+}
+
+/*
+ * A lookup blocks the loop: only of a name, when connecting has failed for a
+ * while (the link is down anyway), and not often.
+ */
+static void peer_resolve_again(struct net_peer *peer)
+{
+	struct net_addresses fresh;
+	struct net *net = peer->net;
+
+	if (peer->addresses.count &&
+	    (!peer->addresses.is_name ||
+	     peer->failures < RESOLVE_AFTER_FAILURES))
+		return;
+	if (net->now_ms - peer->resolved_ms < NET_RESOLVE_MS)
+		return;
+	peer->resolved_ms = net->now_ms;
+	if (net_resolve(peer->config.address, &fresh, NULL) == 0) {
+		peer->addresses = fresh;
+		peer->address = 0;
+	}
+}
+
+static void peer_connect_failed(struct net_peer *peer, int err)
+{
+	snprintf(peer->problem, sizeof(peer->problem),
+		 "can't connect to %s: %s", peer->config.address,
+		 strerror(err));
+	peer_retry_later(peer);
+}
+
+void net_peer_connect(struct net_peer *peer)
+{
+	const struct net_address *address;
+	int fd;
+
+	assert(peer->connects && !peer->conn);
+	peer_resolve_again(peer);
+	if (!peer->addresses.count) {
+		peer_retry_later(peer);
+		return;
+	}
+	address = &peer->addresses.list[peer->address++ %
+					peer->addresses.count];
+	fd = socket(address->sockaddr.ss_family,
+		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		peer_connect_failed(peer, errno);
+		return;
+	}
+	net_conn_tune(fd);
+	if (connect(fd, (const struct sockaddr *)&address->sockaddr,
+		    address->length) &&
+	    errno != EINPROGRESS) {
+		peer_connect_failed(peer, errno);
+		close(fd);
+		return;
+	}
+	/* Connected at once or not: epoll says so by EPOLLOUT. */
+	peer->conn = net_conn_new(peer->net, fd, NET_CONN_CONNECTING);
+	if (!peer->conn) {
+		peer_connect_failed(peer, ENOMEM);
+		close(fd);
+		return;
+	}
+	peer->conn->peer = peer;
+	net_peer_enter(peer, NET_CONNECTING);
+}
+
+void net_peer_up(struct net_peer *peer)
+{
+	struct net *net = peer->net;
+
+	net_peer_enter(peer, NET_UP);
+	peer->problem[0] = '\0';
+	peer->failures = 0;
+	net_unsay(net, peer->config.name);
+	assert(!peer->told_up);
+	peer->told_up = true;
+	net->config.link(net->config.context, peer->config.id, true);
+}
+
+void net_peer_lost(struct net_peer *peer, const char *why, bool refused)
+{
+	uint64_t now = peer->net->now_ms;
+
+	if (peer->state == NET_CONNECTING)
+		snprintf(peer->problem, sizeof(peer->problem),
+			 "can't connect to %s: %.100s", peer->config.address,
+			 why);
+	else
+		snprintf(peer->problem, sizeof(peer->problem), "%.*s",
+			 (int)sizeof(peer->problem) - 1, why);
+	/* A link that breaks as soon as it is up is no success. */
+	if (peer->state == NET_UP && now - peer->since_ms >= NET_RETRY_MAX_MS)
+		peer->delay_ms = NET_RETRY_MIN_MS;
+	if (refused)
+		peer->delay_ms = NET_RETRY_MAX_MS;
+	net_peer_enter(peer, NET_DOWN);
+	peer_retry_later(peer);
+}
+
+void net_peer_tell_down(struct net_peer *peer)
+{
+	if (!peer->told_up || net_conn_up(peer->conn))
+		return;
+	peer->told_up = false;
+	peer->net->config.link(peer->net->config.context, peer->config.id,
+			       false);
+}
