@@ -195,9 +195,13 @@ void copy_pump(struct node *node)
 		copy_carry(node);
 		return;
 	}
-	if (node_ready(node))
-		for (i = 0; i < node->peer_count; i++)
-			copy_serve(node, &node->peers[i]);
+	/*
+	 * What is applied is committed, so it may be copied even before this
+	 * term has committed anything - which may need the very peers that wait
+	 * to be filled.
+	 */
+	for (i = 0; i < node->peer_count; i++)
+		copy_serve(node, &node->peers[i]);
 }
 
 void copy_recv(struct node *node, struct peer *peer, const struct wire_msg *msg)

@@ -143,6 +143,30 @@ static bool healed(struct world *world)
 	return leaders == 1;
 }
 
+static void tell_views(struct world *world)
+{
+	struct node_view view;
+	unsigned int i;
+
+	for (i = 0; i < world->count; i++) {
+		if (!world->hosts[i].node)
+			continue;
+		node_view(world->hosts[i].node, host_now(&world->hosts[i]),
+			  &view);
+		world_tell(world, i + 1,
+			   "role %d term %lu leader %u last %lu durable %lu commit %lu applied %lu requests %u copied %lu%s%s%s: %s",
+			   view.role, (unsigned long)view.term, view.leader,
+			   (unsigned long)view.last,
+			   (unsigned long)view.durable,
+			   (unsigned long)view.commit,
+			   (unsigned long)view.applied, view.requests,
+			   (unsigned long)view.copy_received,
+			   view.incomplete ? " incomplete" : "",
+			   view.damaged ? " damaged" : "",
+			   view.blank ? " blank" : "", view.problem);
+	}
+}
+
 static const char *compare_replicas(struct world *world)
 {
 	unsigned int i;
@@ -169,8 +193,10 @@ static const char *run_calm(struct world *world)
 	/* Time for what was begun, then all must agree. */
 	world_run_until(world, world->now_us + 5000000);
 	while (!healed(world)) {
-		if (world->now_us > until)
+		if (world->now_us > until) {
+			tell_views(world);
 			return "no progress after the faults ended";
+		}
 		world_run_until(world, world->now_us + 100000);
 	}
 	for (i = 0; i < world->count; i++)

@@ -263,6 +263,15 @@ static bool device_held(const struct device *device, unsigned int block)
 	return false;
 }
 
+/* Mostly one of a few hot blocks, spread over the volume. */
+static unsigned int draw_block(struct world *world)
+{
+	if (world_draw(world, 4))
+		return (unsigned int)(world_draw(world, 6) * 64 +
+				      world_draw(world, 8));
+	return (unsigned int)world_draw(world, WORLD_BLOCKS);
+}
+
 static void device_read(struct device *device, unsigned int block)
 {
 	struct world *world = device->host->world;
@@ -289,6 +298,14 @@ static void device_read(struct device *device, unsigned int block)
 void device_read_all(struct device *device)
 {
 	unsigned int block;
+	unsigned int i;
+
+	for (i = 0; i < HOLDS; i++)
+		if (device->holds[i].used)
+			world_fail(device->host->world,
+				   "n%u: hold of tag %lu never released",
+				   device->host->id,
+				   (unsigned long)device->holds[i].tag);
 
 	for (block = 0; block < WORLD_BLOCKS; block++)
 		device_read(device, block);
@@ -320,7 +337,7 @@ static void device_write(struct device *device)
 {
 	struct world *world = device->host->world;
 	struct slot *slot = NULL;
-	unsigned int first = (unsigned int)world_draw(world, WORLD_BLOCKS);
+	unsigned int first = draw_block(world);
 	unsigned int i;
 
 	for (i = 0; i < SLOTS && !slot; i++)
@@ -361,8 +378,7 @@ static void device_live(struct world *world, void *object, uint64_t a,
 	world_at(world, world->now_us + 1 + world_draw(world, world->client_us),
 		 device_live, device, 0, 0);
 	if (world_draw(world, 2))
-		device_read(device,
-			    (unsigned int)world_draw(world, WORLD_BLOCKS));
+		device_read(device, draw_block(world));
 	if (host_paused(device->host))
 		return; /* its agent would not read what we hand over */
 	if (!device->open) {

@@ -17,7 +17,7 @@
 #include "wire/wire.h"
 
 #define WORLD_NODES_MAX 5
-#define WORLD_BLOCKS 48
+#define WORLD_BLOCKS 384 /* several chunks of a copy */
 #define WORLD_BLOCK_BYTES 4096
 #define WORLD_BYTES ((uint64_t)WORLD_BLOCKS * WORLD_BLOCK_BYTES)
 #define WORLD_LOG_BYTES STORE_LOG_BYTES_MIN
@@ -54,7 +54,7 @@ struct hold {
 };
 
 #define SLOTS 8
-#define HOLDS 256
+#define HOLDS 8192
 
 /* The module's side of a node: outlives the agent, not the power. */
 struct device {

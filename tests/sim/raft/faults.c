@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What goes wrong, and the client's load.  At most as many disks are lost at a
+ * time as leave one copy of whatever a majority holds.
+ */
+#include "world.h"
+
+#include <string.h>
+
+void faults_begin(void)
+{
+	struct sim_weather *weather = &sim.weather;
+
+	weather->latency_us = 200 + sim_below(20000);
+	weather->slow_mail = sim_chance(500000) ? sim_below(50000) : 0;
+	weather->drop = sim_chance(500000) ? sim_below(200000) : 0;
+	weather->twice = sim_chance(500000) ? sim_below(200000) : 0;
+	weather->disk_us = 100 + sim_below(20000);
+	weather->slow_disk = sim_chance(500000) ? sim_below(100000) : 0;
+	weather->fault_every_us = 20000 + sim_below(2000000);
+	weather->client_every_us = 5000 + sim_below(100000);
+	weather->end_us = 5000000 + sim_below(15000000);
+	weather->loses_disks = sim_chance(500000);
+	sim_schedule(weather->fault_every_us, SIM_FAULT, 0);
+	sim_schedule(weather->client_every_us, SIM_CLIENT, 0);
+	sim_note("seed %llu: %u nodes, timeout %llu us, drift %llu ppm",
+		 (unsigned long long)sim.seed, sim.count,
+		 (unsigned long long)sim.timeout_us,
+		 (unsigned long long)sim.drift_ppm);
+}
+
+static struct sim_node *any_node(void)
+{
+	return &sim.nodes[1 + sim_below(sim.count)];
+}
+
+static void cut_one_way(uint32_t from, uint32_t to)
+{
+	sim.cut[from][to] = from != to;
+}
+
+static void cut_some(void)
+{
+	uint64_t kind = sim_below(5), side = sim_random();
+	uint32_t one = any_node()->id, two = any_node()->id, i, j;
+
+	sim.cuts++;
+	sim_note("cut: kind %llu, n%u, n%u", (unsigned long long)kind, one,
+		 two);
+	for (i = 1; i <= sim.count; i++) {
+		for (j = 1; j <= sim.count; j++) {
+			if (kind == 0 && (i == one) != (j == one))
+				cut_one_way(i, j); /* one alone */
+			else if (kind == 1 && ((side >> i ^ side >> j) & 1))
+				cut_one_way(i, j); /* two sides */
+			else if (kind == 2 && j == one)
+				cut_one_way(i, j); /* one is deaf */
+			else if (kind == 3 && i == one)
+				cut_one_way(i, j); /* one is dumb */
+			else if (kind == 4 && i != one && j != one)
+				cut_one_way(i, j); /* all see but one */
+		}
+	}
+	sim_schedule(sim_below(10 * sim.timeout_us), SIM_HEAL_CUTS, 0);
+}
+
+static void crash(struct sim_node *node, bool machine)
+{
+	if (!node->up)
+		return;
+	sim.crashes++;
+	node_crash(node, machine);
+	sim_schedule(sim_chance(500000) ? sim_below(20000) :
+					  sim_below(15 * sim.timeout_us),
+		     SIM_RESTART, node->id);
+}
+
+static unsigned int lost_disks(void)
+{
+	unsigned int lost = 0;
+	uint32_t id;
+
+	for (id = 1; id <= sim.count; id++)
+		lost += sim.nodes[id].lost;
+	return lost;
+}
+
+static void lose_disk(struct sim_node *node)
+{
+	if (!sim.weather.loses_disks || !node->up ||
+	    (!node->lost && lost_disks() + 1 >= sim.majority))
+		return;
+	sim.disk_losses++;
+	crash(node, true);
+	disk_lose(node);
+}
+
+static void pause_node(struct sim_node *node)
+{
+	if (!node->up || node->paused)
+		return;
+	sim.pauses++;
+	node->paused = true;
+	sim_note("n%u is stopped", node->id);
+	sim_schedule(sim_below(10 * sim.timeout_us), SIM_RESUME, node->id);
+}
+
+static void ask(struct sim_node *node, enum raft_event_type type, uint32_t peer)
+{
+	struct raft_event event = { .type = type, .peer = peer };
+
+	if (node->up && !node->paused)
+		node_step(node, &event, NULL);
+}
+
+static struct sim_node *some_leader(void)
+{
+	struct sim_node *node = any_node();
+	uint32_t tries;
+
+	for (tries = 0; tries < sim.count; tries++) {
+		if (node->up && raft_role(node->raft) == RAFT_LEADER)
+			return node;
+		node = &sim.nodes[node->id % sim.count + 1];
+	}
+	return node;
+}
+
+static void strike_once(void)
+{
+	struct sim_node *node = sim_chance(400000) ? some_leader() : any_node();
+	uint32_t id;
+
+	switch (sim_below(16)) {
+	case 0:
+	case 1:
+	case 2:
+		crash(node, sim_chance(500000));
+		break;
+	case 3:
+		for (id = 1; id <= sim.count; id++)
+			if (sim_chance(700000))
+				crash(&sim.nodes[id], true);
+		break;
+	case 4:
+	case 5:
+	case 6:
+		cut_some();
+		break;
+	case 7:
+	case 8:
+		pause_node(node);
+		break;
+	case 9:
+	case 10:
+	case 11:
+		sim.transfers++;
+		ask(some_leader(), RAFT_EV_TRANSFER,
+		    sim_chance(900000) ? any_node()->id : 0);
+		break;
+	case 12:
+		ask(node, RAFT_EV_CAMPAIGN, 0);
+		break;
+	case 13:
+		if (node != any_node())
+			sim_connect_later(node->id, node->id % sim.count + 1);
+		break;
+	case 14:
+		if (node->up)
+			sim_clock_drift(node);
+		break;
+	case 15:
+		lose_disk(node);
+		break;
+	}
+}
+
+void faults_strike(void)
+{
+	if (sim.healed)
+		return;
+	strike_once();
+	sim_schedule(sim_below(2 * sim.weather.fault_every_us), SIM_FAULT, 0);
+}
+
+void faults_client(void)
+{
+	struct sim_node *node = some_leader();
+	struct raft_event event = { .type = RAFT_EV_PROPOSE };
+
+	if (sim.client_stopped)
+		return;
+	if (node->up && !node->paused &&
+	    raft_last_index(node->raft) < SIM_INDEX_MAX - 1000) {
+		event.count = 1 + (uint32_t)sim_below(8);
+		node_step(node, &event, NULL);
+	}
+	sim_schedule(sim_below(2 * sim.weather.client_every_us), SIM_CLIENT, 0);
+}
+
+/* From here on the world is kind, and there is no excuse. */
+void faults_heal(void)
+{
+	struct sim_weather *weather = &sim.weather;
+	uint32_t id, peer;
+
+	sim_note("the faults are over");
+	sim.healed = true;
+	sim.commits_at_heal = oracle_committed();
+	memset(sim.cut, 0, sizeof(sim.cut));
+	weather->latency_us = 1000;
+	weather->disk_us = 1000;
+	weather->slow_mail = 0;
+	weather->drop = 0;
+	weather->twice = 0;
+	weather->slow_disk = 0;
+	for (id = 1; id <= sim.count; id++) {
+		struct sim_node *node = &sim.nodes[id];
+
+		if (!node->up)
+			node_start(node);
+		else if (node->paused)
+			node_resume(node);
+	}
+	for (id = 1; id <= sim.count; id++)
+		for (peer = id + 1; peer <= sim.count; peer++)
+			sim_connect_later(id, peer);
+}
