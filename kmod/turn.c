@@ -16,6 +16,7 @@
  * @turn: collects what is to be done after unlocking
  */
 void qbd_turn_begin(struct qbd_device *dev, struct qbd_turn *turn)
+	__acquires(&dev->lock)
 {
 	INIT_LIST_HEAD(&turn->ended);
 	INIT_LIST_HEAD(&turn->dropped);
@@ -83,6 +84,7 @@ static void turn_carry_out(struct qbd_device *dev, struct qbd_turn *turn)
  * Works in every context; what needs a process is left to the works.
  */
 void qbd_turn_end(struct qbd_device *dev, struct qbd_turn *turn)
+	__releases(&dev->lock)
 {
 	bool ends;
 
