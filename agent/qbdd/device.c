@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The daemon's hold on /dev/qbdN.  Loop thread.
+ *
+ * The device outlives its agent, so a start finds it there or makes it.  While
+ * it is there the module claims the replica exclusively; the store opens it
+ * beside that claim.
+ *
+ * When the session ends at run time - somebody removed the device - the node
+ * goes on as a replica, and the device is made and bound again after a delay
+ * that grows to a bound: a running daemon has a device.  Who wants it gone
+ * for good stops the daemon (qbd down).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "qbdd/loopdev.h"
+#include "qbdd/qbdd.h"
+
+static uint16_t request_op(uint16_t op)
+{
+	switch (op) {
+	case QBD_OP_WRITE:
+		return NODE_REQ_WRITE;
+	case QBD_OP_WRITE_ZEROES:
+	case QBD_OP_DISCARD:
+		return NODE_REQ_ZERO;
+	case QBD_OP_FLUSH:
+		return NODE_REQ_FLUSH;
+	case QBD_OP_OPEN:
+		return NODE_REQ_OPEN;
+	case QBD_OP_CLOSE:
+		return NODE_REQ_CLOSE;
+	default:
+		return 0;
+	}
+}
+
+static void take_request(void *context, const struct qbd_req *req,
+			 struct base_buf *buf, const uint8_t *data)
+{
+	struct qbdd *daemon = context;
+	struct node_request request = {
+		.tag = req->tag,
+		.epoch = req->epoch,
+		.op = request_op(req->op),
+		.offset = req->offset,
+		.length = req->length,
+		.data = req->data_bytes ? data : NULL,
+		.buf = req->data_bytes ? buf : NULL,
+	};
+
+	if (!request.op)
+		nl_session_done(daemon->session, req->tag, req->epoch,
+				-EOPNOTSUPP);
+	else
+		node_request(daemon->node, &request);
+}
+
+static void take_replica_error(void *context, const struct qbd_req *req)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "reading %u bytes at %llu", req->length,
+		 (unsigned long long)req->offset);
+	qbdd_disk_failed(context, text);
+}
+
+static const struct nl_session_ops session_ops = {
+	.request = take_request,
+	.replica_error = take_replica_error,
+};
+
+static bool same_disk(const char *one, const char *other)
+{
+	struct stat a, b;
+
+	if (stat(one, &a) || stat(other, &b))
+		return false;
+	return S_ISBLK(a.st_mode) && S_ISBLK(b.st_mode) &&
+	       a.st_rdev == b.st_rdev;
+}
+
+/* A device that an earlier daemon made must be the one we would make. */
+static int check_found(struct qbdd *daemon, const struct nl_device *found,
+		       struct base_error *error)
+{
+	const struct conf *conf = &daemon->conf;
+
+	if (!same_disk(found->replica, daemon->disk))
+		return base_error_set(
+			error, -EEXIST,
+			"volume %s: its device /dev/qbd%u reads from %s, but "
+			"the configuration says %s; qbd down %s removes it",
+			conf->volume, found->minor, found->replica,
+			daemon->disk, conf->volume);
+	if (found->size_bytes != conf->size_bytes ||
+	    found->block_size != conf->block_size)
+		return base_error_set(
+			error, -EEXIST,
+			"volume %s: its device /dev/qbd%u has another size "
+			"than the configuration; qbd down %s removes it",
+			conf->volume, found->minor, conf->volume);
+	if (found->io_timeout_ms == conf->io_timeout_ms)
+		return 0;
+	return nl_device_set_timeout(daemon->admin, conf->volume,
+				     conf->io_timeout_ms, error);
+}
+
+static int make_device(struct qbdd *daemon, struct base_error *error)
+{
+	const struct conf *conf = &daemon->conf;
+	struct nl_device_new what = {
+		.name = conf->volume,
+		.replica = daemon->disk,
+		.size_bytes = conf->size_bytes,
+		.block_size = conf->block_size,
+		.io_timeout_ms = conf->io_timeout_ms,
+		.minor = daemon->self->minor,
+	};
+	uint32_t minor;
+	int code = nl_device_new(daemon->admin, &what, &minor, error);
+
+	if (!code)
+		base_log(BASE_LOG_NOTICE,
+			 "event=device-made minor=%u "
+			 "replica=%s",
+			 minor, daemon->disk);
+	return code;
+}
+
+/*
+ * Nobody may have the disk, and it must be this volume's replica.  It is closed
+ * again, because the module's claim excludes ours.
+ */
+static int check_disk(struct qbdd *daemon, struct base_error *error)
+{
+	struct store_identity identity;
+	struct store_io *io = store_io_open(daemon->disk, 1, error);
+	int code;
+
+	if (!io)
+		return error->code;
+	code = store_identify(io, &identity, error);
+	io->ops->close(io);
+	if (code)
+		return code;
+	if (memcmp(identity.volume_id, daemon->conf.volume_id,
+		   sizeof(identity.volume_id)) != 0)
+		return base_error_set(error, -EINVAL,
+				      "%s: holds a replica of another volume "
+				      "(%s); give %s the right disk in %s",
+				      daemon->disk, identity.volume_name,
+				      daemon->self->name, daemon->conf.path);
+	return 0;
+}
+
+int qbdd_device_prepare(struct qbdd *daemon, struct base_error *error)
+{
+	struct nl_device found;
+	int code;
+
+	code = nl_admin_open(&daemon->admin, error);
+	if (code)
+		return code;
+	daemon->disk_fd = loopdev_open(daemon->self->disk, daemon->disk,
+				       sizeof(daemon->disk), error);
+	if (daemon->disk_fd < 0)
+		return daemon->disk_fd;
+	code = nl_device_get(daemon->admin, daemon->conf.volume, &found, error);
+	if (!code)
+		return check_found(daemon, &found, error);
+	if (code != -ENODEV)
+		return code;
+	code = check_disk(daemon, error);
+	if (code)
+		return code;
+	code = make_device(daemon, error);
+	daemon->device_made = !code;
+	return code;
+}
+
+void qbdd_device_unmake(struct qbdd *daemon)
+{
+	if (daemon->device_made)
+		nl_device_del(daemon->admin, daemon->conf.volume, true, NULL);
+	daemon->device_made = false;
+}
+
+int qbdd_device_bind(struct qbdd *daemon, struct base_error *error)
+{
+	struct nl_bound bound;
+	int code;
+
+	code = nl_session_open(daemon->conf.volume, RCVBUF_BYTES, &session_ops,
+			       daemon, &daemon->session, &bound, error);
+	if (code) {
+		daemon->session = NULL;
+		return code;
+	}
+	code = qbdd_loop_watch(daemon, nl_session_fd(daemon->session),
+			       LOOP_SESSION, EPOLLIN);
+	if (code) {
+		nl_session_close(daemon->session);
+		daemon->session = NULL;
+		return base_error_set(error, code, "epoll: %s",
+				      strerror(-code));
+	}
+	daemon->session_over = 0;
+	daemon->device_problem[0] = '\0';
+	daemon->device_delay_us = DEVICE_RETRY_MIN_US;
+	base_log(BASE_LOG_NOTICE,
+		 "event=device-bound minor=%u epoch=%lu "
+		 "writers=%u",
+		 bound.minor, (unsigned long)bound.epoch, bound.writers);
+	node_bound(daemon->node, bound.epoch, bound.writers != 0);
+	return 0;
+}
+
+static void device_lost(struct qbdd *daemon, int code)
+{
+	base_log(BASE_LOG_WARNING,
+		 "event=device-lost error=\"%s\" remedy=\"it is made again; to "
+		 "remove it for good: qbd down %s\"",
+		 strerror(-code), daemon->conf.volume);
+	nl_session_close(daemon->session);
+	daemon->session = NULL;
+	daemon->session_over = 0;
+	node_unbound(daemon->node);
+	daemon->device_delay_us = DEVICE_RETRY_MIN_US;
+	daemon->device_retry_us = daemon->now_us + daemon->device_delay_us;
+}
+
+static int device_again(struct qbdd *daemon, struct base_error *error)
+{
+	struct nl_device found;
+	int code;
+
+	code = nl_device_get(daemon->admin, daemon->conf.volume, &found, error);
+	if (code == -ENODEV)
+		code = make_device(daemon, error);
+	else if (!code)
+		code = check_found(daemon, &found, error);
+	return code ? code : qbdd_device_bind(daemon, error);
+}
+
+static void device_retry(struct qbdd *daemon)
+{
+	struct base_error error = { 0 };
+
+	daemon->device_retry_us = 0;
+	if (!device_again(daemon, &error))
+		return;
+	if (strncmp(daemon->device_problem, error.text,
+		    sizeof(daemon->device_problem) - 1) != 0)
+		base_log(BASE_LOG_ERROR, "event=device-missing error=\"%s\"",
+			 error.text);
+	snprintf(daemon->device_problem, sizeof(daemon->device_problem),
+		 "%.255s", error.text);
+	daemon->device_retry_us = daemon->now_us + daemon->device_delay_us;
+	daemon->device_delay_us *= 2;
+	if (daemon->device_delay_us > DEVICE_RETRY_MAX_US)
+		daemon->device_delay_us = DEVICE_RETRY_MAX_US;
+}
+
+void qbdd_device_receive(struct qbdd *daemon)
+{
+	struct base_error error = { 0 };
+	int code;
+
+	if (!daemon->session)
+		return;
+	code = nl_session_receive(daemon->session, SESSION_MESSAGES_MAX,
+				  &error);
+	if (code < 0 && !daemon->session_over)
+		daemon->session_over = code;
+}
+
+void qbdd_device_flush(struct qbdd *daemon)
+{
+	int code;
+
+	if (daemon->session && !daemon->session_over) {
+		code = nl_session_flush(daemon->session);
+		if (code)
+			daemon->session_over = code;
+	}
+	if (daemon->session && daemon->session_over)
+		device_lost(daemon, daemon->session_over);
+	if (!daemon->session && !daemon->stopping && daemon->device_retry_us &&
+	    daemon->now_us >= daemon->device_retry_us)
+		device_retry(daemon);
+}
+
+int qbdd_device_remove(struct qbdd *daemon, struct base_error *error)
+{
+	int code =
+		nl_device_del(daemon->admin, daemon->conf.volume, true, error);
+
+	if (code && code != -ENODEV)
+		return code;
+	base_log(BASE_LOG_NOTICE, "event=device-removed");
+	if (daemon->session) {
+		nl_session_close(daemon->session);
+		daemon->session = NULL;
+		node_unbound(daemon->node);
+	}
+	daemon->device_retry_us = 0;
+	return 0;
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The loop: the daemon's main thread.  One turn takes in what has come - from the
+ * module, the peers, the threads, people, the clock -, lets the node act on all
+ * of it at once, and sends out what that made.  It must never wait for a disk,
+ * nor for anything else but the next event.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "qbdd/qbdd.h"
+
+#define EVENTS_MAX 8
+
+/* xorshift64*: the node mixes it with its own. */
+uint64_t qbdd_random(struct qbdd *daemon)
+{
+	uint64_t x = daemon->random;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	daemon->random = x;
+	return x * 0x2545f4914f6cdd1dULL;
+}
+
+int qbdd_loop_watch(struct qbdd *daemon, int fd, uint32_t what, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.u32 = what };
+
+	return epoll_ctl(daemon->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno :
+									0;
+}
+
+static int loop_open_all(struct qbdd *daemon)
+{
+	sigset_t signals;
+	int code;
+
+	if (getrandom(&daemon->random, sizeof(daemon->random), 0) < 0)
+		return -errno;
+	daemon->random |= 1; /* xorshift is stuck at 0 */
+	daemon->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	daemon->timer_fd =
+		timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	daemon->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (daemon->epoll_fd < 0 || daemon->timer_fd < 0 ||
+	    daemon->signal_fd < 0)
+		return -errno;
+	code = qbdd_loop_watch(daemon, daemon->signal_fd, LOOP_SIGNAL, EPOLLIN);
+	if (!code)
+		code = qbdd_loop_watch(daemon, daemon->timer_fd, LOOP_TIMER,
+				       EPOLLIN | EPOLLET);
+	if (!code)
+		code = qbdd_loop_watch(daemon, daemon->done.event_fd,
+				       LOOP_QUEUE, EPOLLIN | EPOLLET);
+	if (!code)
+		code = qbdd_loop_watch(daemon, daemon->orders.event_fd,
+				       LOOP_QUEUE, EPOLLIN | EPOLLET);
+	return code;
+}
+
+int qbdd_loop_open(struct qbdd *daemon, struct base_error *error)
+{
+	int code;
+
+	daemon->epoll_fd = -1;
+	daemon->timer_fd = -1;
+	daemon->signal_fd = -1;
+	code = qbdd_queue_init(&daemon->done);
+	if (code)
+		goto fail;
+	code = qbdd_queue_init(&daemon->orders);
+	if (code)
+		goto destroy_done;
+	code = loop_open_all(daemon);
+	if (!code)
+		return 0;
+	qbdd_loop_close(daemon);
+	goto fail;
+
+destroy_done:
+	qbdd_queue_destroy(&daemon->done);
+fail:
+	return base_error_set(error, code, "event loop: %s", strerror(-code));
+}
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void qbdd_loop_close(struct qbdd *daemon)
+{
+	close_fd(daemon->signal_fd);
+	close_fd(daemon->timer_fd);
+	close_fd(daemon->epoll_fd);
+	qbdd_queue_destroy(&daemon->orders);
+	qbdd_queue_destroy(&daemon->done);
+}
+
+static void loop_signal(struct qbdd *daemon)
+{
+	struct signalfd_siginfo info;
+
+	if (read(daemon->signal_fd, &info, sizeof(info)) == sizeof(info))
+		qbdd_stop_begin(daemon, info.ssi_signo == SIGTERM ? "SIGTERM" :
+								    "SIGINT");
+}
+
+static void loop_event(struct qbdd *daemon, enum loop_source source)
+{
+	switch (source) {
+	case LOOP_SESSION:
+		qbdd_device_receive(daemon);
+		break;
+	case LOOP_NET:
+		net_ready(daemon->net, daemon->now_us / 1000);
+		break;
+	case LOOP_SIGNAL:
+		loop_signal(daemon);
+		break;
+	case LOOP_TIMER:
+		daemon->timer_us = 0;
+		break;
+	case LOOP_QUEUE:
+		break;
+	}
+}
+
+static void loop_wait(struct qbdd *daemon)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int count, i;
+	bool sleep;
+
+	sleep = qbdd_queue_doze(&daemon->done);
+	sleep = qbdd_queue_doze(&daemon->orders) && sleep;
+	count = epoll_wait(daemon->epoll_fd, events, EVENTS_MAX,
+			   sleep ? -1 : 0);
+	qbdd_queue_awake(&daemon->done);
+	qbdd_queue_awake(&daemon->orders);
+	daemon->now_us = qbdd_now_us();
+	for (i = 0; i < count; i++)
+		loop_event(daemon, events[i].data.u32);
+}
+
+static void loop_snapshot(struct qbdd *daemon)
+{
+	struct snapshot snapshot = {
+		.taken_us = daemon->now_us,
+		.log_waiting_us = daemon->log.waiting_us,
+		.image_waiting_us = daemon->image.waiting_us,
+	};
+	struct net_peer_view peer;
+	unsigned int i;
+
+	if (daemon->now_us - daemon->snapshot_us < SNAPSHOT_US)
+		return;
+	daemon->snapshot_us = daemon->now_us;
+	node_view(daemon->node, daemon->now_us, &snapshot.view);
+	memcpy(snapshot.device_problem, daemon->device_problem,
+	       sizeof(snapshot.device_problem));
+	for (i = 0; i < daemon->conf.node_count; i++) {
+		if (&daemon->conf.nodes[i] == daemon->self)
+			continue;
+		net_peer(daemon->net, daemon->conf.nodes[i].id, &peer);
+		snapshot.links[i].state = peer.state;
+		memcpy(snapshot.links[i].problem, peer.problem,
+		       sizeof(snapshot.links[i].problem));
+	}
+	snapshot_publish(daemon->cell, &snapshot);
+}
+
+static void earlier(uint64_t *deadline, uint64_t at)
+{
+	if (at && at < *deadline)
+		*deadline = at;
+}
+
+/*
+ * The timer is set anew only to wake earlier: a deadline that has moved away
+ * costs one wake-up too many, and no system call each turn.
+ */
+static void loop_arm(struct qbdd *daemon)
+{
+	uint64_t floor_us = daemon->now_us + TIMER_FLOOR_US;
+	uint64_t at = node_deadline(daemon->node);
+	uint64_t net_ms = net_deadline_ms(daemon->net);
+	struct itimerspec spec = { 0 };
+
+	if (net_ms != UINT64_MAX)
+		earlier(&at, net_ms * 1000);
+	earlier(&at, daemon->snapshot_us + 5 * SNAPSHOT_US);
+	earlier(&at, daemon->device_retry_us);
+	if (daemon->stopping)
+		earlier(&at, daemon->stop_us);
+	if (at < floor_us)
+		at = floor_us;
+	if (daemon->timer_us && daemon->timer_us <= at)
+		return;
+	daemon->timer_us = at;
+	spec.it_value.tv_sec = (time_t)(at / 1000000);
+	spec.it_value.tv_nsec = (long)(at % 1000000) * 1000;
+	timerfd_settime(daemon->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+}
+
+static void loop_turn(struct qbdd *daemon)
+{
+	loop_wait(daemon);
+	qbdd_jobs_take(daemon);
+	qbdd_orders_take(daemon);
+	if (daemon->now_us / 1000 >= net_deadline_ms(daemon->net))
+		net_tick(daemon->net, daemon->now_us / 1000);
+	daemon->now_us = qbdd_now_us();
+	node_pump(daemon->node, daemon->now_us, qbdd_random(daemon));
+	/* The disk first: it works while the rest is being sent. */
+	qbdd_jobs_wake(daemon);
+	net_flush(daemon->net);
+	qbdd_device_flush(daemon);
+	qbdd_stop_check(daemon);
+	loop_snapshot(daemon);
+	loop_arm(daemon);
+}
+
+void qbdd_loop_run(struct qbdd *daemon)
+{
+	while (!daemon->ended)
+		loop_turn(daemon);
+}

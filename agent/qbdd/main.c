@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+/* qbdd: the daemon of one volume on one node.  Arguments, start, exit. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "qbdd/notify.h"
+#include "qbdd/qbdd.h"
+
+static const char usage_text[] =
+	"usage: qbdd VOLUME [--node NAME] [--config FILE] [--foreground]\n"
+	"\n"
+	"The agent of VOLUME on this node: keeps its replica, talks to the other\n"
+	"nodes, and serves /dev/qbdN.  It goes into the background once it is\n"
+	"ready; whoever starts it sees its errors and its exit status.\n"
+	"\n"
+	"  --node NAME     which node of the configuration this is; else\n"
+	"                  $QBD_NODE, else the host's name\n"
+	"  --config FILE   instead of /etc/qbd/VOLUME.conf\n"
+	"  --foreground    stay, and log to standard error (for systemd)\n"
+	"  --verbose       log more\n"
+	"  --version       print the version\n"
+	"  --help          print this\n"
+	"\n"
+	"Exit status: 0 stopped as told, 1 failed, 2 misused.\n";
+
+struct arguments {
+	const char *volume;
+	const char *node;
+	const char *config;
+	bool foreground;
+	bool verbose;
+};
+
+static int misused(const char *what)
+{
+	fprintf(stderr, "qbdd: %s; see qbdd --help\n", what);
+	return 2;
+}
+
+/* Return: -1 to go on, or the exit status. */
+static int parse(int argc, char **argv, struct arguments *arguments)
+{
+	static const struct option options[] = {
+		{ "node", required_argument, NULL, 'n' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "foreground", no_argument, NULL, 'f' },
+		{ "verbose", no_argument, NULL, 'v' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'n':
+			arguments->node = optarg;
+			break;
+		case 'c':
+			arguments->config = optarg;
+			break;
+		case 'f':
+			arguments->foreground = true;
+			break;
+		case 'v':
+			arguments->verbose = true;
+			break;
+		case 'V':
+			printf("qbdd %s\n", QBD_VERSION);
+			return 0;
+		case 'h':
+			fputs(usage_text, stdout);
+			return 0;
+		default:
+			return misused("unknown or incomplete option");
+		}
+	}
+	if (optind != argc - 1)
+		return misused("give one volume");
+	arguments->volume = argv[optind];
+	return -1;
+}
+
+static int fail(const char *text)
+{
+	fprintf(stderr, "qbdd: %s\n", text);
+	return 1;
+}
+
+static int configure(struct qbdd *daemon, const struct arguments *arguments)
+{
+	struct base_error error = { 0 };
+	char context[256];
+
+	if (conf_load(arguments->volume, arguments->config, stderr,
+		      &daemon->conf))
+		return 1;
+	daemon->self = conf_this_node(&daemon->conf, arguments->node, &error);
+	if (!daemon->self)
+		return fail(error.text);
+	snprintf(context, sizeof(context), "node=%s volume=%s",
+		 daemon->self->name, daemon->conf.volume);
+	base_log_setup(context,
+		       arguments->verbose ? BASE_LOG_DEBUG : BASE_LOG_INFO);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct qbdd daemon; /* zeroed, and large */
+	struct arguments arguments = { 0 };
+	struct base_error error = { 0 };
+	int status;
+
+	status = parse(argc, argv, &arguments);
+	if (status >= 0)
+		return status;
+	if (configure(&daemon, &arguments))
+		return 1;
+	if (!arguments.foreground && daemon_fork())
+		return fail("can't go into the background");
+	if (qbdd_start(&daemon, &error))
+		return fail(error.text);
+	base_log(BASE_LOG_NOTICE, "event=started version=%s pid=%d",
+		 QBD_VERSION, daemon.identity.pid);
+	daemon_ready(daemon.run.log_path);
+	notify_systemd("READY=1");
+	qbdd_loop_run(&daemon);
+	notify_systemd("STOPPING=1");
+	qbdd_end(&daemon);
+	base_log(BASE_LOG_NOTICE, "event=stopped");
+	return 0;
+}

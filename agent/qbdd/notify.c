@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See notify.h. */
+#include "qbdd/notify.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define LOG_BYTES_MAX (4 << 20) /* larger at the start: begin anew */
+
+static int ready_fd = -1; /* the parent reads its other end */
+
+void notify_systemd(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	socklen_t size;
+	int fd;
+
+	if (!path || (path[0] != '/' && path[0] != '@') ||
+	    strlen(path) >= sizeof(address.sun_path))
+		return;
+	strcpy(address.sun_path, path);
+	size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+			   strlen(path));
+	if (path[0] == '@')
+		address.sun_path[0] = '\0'; /* an abstract name */
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	sendto(fd, state, strlen(state), MSG_NOSIGNAL,
+	       (const struct sockaddr *)&address, size);
+	close(fd);
+}
+
+/* The child says '0', or dies, having said why on standard error. */
+static void parent_wait(int fd, pid_t child)
+{
+	char byte = 0;
+	int status = 0;
+
+	while (read(fd, &byte, 1) < 0 && errno == EINTR)
+		;
+	if (byte == '0')
+		_exit(0);
+	waitpid(child, &status, 0);
+	_exit(WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) :
+							 1);
+}
+
+static void null_input(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	dup2(fd, STDIN_FILENO);
+	dup2(fd, STDOUT_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+int daemon_fork(void)
+{
+	int fds[2];
+	pid_t child;
+	int code;
+
+	if (pipe2(fds, O_CLOEXEC))
+		return -errno;
+	child = fork();
+	if (child < 0) {
+		code = -errno;
+		close(fds[0]);
+		close(fds[1]);
+		return code;
+	}
+	if (child) {
+		close(fds[1]);
+		parent_wait(fds[0], child);
+	}
+	close(fds[0]);
+	ready_fd = fds[1];
+	setsid();
+	if (chdir("/"))
+		return -errno;
+	null_input();
+	return 0;
+}
+
+static void log_to(const char *path)
+{
+	struct stat file;
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (fstat(fd, &file) == 0 && file.st_size > LOG_BYTES_MAX &&
+	    ftruncate(fd, 0))
+		return;
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+}
+
+void daemon_ready(const char *log_path)
+{
+	if (ready_fd < 0)
+		return;
+	log_to(log_path);
+	if (write(ready_fd, "0", 1) == 1)
+		close(ready_fd);
+	ready_fd = -1;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Telling whoever started us how it went: systemd through $NOTIFY_SOCKET, and a
+ * parent that waits while its child goes into the background.
+ */
+#ifndef QBDD_NOTIFY_H
+#define QBDD_NOTIFY_H
+
+/** notify_systemd() - such as "READY=1"; nothing happens without systemd */
+void notify_systemd(const char *state);
+
+/**
+ * daemon_fork() - go on in a child; the parent waits and exits as it is told
+ * Return: in the child, 0 or a negative errno (then there is no child).
+ */
+int daemon_fork(void);
+/**
+ * daemon_ready() - the start is over: let the parent exit with success
+ * @log_path: where standard error goes from here on
+ */
+void daemon_ready(const char *log_path);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Inside of qbdd/: the daemon of one volume.  Everything in struct qbdd is the
+ * loop thread's, but for the queues, and what a worker is given.
+ *
+ * The files: start.c begins and ends it all in order; loop.c is a turn;
+ * ops.c hands work to the threads and brings their answers back; device.c is the
+ * hold on /dev/qbdN; stop.c is the way out.
+ */
+#ifndef QBDD_QBDD_H
+#define QBDD_QBDD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "net/net.h"
+#include "nl/nl.h"
+#include "node/node.h"
+#include "qbdd/control.h"
+#include "qbdd/job.h"
+#include "qbdd/rundir.h"
+#include "qbdd/snapshot.h"
+#include "store/store.h"
+
+/* Bounds and paces */
+#define SESSION_MESSAGES_MAX 64 /* read from the module in one turn */
+#define RCVBUF_BYTES (8U << 20) /* of its socket */
+#define SNAPSHOT_US 100000 /* between two */
+#define TIMER_FLOOR_US 1000 /* never sleep less: no spinning on a deadline */
+#define STOP_US 1000000 /* for a handover and a checkpoint */
+#define STOP_THREAD_MS 2000 /* for a thread's last disk access */
+#define DEVICE_RETRY_MIN_US 200000
+#define DEVICE_RETRY_MAX_US 5000000
+#define DRIFT_PPM 1000 /* two clocks, each slewed by NTP's at most 500 */
+#define HEARTBEAT_SHARE 10 /* of the election timeout */
+
+struct qbdd {
+	struct conf conf;
+	const struct conf_node *self;
+	struct snapshot_identity identity;
+	struct rundir run;
+	struct snapshot_cell *cell;
+	struct control *control;
+
+	/* The replica */
+	char disk[QBD_PATH_MAX + 1]; /* block device */
+	int disk_fd; /* keeps a loop device until the store has it; -1 */
+	struct store *store;
+	uint32_t align;
+	struct worker log;
+	struct worker image;
+	struct job_pool pool;
+	bool disk_failed;
+
+	/* The device */
+	struct nl_admin *admin;
+	struct nl_session *session; /* NULL: lost, see device_retry_us */
+	int session_over; /* noticed inside the node; acted on after it */
+	bool device_made; /* by this start: unmade if that fails */
+	uint64_t device_retry_us;
+	uint64_t device_delay_us;
+	char device_problem[256];
+
+	struct net *net;
+	struct node *node;
+	uint64_t now_us; /* of this turn */
+	uint64_t random;
+
+	/* The loop */
+	int epoll_fd;
+	int signal_fd;
+	int timer_fd;
+	uint64_t timer_us; /* armed to, 0: not */
+	struct qbdd_queue done; /* jobs */
+	struct qbdd_queue orders;
+	uint64_t snapshot_us; /* the last one's */
+	bool stopping;
+	uint64_t stop_us; /* at the latest */
+	bool ended;
+};
+
+/* clock.c: CLOCK_BOOTTIME, as the module's lease; it counts while suspended */
+uint64_t qbdd_now_us(void);
+uint64_t qbdd_now_ms(void);
+
+/* start.c */
+/** qbdd_start() - all or nothing; conf and self are there */
+int qbdd_start(struct qbdd *daemon, struct base_error *error);
+/** qbdd_end() - undo all of it but the device, which outlives its agent */
+void qbdd_end(struct qbdd *daemon);
+
+/* loop.c */
+int qbdd_loop_open(struct qbdd *daemon, struct base_error *error);
+void qbdd_loop_close(struct qbdd *daemon);
+/** qbdd_loop_watch() - call the loop when @fd is readable; 0 or -errno */
+int qbdd_loop_watch(struct qbdd *daemon, int fd, uint32_t what,
+		    uint32_t events);
+/** qbdd_loop_run() - until the daemon is told to stop */
+void qbdd_loop_run(struct qbdd *daemon);
+uint64_t qbdd_random(struct qbdd *daemon);
+
+enum loop_source {
+	LOOP_SESSION,
+	LOOP_NET,
+	LOOP_SIGNAL,
+	LOOP_TIMER,
+	LOOP_QUEUE, /* only wakes */
+};
+
+/* ops.c */
+extern const struct node_ops qbdd_node_ops;
+/** qbdd_jobs_take() - give the threads' answers to the node */
+void qbdd_jobs_take(struct qbdd *daemon);
+void qbdd_jobs_wake(struct qbdd *daemon);
+void qbdd_jobs_drop(struct qbdd *daemon);
+void qbdd_disk_failed(struct qbdd *daemon, const char *text);
+
+/* device.c */
+/** qbdd_device_prepare() - find or make the device; sets daemon->disk */
+int qbdd_device_prepare(struct qbdd *daemon, struct base_error *error);
+void qbdd_device_unmake(struct qbdd *daemon);
+/** qbdd_device_bind() - take its queue over; needs the node */
+int qbdd_device_bind(struct qbdd *daemon, struct base_error *error);
+void qbdd_device_receive(struct qbdd *daemon);
+/** qbdd_device_flush() - send answers; notice a session's end; try again */
+void qbdd_device_flush(struct qbdd *daemon);
+/** qbdd_device_remove() - for good; -EBUSY while it is open */
+int qbdd_device_remove(struct qbdd *daemon, struct base_error *error);
+
+/* stop.c */
+/** qbdd_orders_take() - carry out what people asked for */
+void qbdd_orders_take(struct qbdd *daemon);
+void qbdd_stop_begin(struct qbdd *daemon, const char *why);
+/** qbdd_stop_check() - is there nothing more to wait for? */
+void qbdd_stop_check(struct qbdd *daemon);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the loop tells the control thread: an immutable picture of the node,
+ * published through an RCU pointer, and the JSON of it (cli/status.h says what
+ * the fields mean).  Whoever reads it waits for nobody; its age tells whether
+ * the loop still runs.
+ */
+#ifndef QBDD_SNAPSHOT_H
+#define QBDD_SNAPSHOT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "net/net.h"
+#include "node/node.h"
+
+/* What never changes while the daemon runs. */
+struct snapshot_identity {
+	const struct conf *conf;
+	const struct conf_node *self;
+	int pid;
+	uint64_t started_us;
+};
+
+struct snapshot_link {
+	enum net_link_state state;
+	char problem[160];
+};
+
+struct snapshot {
+	uint64_t taken_us;
+	struct node_view view;
+	struct snapshot_link links[CONF_NODES_MAX]; /* as conf->nodes */
+	uint64_t log_waiting_us; /* a job of the thread waits since; 0: none */
+	uint64_t image_waiting_us;
+	char device_problem[256]; /* "": we hold the device */
+};
+
+/* The published one, NULL before the first: for rcu_dereference(). */
+struct snapshot_cell;
+struct snapshot_cell *snapshot_cell_new(void);
+
+/** snapshot_publish() - copy @snapshot and show it; a registered RCU thread */
+void snapshot_publish(struct snapshot_cell *cell,
+		      const struct snapshot *snapshot);
+/** snapshot_read() - false: none yet; a registered RCU thread */
+bool snapshot_read(struct snapshot_cell *cell, struct snapshot *snapshot);
+
+/**
+ * snapshot_status() - the status object
+ * @snapshot: NULL: none yet, the daemon starts
+ * Return: one reference, the caller's
+ */
+json_t *snapshot_status(const struct snapshot_identity *identity,
+			const struct snapshot *snapshot, uint64_t now_us);
+
+/** snapshot_name() - of a node, for JSON; null: no such node */
+json_t *snapshot_name(const struct snapshot_identity *identity, uint32_t id);
+
+#endif

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Beginning and end of the daemon, in order.  All or nothing: a start that fails
+ * leaves no device that it made, no socket, and the disk as it was.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <urcu/urcu-memb.h>
+
+#include "base/crc.h"
+#include "base/log.h"
+#include "qbdd/memory.h"
+#include "qbdd/qbdd.h"
+
+static void link_changed(void *context, uint32_t peer, bool up)
+{
+	struct qbdd *daemon = context;
+
+	base_log(BASE_LOG_NOTICE, "event=link peer=%u up=%d", peer, up);
+	node_link(daemon->node, peer, up);
+}
+
+/* The time is read now: raft.h counts on its being after the arrival. */
+static void received(void *context, uint32_t peer, struct wire_msg *msg)
+{
+	struct qbdd *daemon = context;
+
+	daemon->now_us = qbdd_now_us();
+	node_recv(daemon->node, peer, msg, daemon->now_us, qbdd_random(daemon));
+}
+
+static void writable(void *context, uint32_t peer)
+{
+	/* node_pump() follows anyway, and sends on. */
+}
+
+static void refused(void *context, const char *who, const char *why)
+{
+	base_log(BASE_LOG_WARNING, "event=peer-refused who=%s reason=\"%s\"",
+		 who, why);
+}
+
+/* What both ends of a connection must agree on: who is a member. */
+static uint32_t members_crc(const struct conf *conf)
+{
+	uint32_t crc = 0;
+	unsigned int i;
+
+	for (i = 0; i < conf->node_count; i++) {
+		const struct conf_node *node = &conf->nodes[i];
+		const uint8_t id[4] = { node->id & 0xff, node->id >> 8 & 0xff,
+					node->id >> 16 & 0xff, node->id >> 24 };
+
+		crc = base_crc32c(crc, id, sizeof(id));
+		crc = base_crc32c(crc, node->name, strlen(node->name) + 1);
+	}
+	return crc;
+}
+
+static int open_net(struct qbdd *daemon, uint64_t incarnation,
+		    struct base_error *error)
+{
+	const struct conf *conf = &daemon->conf;
+	struct net_config config = {
+		.hello = {
+			.version_min = WIRE_VERSION_MIN,
+			.version_max = WIRE_VERSION_MAX,
+			.from = daemon->self->id,
+			.volume_bytes = conf->size_bytes,
+			.block_size = conf->block_size,
+			.members_crc = members_crc(conf),
+			.incarnation = incarnation,
+		},
+		.link = link_changed,
+		.received = received,
+		.writable = writable,
+		.refused = refused,
+		.context = daemon,
+	};
+	unsigned int i;
+	int code;
+
+	memcpy(config.hello.volume_id, conf->volume_id,
+	       sizeof(config.hello.volume_id));
+	strcpy(config.hello.volume_name, conf->volume);
+	strcpy(config.hello.node_name, daemon->self->name);
+	strcpy(config.listen, daemon->self->address);
+	for (i = 0; i < conf->node_count; i++) {
+		struct net_peer_config *peer = &config.peers[config.peer_count];
+
+		if (&conf->nodes[i] == daemon->self)
+			continue;
+		config.peer_count++;
+		peer->id = conf->nodes[i].id;
+		strcpy(peer->name, conf->nodes[i].name);
+		strcpy(peer->address, conf->nodes[i].address);
+	}
+	code = net_new(&config, qbdd_now_ms(), &daemon->net, error);
+	if (code)
+		return code;
+	code = qbdd_loop_watch(daemon, net_fd(daemon->net), LOOP_NET, EPOLLIN);
+	return code ? base_error_set(error, code, "epoll: %s",
+				     strerror(-code)) :
+		      0;
+}
+
+static int open_store(struct qbdd *daemon, struct store_boot *boot,
+		      struct base_error *error)
+{
+	const struct conf *conf = &daemon->conf;
+	struct store_identity expected = {
+		.node_id = daemon->self->id,
+		.block_size = conf->block_size,
+		.volume_bytes = conf->size_bytes,
+		.log_bytes = conf->log_bytes,
+	};
+	struct store_io *io;
+	int code;
+
+	memcpy(expected.volume_id, conf->volume_id, sizeof(expected.volume_id));
+	strcpy(expected.volume_name, conf->volume);
+	io = store_io_open(daemon->disk, 0, error);
+	if (!io)
+		return error->code;
+	code = store_open(io, &expected, false, &daemon->store, boot, error);
+	if (code) {
+		io->ops->close(io);
+		return code;
+	}
+	daemon->align = io->align;
+	if (boot->damage[0])
+		base_log(BASE_LOG_ERROR,
+			 "event=replica-damaged what=\"%s\" remedy=\"a leader "
+			 "fills it anew by itself\"",
+			 boot->damage);
+	base_log(BASE_LOG_NOTICE,
+		 "event=replica-open disk=%s term=%lu base=%lu applied=%lu "
+		 "last=%lu",
+		 daemon->disk, (unsigned long)boot->state.term,
+		 (unsigned long)boot->base_index,
+		 (unsigned long)boot->checkpoint.applied,
+		 (unsigned long)boot->last_index);
+	return 0;
+}
+
+static int make_node(struct qbdd *daemon, struct store_boot *boot,
+		     uint64_t incarnation, struct base_error *error)
+{
+	const struct conf *conf = &daemon->conf;
+	struct node_config config = {
+		.raft = {
+			.id = daemon->self->id,
+			.member_count = conf->node_count,
+			.election_timeout_us =
+				(uint64_t)conf->election_timeout_ms * 1000,
+			.heartbeat_us = (uint64_t)conf->election_timeout_ms *
+					1000 / HEARTBEAT_SHARE,
+			.drift_ppm = DRIFT_PPM,
+		},
+		.volume_bytes = conf->size_bytes,
+		.align = daemon->align,
+		.incarnation = incarnation,
+	};
+	unsigned int i;
+
+	for (i = 0; i < conf->node_count; i++)
+		config.raft.members[i] = conf->nodes[i].id;
+	daemon->now_us = qbdd_now_us();
+	daemon->node = node_new(&config, boot, &qbdd_node_ops, daemon,
+				daemon->now_us, qbdd_random(daemon));
+	return daemon->node ? 0 :
+			      base_error_set(error, -ENOMEM, "out of memory");
+}
+
+/* Signals come through the loop's descriptor only. */
+static void block_signals(void)
+{
+	sigset_t signals;
+
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
+static int start_control(struct qbdd *daemon, struct base_error *error)
+{
+	daemon->identity.conf = &daemon->conf;
+	daemon->identity.self = daemon->self;
+	daemon->identity.pid = (int)getpid();
+	daemon->identity.started_us = qbdd_now_us();
+	daemon->cell = snapshot_cell_new();
+	if (!daemon->cell)
+		return base_error_set(error, -ENOMEM, "out of memory");
+	return control_start(daemon->run.socket_path, &daemon->identity,
+			     daemon->cell, &daemon->orders, &daemon->control,
+			     error);
+}
+
+static int start_workers(struct qbdd *daemon, struct base_error *error)
+{
+	int code = job_pool_fill(&daemon->pool);
+
+	if (!code)
+		code = worker_start(&daemon->log, "qbdd-log", log_thread,
+				    daemon->store, &daemon->done);
+	if (code)
+		goto fail;
+	code = worker_start(&daemon->image, "qbdd-image", image_thread,
+			    daemon->store, &daemon->done);
+	if (!code)
+		return 0;
+	worker_stop(&daemon->log, &daemon->pool, STOP_THREAD_MS);
+fail:
+	return base_error_set(error, code, "starting threads: %s",
+			      strerror(-code));
+}
+
+int qbdd_start(struct qbdd *daemon, struct base_error *error)
+{
+	struct store_boot boot = { 0 };
+	uint64_t incarnation;
+	int code;
+
+	daemon->disk_fd = -1;
+	block_signals();
+	code = rundir_open(&daemon->run, daemon->conf.volume, error);
+	if (code)
+		return code;
+	memory_prepare();
+	urcu_memb_register_thread();
+	code = qbdd_loop_open(daemon, error);
+	if (code)
+		goto close_run;
+	incarnation = qbdd_random(daemon);
+	code = start_control(daemon, error);
+	if (code)
+		goto close_loop;
+	code = qbdd_device_prepare(daemon, error);
+	if (code)
+		goto close_device;
+	code = open_store(daemon, &boot, error);
+	if (code)
+		goto close_device;
+	code = open_net(daemon, incarnation, error);
+	if (code)
+		goto close_store;
+	code = make_node(daemon, &boot, incarnation, error);
+	if (code)
+		goto close_net;
+	code = start_workers(daemon, error);
+	if (code)
+		goto free_node;
+	code = qbdd_device_bind(daemon, error);
+	if (code)
+		goto stop_workers;
+	daemon->device_made = false;
+	return 0;
+
+stop_workers:
+	worker_stop(&daemon->image, &daemon->pool, STOP_THREAD_MS);
+	worker_stop(&daemon->log, &daemon->pool, STOP_THREAD_MS);
+free_node:
+	node_free(daemon->node);
+	job_pool_empty(&daemon->pool);
+close_net:
+	net_free(daemon->net);
+close_store:
+	if (boot.entries) /* else the node took them over */
+		store_boot_free(&boot);
+	store_close(daemon->store);
+close_device:
+	qbdd_device_unmake(daemon);
+	if (daemon->disk_fd >= 0)
+		close(daemon->disk_fd);
+	nl_admin_close(daemon->admin);
+	control_stop(daemon->control);
+close_loop:
+	free(daemon->cell);
+	qbdd_loop_close(daemon);
+close_run:
+	rundir_close(&daemon->run);
+	return code;
+}
+
+/*
+ * Threads whose disk hangs can't be waited for, so nothing that they use is
+ * freed then: the process ends, and the kernel tidies up.
+ */
+void qbdd_end(struct qbdd *daemon)
+{
+	bool image = worker_stop(&daemon->image, &daemon->pool, STOP_THREAD_MS);
+	bool log = worker_stop(&daemon->log, &daemon->pool, STOP_THREAD_MS);
+
+	net_flush(daemon->net);
+	if (daemon->session)
+		nl_session_close(daemon->session);
+	control_stop(daemon->control);
+	net_free(daemon->net);
+	if (image && log) {
+		qbdd_jobs_drop(daemon);
+		node_free(daemon->node);
+		store_close(daemon->store);
+		job_pool_empty(&daemon->pool);
+		close(daemon->disk_fd);
+		nl_admin_close(daemon->admin);
+		qbdd_loop_close(daemon);
+	}
+	rundir_close(&daemon->run);
+	urcu_memb_unregister_thread();
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Orders of people, and the way out.  Loop thread.
+ *
+ * A daemon that stops hands leadership over and leaves a checkpoint behind, as
+ * far as both are done within STOP_US: a kill at any moment is as safe, it only
+ * makes others wait for an election, and the next start read more of the log.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/list.h"
+#include "base/log.h"
+#include "qbdd/qbdd.h"
+
+static const char *node_name(const struct qbdd *daemon, uint32_t id)
+{
+	unsigned int i;
+
+	for (i = 0; i < daemon->conf.node_count; i++)
+		if (daemon->conf.nodes[i].id == id)
+			return daemon->conf.nodes[i].name;
+	return "nobody known";
+}
+
+static void transfer(struct qbdd *daemon, struct order *order)
+{
+	struct base_error *error = &order->error;
+	const char *peer = node_name(daemon, order->peer);
+	const char *self = daemon->self->name;
+	struct node_view view;
+
+	node_view(daemon->node, daemon->now_us, &view);
+	order->leader = view.leader;
+	switch (node_transfer(daemon->node, order->peer)) {
+	case 0:
+		return;
+	case -ENOTCONN:
+		base_error_set(error, -ENOTCONN,
+			       "%s does not lead; %s does: ask there", self,
+			       node_name(daemon, view.leader));
+		return;
+	case -EBUSY:
+		base_error_set(error, -EBUSY,
+			       "the device is open on %s, and leadership "
+			       "belongs where it is open; close it first",
+			       self);
+		return;
+	case -EHOSTDOWN:
+		base_error_set(error, -EHOSTDOWN,
+			       "%s is not reachable or its replica is not "
+			       "complete; see qbd status",
+			       peer);
+		return;
+	default:
+		base_error_set(error, -EINVAL, "%s is no other node of %s",
+			       peer, daemon->conf.volume);
+		return;
+	}
+}
+
+static void stop(struct qbdd *daemon, struct order *order)
+{
+	struct base_error *error = &order->error;
+
+	if (daemon->stopping)
+		return;
+	error->code = 0;
+	if (qbdd_device_remove(daemon, error) == -EBUSY)
+		base_error_set(error, -EBUSY,
+			       "the device of %s is open here; close or unmount "
+			       "it first (qbd status tells by whom)",
+			       daemon->conf.volume);
+	if (error->code == -ENODEV)
+		error->code = 0;
+	if (!error->code)
+		qbdd_stop_begin(daemon, "ordered to");
+}
+
+void qbdd_orders_take(struct qbdd *daemon)
+{
+	struct qbdd_item *item;
+	struct qbdd_list list;
+
+	if (!qbdd_queue_take(&daemon->orders, &list))
+		return;
+	while ((item = qbdd_list_next(&list))) {
+		struct order *order =
+			base_container_of(item, struct order, item);
+
+		if (!order_take(order))
+			continue;
+		if (order->type == ORDER_TRANSFER)
+			transfer(daemon, order);
+		else
+			stop(daemon, order);
+		order_done(daemon->control, order);
+	}
+}
+
+void qbdd_stop_begin(struct qbdd *daemon, const char *why)
+{
+	if (daemon->stopping)
+		return;
+	base_log(BASE_LOG_NOTICE, "event=stops reason=\"%s\"", why);
+	daemon->stopping = true;
+	daemon->stop_us = daemon->now_us + STOP_US;
+	node_step_down(daemon->node);
+}
+
+void qbdd_stop_check(struct qbdd *daemon)
+{
+	struct node_view view;
+
+	if (!daemon->stopping)
+		return;
+	node_view(daemon->node, daemon->now_us, &view);
+	if ((view.role != RAFT_LEADER && !daemon->log.pending &&
+	     !daemon->image.pending) ||
+	    daemon->now_us >= daemon->stop_us)
+		daemon->ended = true;
+}
