@@ -157,6 +157,7 @@ static const char *entry_problem(const struct raft_entry *entry,
 {
 	uint64_t term = before ? before->term : msg->append.prev_term;
 	uint64_t index = before ? before->index : msg->append.prev_index;
+	const char *problem;
 
 	if (entry->index != index + 1)
 		return "its index does not follow";
@@ -169,9 +170,10 @@ static const char *entry_problem(const struct raft_entry *entry,
 	if (entry->op == RAFT_OP_OPEN &&
 	    (!entry->writer || entry->epoch != entry->index))
 		return "an opening without writer or with a foreign epoch";
-	if (!raft_entry_data_bytes(entry) && entry->data_crc)
-		return "a checksum where no payload belongs";
-	return raft_entry_check(entry, volume_bytes);
+	problem = raft_entry_check(entry, volume_bytes);
+	if (!problem && !raft_entry_data_bytes(entry) && entry->data_crc)
+		problem = "a checksum where no payload belongs";
+	return problem;
 }
 
 static const char *get_entry(struct wire_decoder *decoder,
