@@ -135,7 +135,16 @@ static void stand_for_election(struct raft *raft, bool transfer)
 	if (raft->log.last_index == 0)
 		raft->hard.joined = true;
 	stand(raft, RAFT_CANDIDATE, transfer);
-	if (has_won(raft))
+}
+
+/*
+ * Our own vote counts when it is on the disk.  Others are asked only then, so
+ * this matters to a sole member: it would lead the same term twice.
+ */
+void raft_election_saved(struct raft *raft)
+{
+	if (raft->role == RAFT_CANDIDATE &&
+	    raft->saved_seq == raft->state_seq && has_won(raft))
 		raft_lead(raft);
 }
 

@@ -238,7 +238,7 @@ void raft_follow_persisted(struct raft *raft)
 
 bool raft_can_reset(const struct raft *raft, uint64_t index, uint64_t term)
 {
-	if (raft->role == RAFT_LEADER || index == 0 || term == 0 ||
+	if (raft->role == RAFT_LEADER || (index == 0) != (term == 0) ||
 	    index > RAFT_INDEX_MAX || term > raft->hard.term)
 		return false;
 	if (raft->hard.damaged)

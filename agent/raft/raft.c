@@ -68,11 +68,6 @@ struct raft *raft_new(const struct raft_config *config,
 	/* A promise given before the restart is not on the disk. */
 	raft->promise_until_us = boot->now_us + config->election_timeout_us;
 	if (config->member_count == 1) {
-		/* Likewise: the first entry may be there before `joined`. */
-		if (boot->last_index > 0 && !raft->hard.joined) {
-			raft->hard.joined = true;
-			raft->hard_dirty = true;
-		}
 		raft->promise_until_us = boot->now_us;
 		raft->election_due_us = boot->now_us;
 	}
@@ -308,6 +303,7 @@ void raft_step(struct raft *raft, const struct raft_event *event,
 		assert(event->seq <= raft->state_seq);
 		if (event->seq > raft->saved_seq)
 			raft->saved_seq = event->seq;
+		raft_election_saved(raft);
 		break;
 	case RAFT_EV_CAMPAIGN:
 		campaign(raft);

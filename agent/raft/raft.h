@@ -281,7 +281,9 @@ uint64_t raft_deadline(const struct raft *raft);
 /**
  * raft_can_reset() - would RAFT_EV_RESET to this entry be accepted now?
  * Not by a leader, and not when the log holds that entry or has committed
- * beyond it - but always, where not leading, on a damaged replica.
+ * beyond it - but always, where not leading, on a damaged replica.  That may
+ * also be reset to (0, 0), to be filled from the log alone: a volume that never
+ * committed anything has no image to copy.
  */
 bool raft_can_reset(const struct raft *raft, uint64_t index, uint64_t term);
 

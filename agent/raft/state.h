@@ -132,6 +132,7 @@ void raft_become_follower(struct raft *raft, uint64_t term, uint32_t leader);
 void raft_campaign(struct raft *raft, bool transfer);
 bool raft_may_campaign(const struct raft *raft);
 void raft_election_tick(struct raft *raft);
+void raft_election_saved(struct raft *raft);
 void raft_election_link(struct raft *raft, uint32_t peer);
 void raft_vote_recv(struct raft *raft, const struct raft_msg *msg);
 void raft_vote_reply_recv(struct raft *raft, const struct raft_msg *msg);

@@ -17,8 +17,8 @@ void faults_begin(void)
 	weather->twice = sim_chance(500000) ? sim_below(200000) : 0;
 	weather->disk_us = 100 + sim_below(20000);
 	weather->slow_disk = sim_chance(500000) ? sim_below(100000) : 0;
-	weather->fault_every_us = 20000 + sim_below(2000000);
-	weather->client_every_us = 5000 + sim_below(100000);
+	weather->fault_every_us = 10000 + sim_below(600000);
+	weather->client_every_us = 5000 + sim_below(150000);
 	weather->end_us = 5000000 + sim_below(15000000);
 	weather->loses_disks = sim_chance(500000);
 	sim_schedule(weather->fault_every_us, SIM_FAULT, 0);
@@ -191,7 +191,8 @@ void faults_client(void)
 	if (sim.client_stopped)
 		return;
 	if (node->up && !node->paused &&
-	    raft_last_index(node->raft) < SIM_INDEX_MAX - 1000) {
+	    raft_last_index(node->raft) <
+		    SIM_INDEX_MAX - (sim.healed ? 500 : 2500)) {
 		event.count = 1 + (uint32_t)sim_below(8);
 		node_step(node, &event, NULL);
 	}

@@ -256,7 +256,7 @@ static void offer_copy(struct sim_node *node, uint32_t to)
 	struct raft_peer_view view;
 
 	if (!raft_peer(node->raft, to, &view) || !view.needs_copy ||
-	    node->applied == 0 || node->applied < raft_base_index(node->raft) ||
+	    node->applied < raft_base_index(node->raft) ||
 	    node->copy_offered_us[to] + sim.timeout_us / 2 > sim.now_us)
 		return;
 	node->copy_offered_us[to] = sim.now_us;
