@@ -154,13 +154,16 @@ static void who_is_freed_and_leaves_at_once_is_not_handed_out(void)
 
 static void leaving_twice_does_nothing(void)
 {
-	struct qbd_range write;
+	struct qbd_range other, write, later, read;
 
 	start();
+	enter(&other, 64 * K, 4 * K, false);
 	enter(&write, 0, 4 * K, false);
 	qbd_range_leave(&ranges, &write, &freed);
+	enter(&later, 128 * K, 4 * K, false);
 	qbd_range_leave(&ranges, &write, &freed);
 	tap_check(!next_freed());
+	tap_check(!enter(&read, 128 * K, 4 * K, true));
 }
 
 static void last_block_of_a_huge_device_is_a_block(void)

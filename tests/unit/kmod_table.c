@@ -292,6 +292,7 @@ static void applied_ends_holds_up_to_its_tag_only(void)
 	tap_check_eq(qbd_table_applied(&table, 6, &dropped, &freed),
 		     (uint64_t)-EINVAL);
 	tap_check_eq(table.n_holds, 2);
+	tap_check_eq(table.applied, 3);
 }
 
 static void blocked_write_gets_its_tag_when_the_read_is_over(void)
