@@ -1,0 +1,59 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Plain work on a healthy volume of three nodes.
+# shellcheck source=tests/vm/lib/tap.sh
+. "$(dirname "$0")/lib/tap.sh"
+
+test_all_sizes_and_alignments_read_back() {
+	up --size 64M
+	fio --name=mixed --filename=/dev/qbd0 --direct=1 --ioengine=libaio \
+		--rw=randwrite --bsrange=512-256k --blockalign=512 --size=60M \
+		--io_size=24M --iodepth=16 --verify=crc32c --verify_fatal=1 \
+		--randrepeat=1 --output="$scratch/fio" ||
+		fail "fio: $(tail -5 "$scratch/fio")"
+	replicas_equal
+}
+
+test_discard_and_zeroes_read_back_as_zeroes() {
+	up --size 64M
+	write_blocks /dev/qbd0 0 4096 x || fail "write"
+	blkdiscard --offset 1M --length 4M /dev/qbd0 || fail "blkdiscard"
+	blkdiscard --zeroout --offset 8M --length 512K /dev/qbd0 || fail "zero"
+	blocks_are /dev/qbd0 256 1024 '\0' || fail "discarded is not zero"
+	blocks_are /dev/qbd0 2048 128 '\0' || fail "zeroed is not zero"
+	blocks_are /dev/qbd0 0 256 x || fail "what is before changed"
+	blocks_are /dev/qbd0 2176 100 x || fail "what is behind changed"
+	replicas_equal
+}
+
+test_filesystem_with_many_files_is_clean_after_remount() {
+	up --size 96M
+	mkfs.ext4 -q -F /dev/qbd0 || fail "mkfs"
+	mount /dev/qbd0 /mnt || fail "mount"
+	cp -a /usr/include/linux /mnt/ || fail "cp"
+	umount /mnt || fail "umount"
+	e2fsck -f -n /dev/qbd0 >"$scratch/fsck" 2>&1 || fail "fsck"
+	mount /dev/qbd0 /mnt || fail "mount again"
+	diff -r --no-dereference /usr/include/linux /mnt/linux || fail "diff"
+	umount /mnt
+	replicas_equal
+}
+
+test_one_node_volume_works_alone() {
+	up --nodes 1 --size 64M
+	fio --name=one --filename=/dev/qbd0 --direct=1 --ioengine=libaio \
+		--rw=randwrite --bs=4k --io_size=4M --iodepth=8 \
+		--verify=crc32c --verify_fatal=1 --output="$scratch/fio" ||
+		fail "fio"
+}
+
+test_log_wraps_many_times() {
+	up --size 64M --set 'log-size = "16M"'
+	fio --name=wrap --filename=/dev/qbd0 --direct=1 --ioengine=libaio \
+		--rw=randwrite --bs=64k --size=64M --io_size=80M --iodepth=8 \
+		--verify=crc32c --verify_fatal=1 --output="$scratch/fio" ||
+		fail "fio"
+	replicas_equal
+}
+
+run_tests

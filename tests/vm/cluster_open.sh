@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Who may open the device, where and when.
+# shellcheck source=tests/vm/lib/tap.sh
+. "$(dirname "$0")/lib/tap.sh"
+
+# Holds a device open for writing until its standard input ends.
+hold_open() {
+	exec 7<>"$1"
+}
+
+test_second_writer_gets_ebusy_and_status_names_the_first() {
+	up
+	hold_open /dev/qbd0 || fail "open on n1"
+	write_blocks /dev/qbd1 0 1 x 2>"$scratch/error" &&
+		fail "the open on n2 was granted"
+	grep -q 'Device or resource busy' "$scratch/error" ||
+		fail "not EBUSY: $(cat "$scratch/error")"
+	poll 5 status_is n2 .writer n1 || fail "status does not name the writer"
+	write_blocks /dev/qbd0 0 1 y || fail "the writer can't write any more"
+	exec 7>&-
+}
+
+test_writer_moves_after_close() {
+	local i
+
+	up
+	for i in 0 1 2 0 2; do
+		write_blocks "/dev/qbd$i" "$i" 1 "$i" || fail "write on qbd$i"
+	done
+	for i in 0 1 2; do
+		blocks_are /dev/qbd2 "$i" 1 "$i" || fail "block $i is not there"
+	done
+	replicas_equal
+}
+
+test_read_only_open_fails_at_once_elsewhere() {
+	up
+	write_blocks /dev/qbd0 0 1 x || fail "write"
+	SECONDS=0
+	dd if=/dev/qbd1 of=/dev/null bs=4k count=1 status=none 2>/dev/null &&
+		fail "a read on a follower was served"
+	[ "$SECONDS" -le 2 ] || fail "it took $SECONDS s"
+	blocks_are /dev/qbd0 0 1 x || fail "the leader does not serve a reader"
+}
+
+test_mounted_volume_is_not_removed() {
+	up
+	mkfs.ext4 -q -F /dev/qbd0 && mount /dev/qbd0 /mnt || fail "mount"
+	on n1 qbd down vol0 2>"$scratch/error" && fail "down of a mounted volume"
+	[ -s "$scratch/error" ] || fail "no error is said"
+	rmmod qbd 2>/dev/null && fail "the module was unloaded"
+	touch /mnt/file && sync || fail "the volume is damaged by the attempt"
+	umount /mnt
+}
+
+test_transfer_moves_leadership_of_a_closed_volume() {
+	up
+	write_blocks /dev/qbd0 0 1 x || fail "write"
+	poll 10 leads n1 || fail "n1 does not lead after writing"
+	on n1 qbd transfer vol0 n3 || fail "transfer"
+	poll 10 leads n3 || fail "n3 does not lead"
+	hold_open /dev/qbd2
+	on n3 qbd transfer vol0 n1 2>"$scratch/error" &&
+		fail "transfer away from an open device"
+	exec 7>&-
+}
+
+run_tests

@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Without a majority: I/O waits, then fails; there is always a way out.
+# shellcheck source=tests/vm/lib/tap.sh
+. "$(dirname "$0")/lib/tap.sh"
+
+start_writer() {
+	coproc WRITER { exec python3 tests/vm/lib/writer.py "$1"; }
+}
+
+tell() {
+	echo "$*" >&"${WRITER[1]}"
+}
+
+answer() {
+	read -r -t "$2" reply <&"${WRITER[0]}" && [ "$reply" = "$1" ]
+}
+
+gate_is() {
+	status_is "$1" .device.gate "$2"
+}
+
+test_io_suspends_and_goes_on_when_quorum_returns() {
+	up --set 'io-timeout = "120s"'
+	start_writer /dev/qbd0
+	tell write 0 a
+	answer ok 30 || fail "write"
+	"$cluster" kill n2 && "$cluster" kill n3 || fail "kill"
+	poll 20 gate_is n1 suspended || fail "the gate is not suspended"
+	tell write 1 b
+	answer ok 3 && fail "a write without quorum was acknowledged"
+	"$cluster" start n2 || fail "start n2"
+	answer ok 60 || fail "the write does not go on: $reply"
+	tell quit
+	wait "$WRITER_PID"
+	"$cluster" start n3
+	"$cluster" wait || fail "not healthy"
+	blocks_are /dev/qbd0 1 1 b || fail "the write is not there"
+	replicas_equal
+}
+
+test_io_fails_after_io_timeout() {
+	up --set 'io-timeout = "5s"'
+	start_writer /dev/qbd0
+	tell write 0 a
+	answer ok 30 || fail "write"
+	"$cluster" kill n2 && "$cluster" kill n3 || fail "kill"
+	tell write 1 b
+	answer EIO 30 || fail "no EIO after io-timeout: $reply"
+	on n1 qbd status vol0 >"$scratch/status" || true
+	grep -q 'n2' "$scratch/status" || fail "status does not name n2"
+	tell quit
+	wait "$WRITER_PID"
+}
+
+test_status_and_abort_and_down_work_without_quorum() {
+	local took
+
+	up --set 'io-timeout = "0"'
+	start_writer /dev/qbd0
+	tell write 0 a
+	answer ok 30 || fail "write"
+	"$cluster" kill n2 && "$cluster" kill n3 || fail "kill"
+	tell write 1 b
+	poll 20 gate_is n1 suspended || fail "the gate is not suspended"
+	took=$(date +%s%N)
+	on n1 timeout 10 qbd status vol0 >/dev/null
+	took=$((($(date +%s%N) - took) / 1000000))
+	[ "$took" -lt 3000 ] || fail "status took $took ms"
+	on n1 qbd abort vol0 || fail "abort"
+	answer EIO 10 || fail "abort did not end the write: $reply"
+	on n1 qbd down vol0 2>/dev/null && fail "down of an open device"
+	tell quit
+	wait "$WRITER_PID"
+	on n1 timeout 30 qbd down vol0 || fail "down without quorum"
+	[ ! -b /dev/qbd0 ] || fail "the device is still there"
+}
+
+test_status_answers_while_the_agent_hangs_or_is_dead() {
+	up
+	write_blocks /dev/qbd0 0 1 a || fail "write"
+	"$cluster" stop n1
+	on n1 timeout 5 qbd status vol0 >"$scratch/status" 2>&1
+	[ $? -ne 124 ] || fail "status hangs with a stopped agent"
+	grep -q qbd0 "$scratch/status" || fail "it does not show the device"
+	"$cluster" cont n1
+	"$cluster" kill-agent n1
+	on n1 timeout 5 qbd status vol0 >"$scratch/status" 2>&1
+	[ $? -ne 124 ] || fail "status hangs with a dead agent"
+	"$cluster" start-agent n1 || fail "start-agent"
+	"$cluster" wait || fail "not healthy"
+}
+
+test_restart_of_everything_keeps_everything() {
+	local i
+
+	up
+	write_blocks /dev/qbd0 0 1000 a || fail "write"
+	for i in 1 2 3; do
+		"$cluster" kill "n$i" || fail "kill n$i"
+	done
+	for i in 3 2 1; do
+		"$cluster" start "n$i" || fail "start n$i"
+	done
+	"$cluster" wait || fail "not healthy after the restart"
+	blocks_are /dev/qbd2 0 1000 a || write_blocks /dev/qbd2 2000 1 z ||
+		fail "n3 can't open"
+	blocks_are /dev/qbd2 0 1000 a || fail "data lost in the restart"
+	replicas_equal
+}
+
+run_tests

@@ -1,0 +1,144 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the guest's test scripts share: TAP, a cluster that is always taken
+# down, and polling with deadlines.  A script sources this, defines functions
+# named test_*, and ends with run_tests.
+set -uo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
+cd "$top" || exit 1
+cluster=scripts/cluster
+scratch=$(mktemp -d)
+
+note() {
+	echo "# $*"
+}
+
+# Ends the test that runs, and says where.
+fail() {
+	note "failed at ${BASH_SOURCE[1]##*/}:${BASH_LINENO[0]}: $*"
+	exit 1
+}
+
+# Polls: poll SECONDS COMMAND... until COMMAND succeeds.
+poll() {
+	local deadline=$((SECONDS + $1))
+	shift
+
+	until "$@"; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.1
+	done
+}
+
+on() {
+	local node=$1
+	shift
+
+	"$cluster" exec "$node" "$@"
+}
+
+status_of() {
+	on "$1" qbd status vol0 --json | jq -r "$2"
+}
+
+status_is() {
+	[ "$(status_of "$1" "$2" 2>/dev/null)" = "$3" ]
+}
+
+# The node that leads, as any running node knows.
+leads() {
+	status_is "$1" .leader "$1"
+}
+
+up() {
+	"$cluster" up "$@" >"$scratch/up" 2>&1 || {
+		sed 's/^/# /' "$scratch/up"
+		fail "cluster up $*"
+	}
+}
+
+# Marked blocks: writes N blocks of 4 KiB at OFFSET (in blocks), all of PATTERN.
+write_blocks() {
+	local device=$1 offset=$2 count=$3 pattern=$4
+
+	tr '\0' "$pattern" </dev/zero |
+		dd of="$device" bs=4k seek="$offset" count="$count" \
+			iflag=fullblock oflag=direct conv=notrunc status=none
+}
+
+# Are these blocks all of PATTERN?
+blocks_are() {
+	local device=$1 offset=$2 count=$3 pattern=$4
+
+	[ "$(dd if="$device" bs=4k skip="$offset" count="$count" iflag=direct \
+		status=none | tr -d "$pattern" | wc -c)" = 0 ] &&
+		[ "$(dd if="$device" bs=4k skip="$offset" count="$count" \
+			iflag=direct status=none | wc -c)" = $((count * 4096)) ]
+}
+
+# fio in the background on a device; fio_wait tells how it ended.
+fio_start() {
+	local device=$1
+	shift
+
+	fio --name=load --filename="$device" --direct=1 --ioengine=libaio \
+		--verify=crc32c --verify_fatal=1 --randrepeat=1 \
+		--output="$scratch/fio" "$@" >/dev/null 2>&1 &
+	fio_pid=$!
+}
+
+fio_wait() {
+	wait "$fio_pid" && return 0
+	sed 's/^/# /' "$scratch/fio" | tail -20
+	return 1
+}
+
+# How much the device has written so far, in bytes.
+written() {
+	status_of "$1" .device.write_bytes
+}
+
+has_written() {
+	[ "$(written "$1")" -ge "$2" ]
+}
+
+replicas_equal() {
+	"$cluster" hash --timeout 60 >"$scratch/hash" 2>&1 || {
+		sed 's/^/# /' "$scratch/hash"
+		fail "the replicas differ"
+	}
+}
+
+down() {
+	[ ! -e /run/qbd-cluster ] || "$cluster" down >"$scratch/down" 2>&1 || {
+		sed 's/^/# /' "$scratch/down"
+		fail "cluster down"
+	}
+}
+
+# Each test runs in a shell of its own; what it leaves is cleaned up.
+run_tests() {
+	local tests test number=0 failed=0
+
+	mapfile -t tests < <(declare -F | awk '$3 ~ /^test_/ { print $3 }')
+	echo "1..${#tests[@]}"
+	for test in "${tests[@]}"; do
+		number=$((number + 1))
+		SECONDS=0
+		if ("$test"); then
+			echo "ok $number - ${test#test_} # $SECONDS s"
+		else
+			failed=1
+			echo "not ok $number - ${test#test_} # $SECONDS s"
+			[ ! -e /run/qbd-cluster ] ||
+				"$cluster" status 2>&1 | sed 's/^/# /'
+			tail -n 15 /run/qbd-cluster/n*/log 2>/dev/null |
+				sed 's/^/# /'
+		fi
+		(down) || failed=1
+	done
+	rm -rf "$scratch"
+	exit "$failed"
+}
