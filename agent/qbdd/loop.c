@@ -216,9 +216,8 @@ static void loop_arm(struct qbdd *daemon)
 	timerfd_settime(daemon->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
-static void loop_turn(struct qbdd *daemon)
+static void loop_act(struct qbdd *daemon)
 {
-	loop_wait(daemon);
 	qbdd_jobs_take(daemon);
 	qbdd_orders_take(daemon);
 	if (daemon->now_us / 1000 >= net_deadline_ms(daemon->net))
@@ -236,6 +235,9 @@ static void loop_turn(struct qbdd *daemon)
 
 void qbdd_loop_run(struct qbdd *daemon)
 {
-	while (!daemon->ended)
-		loop_turn(daemon);
+	loop_act(daemon); /* sets the timer */
+	while (!daemon->ended) {
+		loop_wait(daemon);
+		loop_act(daemon);
+	}
 }
