@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * For the tests of net/: several nodes in one process, over loopback, and raw
+ * sockets that misbehave towards them.
+ *
+ * The clock that the nodes see is the real one plus rig_skip(): time-outs of
+ * seconds pass at once, while the sockets are real.  Nothing sleeps: rig_until()
+ * turns the nodes' loops until what is waited for holds, at most RIG_PATIENCE_MS.
+ */
+#ifndef NET_RIG_H
+#define NET_RIG_H
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/crc.h"
+#include "net/net.h"
+#include "tap.h"
+
+#define RIG_NODES 3
+#define RIG_VOLUME_BYTES (1ULL << 30)
+#define RIG_PATIENCE_MS 20000
+#define RIG_REFUSED_MAX 64
+
+struct rig_node {
+	uint32_t id;
+	struct net *net; /* NULL: not running */
+	struct net_config config;
+	unsigned int ups[RIG_NODES + 1]; /* by peer */
+	unsigned int downs[RIG_NODES + 1];
+	unsigned int received[RIG_NODES + 1];
+	unsigned int writable[RIG_NODES + 1];
+	uint64_t bytes[RIG_NODES + 1]; /* payload */
+	uint64_t serial[RIG_NODES + 1]; /* of the last OPEN_ASK */
+	bool disordered; /* a serial that was not the next */
+	unsigned int turns; /* how often the loop woke */
+	unsigned int refused;
+	char who[RIG_REFUSED_MAX][128];
+	char why[RIG_REFUSED_MAX][512];
+	void (*on_link)(struct rig_node *node, uint32_t peer, bool up);
+	void (*on_received)(struct rig_node *node, uint32_t peer,
+			    struct wire_msg *msg);
+};
+
+static struct rig_node rig_nodes[RIG_NODES + 1]; /* by id */
+static uint64_t rig_skipped_ms;
+
+static inline uint64_t rig_real_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static inline uint64_t rig_now_ms(void)
+{
+	return rig_real_ms() + rig_skipped_ms;
+}
+
+static inline void rig_skip(uint64_t ms)
+{
+	rig_skipped_ms += ms;
+}
+
+/* A host of 127/8 for this process, so that programs don't meet. */
+static inline const char *rig_host(void)
+{
+	static char host[32];
+	unsigned int pid = (unsigned int)getpid();
+
+	snprintf(host, sizeof(host), "127.%u.%u.1", 1 + pid / 250 % 250,
+		 1 + pid % 250);
+	return host;
+}
+
+static inline void rig_link(void *context, uint32_t peer, bool up)
+{
+	struct rig_node *node = context;
+
+	if (up)
+		node->ups[peer]++;
+	else
+		node->downs[peer]++;
+	/* Always in turn, beginning with up. */
+	tap_check_eq(node->ups[peer] - node->downs[peer], up);
+	if (up)
+		node->serial[peer] = 0;
+	if (node->on_link)
+		node->on_link(node, peer, up);
+}
+
+static inline void rig_received(void *context, uint32_t peer,
+				struct wire_msg *msg)
+{
+	struct rig_node *node = context;
+
+	tap_check_eq(node->ups[peer] - node->downs[peer], 1);
+	node->received[peer]++;
+	if (msg->type == WIRE_COPY_DATA && !msg->copy_data.zero)
+		node->bytes[peer] += msg->copy_data.length;
+	if (msg->type == WIRE_OPEN_ASK) {
+		if (msg->open_ask.serial != node->serial[peer] + 1)
+			node->disordered = true;
+		node->serial[peer] = msg->open_ask.serial;
+	}
+	if (node->on_received)
+		node->on_received(node, peer, msg);
+}
+
+static inline void rig_writable(void *context, uint32_t peer)
+{
+	struct rig_node *node = context;
+
+	node->writable[peer]++;
+}
+
+static inline void rig_refused(void *context, const char *who, const char *why)
+{
+	struct rig_node *node = context;
+	unsigned int at = node->refused++ % RIG_REFUSED_MAX;
+
+	snprintf(node->who[at], sizeof(node->who[at]), "%s", who);
+	snprintf(node->why[at], sizeof(node->why[at]), "%s", why);
+}
+
+static inline void rig_address(uint32_t id, char *text, size_t size)
+{
+	snprintf(text, size, "%s:%u", rig_host(), 7100 + id);
+}
+
+/* Forget what was; the configuration of node @id of @count. */
+static inline void rig_configure(uint32_t id, unsigned int count)
+{
+	struct rig_node *node = &rig_nodes[id];
+	struct wire_hello *hello = &node->config.hello;
+	uint32_t other;
+
+	memset(node, 0, sizeof(*node));
+	node->id = id;
+	hello->version_min = WIRE_VERSION_MIN;
+	hello->version_max = WIRE_VERSION_MAX;
+	memset(hello->volume_id, 7, 16);
+	strcpy(hello->volume_name, "vol0");
+	snprintf(hello->node_name, sizeof(hello->node_name), "n%u", id);
+	hello->from = id;
+	hello->volume_bytes = RIG_VOLUME_BYTES;
+	hello->block_size = 4096;
+	hello->members_crc = 0x5eed;
+	hello->incarnation = id * 1000;
+	rig_address(id, node->config.listen, sizeof(node->config.listen));
+	for (other = 1; other <= count; other++) {
+		struct net_peer_config *peer =
+			&node->config.peers[node->config.peer_count];
+
+		if (other == id)
+			continue;
+		peer->id = other;
+		snprintf(peer->name, sizeof(peer->name), "n%u", other);
+		rig_address(other, peer->address, sizeof(peer->address));
+		node->config.peer_count++;
+	}
+	node->config.link = rig_link;
+	node->config.received = rig_received;
+	node->config.writable = rig_writable;
+	node->config.refused = rig_refused;
+	node->config.context = node;
+}
+
+static inline bool rig_start(uint32_t id)
+{
+	struct base_error error;
+
+	if (net_new(&rig_nodes[id].config, rig_now_ms(), &rig_nodes[id].net,
+		    &error) == 0)
+		return true;
+	printf("# %s\n", error.text);
+	return false;
+}
+
+static inline void rig_stop(uint32_t id)
+{
+	net_free(rig_nodes[id].net);
+	rig_nodes[id].net = NULL;
+}
+
+static inline void rig_stop_all(void)
+{
+	uint32_t id;
+
+	for (id = 1; id <= RIG_NODES; id++)
+		rig_stop(id);
+}
+
+/* Nodes 1...count, running. */
+static inline bool rig_begin(unsigned int count)
+{
+	bool all = true;
+	uint32_t id;
+
+	rig_skip(100000); /* nothing of an earlier test's time is left */
+	for (id = 1; id <= count; id++)
+		rig_configure(id, count);
+	for (id = 1; id <= count; id++)
+		all &= rig_start(id);
+	return all;
+}
+
+static inline void rig_node_turn(struct rig_node *node, bool readable)
+{
+	uint64_t now = rig_now_ms();
+
+	if (readable)
+		net_ready(node->net, now);
+	if (node->net && net_deadline_ms(node->net) <= now)
+		net_tick(node->net, now);
+	if (node->net)
+		net_flush(node->net);
+}
+
+/* One turn of every node's loop; waits at most @wait_ms for something. */
+static inline void rig_turn(uint64_t wait_ms)
+{
+	struct pollfd fds[RIG_NODES];
+	struct rig_node *nodes[RIG_NODES];
+	unsigned int count = 0, i;
+	uint32_t id;
+
+	for (id = 1; id <= RIG_NODES; id++) {
+		uint64_t now = rig_now_ms(), deadline;
+
+		if (!rig_nodes[id].net)
+			continue;
+		net_flush(rig_nodes[id].net);
+		deadline = net_deadline_ms(rig_nodes[id].net);
+		if (deadline <= now)
+			wait_ms = 0;
+		else if (deadline - now < wait_ms)
+			wait_ms = deadline - now;
+		fds[count].fd = net_fd(rig_nodes[id].net);
+		fds[count].events = POLLIN;
+		fds[count].revents = 0;
+		nodes[count++] = &rig_nodes[id];
+	}
+	poll(fds, count, (int)wait_ms);
+	for (i = 0; i < count; i++) {
+		nodes[i]->turns += fds[i].revents != 0;
+		rig_node_turn(nodes[i], fds[i].revents != 0);
+	}
+}
+
+/* True as soon as @condition holds; false after RIG_PATIENCE_MS. */
+#define rig_until(condition)                                          \
+	({                                                            \
+		uint64_t rig_end = rig_real_ms() + RIG_PATIENCE_MS;   \
+		bool rig_holds;                                       \
+                                                                      \
+		while (!(rig_holds = (condition)) &&                  \
+		       rig_real_ms() < rig_end)                       \
+			rig_turn(20);                                 \
+		rig_holds;                                            \
+	})
+
+/* Let @ms of real time pass: to see that something does not happen. */
+static inline void rig_pass(uint64_t ms)
+{
+	uint64_t end = rig_real_ms() + ms;
+
+	while (rig_real_ms() < end)
+		rig_turn(end - rig_real_ms());
+}
+
+static inline bool rig_both_up(uint32_t a, uint32_t b)
+{
+	return net_up(rig_nodes[a].net, b) && net_up(rig_nodes[b].net, a);
+}
+
+/* How often was a refusal with this text told? */
+static inline unsigned int rig_told(const struct rig_node *node,
+				    const char *text)
+{
+	unsigned int count = 0, i;
+
+	for (i = 0; i < node->refused && i < RIG_REFUSED_MAX; i++)
+		count += strstr(node->why[i], text) != NULL;
+	return count;
+}
+
+static inline void rig_show_refused(const struct rig_node *node)
+{
+	unsigned int i;
+
+	for (i = 0; i < node->refused && i < RIG_REFUSED_MAX; i++)
+		printf("# n%u was told: %s: %s\n", node->id, node->who[i],
+		       node->why[i]);
+}
+
+static inline int rig_send_ask(uint32_t from, uint32_t to, uint64_t serial)
+{
+	struct wire_msg msg = { .type = WIRE_OPEN_ASK };
+
+	msg.open_ask.serial = serial;
+	return net_send(rig_nodes[from].net, to, &msg);
+}
+
+/* Raw sockets */
+
+static inline void rig_sockaddr(uint32_t id, struct sockaddr_in *address)
+{
+	memset(address, 0, sizeof(*address));
+	address->sin_family = AF_INET;
+	address->sin_port = htons((uint16_t)(7100 + id));
+	inet_pton(AF_INET, rig_host(), &address->sin_addr);
+}
+
+/* A connection to node @id, from nobody. */
+static inline int rig_raw(uint32_t id)
+{
+	struct sockaddr_in address;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	rig_sockaddr(id, &address);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address))) {
+		close(fd);
+		return -1;
+	}
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	return fd;
+}
+
+static inline bool rig_raw_send(int fd, const void *bytes, size_t size)
+{
+	return send(fd, bytes, size, MSG_NOSIGNAL) == (ssize_t)size;
+}
+
+static inline bool rig_raw_msg(int fd, const struct wire_msg *msg)
+{
+	struct wire_frame frame;
+	bool all = true;
+	unsigned int i;
+
+	if (wire_encode(msg, &frame))
+		return false;
+	for (i = 0; i < frame.iov_count; i++)
+		all &= rig_raw_send(fd, frame.iov[i].iov_base,
+				    frame.iov[i].iov_len);
+	wire_frame_clear(&frame);
+	return all;
+}
+
+/* The HELLO that node @from would send to @to. */
+static inline void rig_raw_hello(struct wire_msg *msg, uint32_t from,
+				 uint32_t to)
+{
+	memset(msg, 0, sizeof(*msg));
+	msg->type = WIRE_HELLO;
+	msg->hello = rig_nodes[to].config.hello;
+	msg->hello.from = from;
+	msg->hello.to = to;
+	msg->hello.incarnation = from * 1000;
+	memset(msg->hello.node_name, 0, sizeof(msg->hello.node_name));
+	snprintf(msg->hello.node_name, sizeof(msg->hello.node_name), "n%u",
+		 from);
+}
+
+struct rig_inbox {
+	uint8_t bytes[65536];
+	size_t used;
+	bool ended;
+};
+
+static inline bool rig_raw_poll(int fd, struct rig_inbox *inbox)
+{
+	ssize_t got = recv(fd, inbox->bytes + inbox->used,
+			   sizeof(inbox->bytes) - inbox->used, 0);
+
+	if (got > 0)
+		inbox->used += (size_t)got;
+	else if (got == 0 || errno != EAGAIN)
+		inbox->ended = true;
+	return inbox->ended;
+}
+
+/* The next message; false: none came, or the connection has ended. */
+static inline bool rig_raw_receive(int fd, struct rig_inbox *inbox,
+				   struct wire_msg *msg)
+{
+	struct base_error error;
+	struct base_buf *buf;
+	int64_t length = 0;
+	int err;
+
+	if (!rig_until((rig_raw_poll(fd, inbox),
+			inbox->used >= WIRE_HEAD_BYTES &&
+				(length = wire_frame_length(inbox->bytes,
+							    &error)) > 0 &&
+				inbox->used >= (size_t)length) ||
+		       inbox->ended) ||
+	    length <= 0 || inbox->used < (size_t)length)
+		return false;
+	buf = base_buf_new((size_t)length);
+	memcpy(buf->data, inbox->bytes, (size_t)length);
+	inbox->used -= (size_t)length;
+	memmove(inbox->bytes, inbox->bytes + length, inbox->used);
+	err = wire_decode(buf, RIG_VOLUME_BYTES, msg, &error);
+	base_buf_put(buf);
+	return err == 0;
+}
+
+#endif
