@@ -256,6 +256,7 @@ static bool survives(struct disk *disk, enum disk_crash how,
 		return pending->write < cut ||
 		       (pending->write == cut && disk_random(disk, 2));
 	case DISK_CRASH_RANDOM:
+	case DISK_CRASH_TEAR:
 		return disk_random(disk, 2);
 	default:
 		return false;
@@ -267,17 +268,25 @@ void disk_crash(struct disk *disk, enum disk_crash how)
 	uint64_t cut = 0;
 	size_t i;
 
+	disk->off = false;
+	disk->power = 0;
 	if (how == DISK_CRASH_ANY)
 		how = (enum disk_crash)disk_random(disk, DISK_CRASH_ANY);
+	if (how == DISK_CRASH_PROCESS)
+		return;
 	if (disk->pending_count)
 		cut = disk->pending[disk_random(disk, disk->pending_count)]
 			      .write;
 	for (i = 0; i < disk->pending_count; i++) {
 		struct pending *pending = &disk->pending[i];
 
+		size_t size = DISK_SECTOR;
+
+		if (how == DISK_CRASH_TEAR)
+			size = 8 * disk_random(disk, DISK_SECTOR / 8);
 		if (survives(disk, how, pending, cut))
 			memcpy(disk->lasting + pending->sector * DISK_SECTOR,
-			       pending->bytes, DISK_SECTOR);
+			       pending->bytes, size);
 	}
 	for (i = 0; i < disk->pending_count; i++) {
 		uint64_t offset = disk->pending[i].sector * DISK_SECTOR;
@@ -286,8 +295,6 @@ void disk_crash(struct disk *disk, enum disk_crash how)
 		       DISK_SECTOR);
 	}
 	disk->pending_count = 0;
-	disk->off = false;
-	disk->power = 0;
 }
 
 void disk_fail(struct disk *disk, unsigned int ops, uint64_t nth)

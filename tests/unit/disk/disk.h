@@ -28,9 +28,11 @@ enum disk_op {
 /* How the cache fares at a crash. */
 enum disk_crash {
 	DISK_CRASH_LOSE_ALL,
-	DISK_CRASH_KEEP_ALL, /* only the process died */
+	DISK_CRASH_KEEP_ALL, /* as if it had been synced */
+	DISK_CRASH_PROCESS, /* only the process died: still cached */
 	DISK_CRASH_RANDOM, /* each sector on its own */
 	DISK_CRASH_PREFIX, /* writes up to some one, that one torn */
+	DISK_CRASH_TEAR, /* each on its own, and torn inside */
 	DISK_CRASH_ANY, /* one of those, drawn */
 };
 

@@ -1,0 +1,658 @@
+/* build: tests/unit/disk/disk.c */
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Power cuts: a random life of a replica, cut at a random write or sync with a
+ * random part of the cache surviving, opened again, going on.  A model beside it
+ * knows what was promised and what may have happened.
+ *
+ * STORE_SEED=N runs that case only, STORE_CASES=N that many.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "disk/disk.h"
+#include "disk/rig.h"
+#include "store/store.h"
+#include "tap.h"
+
+#define INDEX_MAX 8192
+#define TERM_MAX 512
+#define ROUNDS 6
+
+/* What a call under way at the crash may or may not have done. */
+struct pending {
+	bool state;
+	bool checkpoint;
+	bool reset;
+	uint64_t truncate; /* index, 0: none */
+	struct raft_hard_state new_state;
+	struct store_checkpoint new_checkpoint;
+};
+
+struct model {
+	uint64_t seed;
+	const char *doing;
+	struct disk *disk;
+	struct store_identity identity;
+	struct store *store;
+	struct store_boot boot;
+
+	uint64_t base; /* log: (base, last] */
+	uint64_t last;
+	uint64_t durable;
+	uint64_t used; /* bytes of the ring */
+	uint16_t terms[INDEX_MAX]; /* of the log's entries, and of its base */
+	uint64_t term; /* newest used */
+	struct raft_hard_state state;
+	struct store_checkpoint checkpoint;
+	uint64_t applied;
+	uint64_t proven; /* noted as durable: its loss must be seen */
+	bool fails; /* a write or sync will fail, */
+	bool failed; /* has failed */
+	bool rot; /* one flipped bit at each cut */
+	uint8_t image[RIG_VOLUME_BYTES]; /* at `applied` */
+	struct pending pending;
+};
+
+static uint64_t total_steps, total_cuts, total_lost, total_laps, total_damages;
+
+#define need(condition)                                                   \
+	do {                                                              \
+		if (!tap_check(condition)) {                              \
+			printf("# STORE_SEED=%" PRIu64 " while: %s\n",    \
+			       model->seed, model->doing);                \
+			return false;                                     \
+		}                                                         \
+	} while (0)
+
+static uint64_t draw(struct model *model, uint64_t below)
+{
+	return disk_random(model->disk, below);
+}
+
+static struct raft_entry *entry_at(struct model *model, uint64_t index)
+{
+	return rig_entry(&model->identity, index, model->terms[index]);
+}
+
+static uint64_t entry_bytes(struct model *model, uint64_t index)
+{
+	struct raft_entry *entry = entry_at(model, index);
+	uint64_t bytes = store_record_bytes(entry, disk_io(model->disk)->align);
+
+	raft_entry_put(entry);
+	return bytes;
+}
+
+static void recount(struct model *model)
+{
+	uint64_t i;
+
+	model->used = 0;
+	for (i = model->base + 1; i <= model->last; i++)
+		model->used += entry_bytes(model, i);
+}
+
+static bool over(const struct model *model)
+{
+	return model->failed || disk_is_off(model->disk);
+}
+
+/* The result of a call: true to go on; the life may be over. */
+static bool done(struct model *model, int error)
+{
+	if (error == 0 && !disk_is_off(model->disk)) {
+		memset(&model->pending, 0, sizeof(model->pending));
+		return true;
+	}
+	need(error == -EIO);
+	if (disk_is_off(model->disk))
+		return true;
+	/* A disk that failed once is not used again. */
+	need(model->fails);
+	model->failed = true;
+	disk_steps_reset(model->disk);
+	need(store_log_append(model->store, NULL, 0) == -EIO);
+	need(store_log_sync(model->store) == -EIO);
+	need(store_log_idle(model->store) == -EIO);
+	need(store_log_truncate(model->store, model->last) == -EIO);
+	need(store_state_save(model->store, &model->state) == -EIO);
+	need(store_apply(model->store, NULL, 0) == -EIO);
+	need(store_image_write(model->store, 0, NULL, 4096) == -EIO);
+	need(store_checkpoint(model->store, &model->checkpoint,
+			      &(uint64_t){ 0 }) == -EIO);
+	need(store_log_reset(model->store, &model->checkpoint) == -EIO);
+	need(disk_steps(model->disk) == 0);
+	need(store_failure(model->store)[0]);
+	return true;
+}
+
+static bool do_append(struct model *model)
+{
+	struct raft_entry *entries[12] = { NULL };
+	unsigned int count = 0, want = 1 + (unsigned int)draw(model, 12), i;
+	uint64_t bytes;
+	int error;
+
+	model->doing = "append";
+	if (draw(model, 5) == 0 && model->term < TERM_MAX - 1)
+		model->term++;
+	while (count < want && model->last + count + 1 < INDEX_MAX) {
+		uint64_t index = model->last + count + 1;
+
+		entries[count] = rig_entry(&model->identity, index,
+					   model->term);
+		bytes = store_record_bytes(entries[count],
+					   disk_io(model->disk)->align);
+		if (model->used + bytes > model->boot.log_capacity) {
+			raft_entry_put(entries[count]);
+			break;
+		}
+		model->used += bytes;
+		model->terms[index] = (uint16_t)model->term;
+		count++;
+	}
+	error = store_log_append(model->store, entries, count);
+	for (i = 0; i < count; i++)
+		raft_entry_put(entries[i]);
+	model->last += count;
+	return done(model, error);
+}
+
+static bool do_sync(struct model *model)
+{
+	int error;
+
+	model->doing = "sync";
+	error = store_log_sync(model->store);
+	if (!error)
+		model->durable = model->last;
+	return done(model, error);
+}
+
+static bool do_idle(struct model *model)
+{
+	int error;
+
+	model->doing = "idle";
+	error = store_log_idle(model->store);
+	if (!error)
+		model->proven = model->durable;
+	return done(model, error);
+}
+
+static bool do_truncate(struct model *model)
+{
+	uint64_t index;
+	int error;
+
+	model->doing = "truncate";
+	if (model->last <= model->applied || model->last <= model->base ||
+	    model->term >= TERM_MAX - 1)
+		return true;
+	index = model->applied + 1 +
+		draw(model, model->last - model->applied);
+	if (index <= model->base)
+		return true;
+	model->term++;
+	model->pending.truncate = index;
+	error = store_log_truncate(model->store, index);
+	if (!error) {
+		model->last = index - 1;
+		if (model->durable > model->last)
+			model->durable = model->last;
+		model->proven = model->durable;
+		recount(model);
+	}
+	return done(model, error);
+}
+
+static bool do_state(struct model *model)
+{
+	struct raft_hard_state state = {
+		.term = model->state.term + draw(model, 3),
+		.vote = (uint32_t)draw(model, 4),
+		.joined = true,
+	};
+	int error;
+
+	model->doing = "state save";
+	model->pending.state = true;
+	model->pending.new_state = state;
+	error = store_state_save(model->store, &state);
+	if (!error) {
+		model->state = state;
+		model->proven = model->durable;
+	}
+	return done(model, error);
+}
+
+static bool do_apply(struct model *model)
+{
+	struct raft_entry *entries[64] = { NULL };
+	unsigned int count = 0, i;
+	int error;
+
+	model->doing = "apply";
+	while (count < 64 && model->applied < model->durable &&
+	       draw(model, 24)) {
+		entries[count] = entry_at(model, ++model->applied);
+		rig_apply(model->image, entries[count]);
+		if (draw(model, 3) == 0) {
+			/* as after a restart: the head alone */
+			base_buf_put(entries[count]->buf);
+			entries[count]->buf = NULL;
+			entries[count]->data = NULL;
+		}
+		count++;
+	}
+	error = store_apply(model->store, entries, count);
+	for (i = 0; i < count; i++)
+		raft_entry_put(entries[i]);
+	return done(model, error);
+}
+
+static bool do_checkpoint(struct model *model)
+{
+	struct store_checkpoint checkpoint = {
+		.applied = model->applied,
+		.applied_term = model->terms[model->applied],
+		.writer = (uint32_t)draw(model, 5),
+		.epoch = draw(model, 1000),
+		.tag = draw(model, 1000),
+	};
+	uint64_t base;
+	int error;
+
+	model->doing = "checkpoint";
+	model->pending.checkpoint = true;
+	model->pending.new_checkpoint = checkpoint;
+	error = store_checkpoint(model->store, &checkpoint, &base);
+	if (!error) {
+		need(base >= model->base && base <= model->applied &&
+		     base <= model->last);
+		total_laps += base != model->base;
+		model->checkpoint = checkpoint;
+		model->base = base;
+		model->proven = model->durable;
+		recount(model);
+		need(model->used <= model->boot.log_capacity / 2 ||
+		     base == model->applied);
+	}
+	return done(model, error);
+}
+
+static void model_reset(struct model *model,
+			const struct store_checkpoint *base)
+{
+	model->checkpoint = *base;
+	model->base = base->applied;
+	model->last = base->applied;
+	model->durable = base->applied;
+	model->proven = base->applied;
+	model->applied = base->applied;
+	model->terms[base->applied] = (uint16_t)base->applied_term;
+	model->used = 0;
+}
+
+/* The copy from a leader, whole. */
+static bool fill(struct model *model)
+{
+	uint64_t at, step;
+	int error = 0;
+
+	model->doing = "image write";
+	rig_fill(model->image, RIG_VOLUME_BYTES, draw(model, 1000));
+	memset(model->image + 8192, 0, 16384);
+	for (at = 0; at < RIG_VOLUME_BYTES && !error; at += step) {
+		step = 8192;
+		error = store_image_write(model->store, at,
+					  at == 8192 || at == 16384 ?
+						  NULL :
+						  model->image + at,
+					  step);
+	}
+	if (!done(model, error))
+		return false;
+	return error ? true : do_checkpoint(model);
+}
+
+static bool do_reset(struct model *model)
+{
+	struct store_checkpoint base = {
+		.applied = draw(model, 2) ? model->last + draw(model, 20) :
+					    draw(model, model->last + 1),
+		.writer = 2,
+		.epoch = 3,
+		.tag = 4,
+		.incomplete = true,
+	};
+	int error;
+
+	model->doing = "reset";
+	if (base.applied >= INDEX_MAX || model->term >= TERM_MAX - 1)
+		return true;
+	base.applied_term = ++model->term;
+	model->pending.reset = true;
+	model->pending.new_checkpoint = base;
+	error = store_log_reset(model->store, &base);
+	if (!error)
+		model_reset(model, &base);
+	if (!done(model, error))
+		return false;
+	return error ? true : fill(model);
+}
+
+static bool same_checkpoint(const struct store_checkpoint *a,
+			    const struct store_checkpoint *b)
+{
+	return a->applied == b->applied && a->applied_term == b->applied_term &&
+	       a->writer == b->writer && a->epoch == b->epoch &&
+	       a->tag == b->tag && a->incomplete == b->incomplete;
+}
+
+static bool same_state(const struct raft_hard_state *a,
+		       const struct raft_hard_state *b)
+{
+	return a->term == b->term && a->vote == b->vote &&
+	       a->joined == b->joined && a->damaged == b->damaged;
+}
+
+static bool check_meta(struct model *model)
+{
+	const struct store_boot *boot = &model->boot;
+	const struct pending *pending = &model->pending;
+
+	if (pending->state &&
+	    same_state(&boot->state, &pending->new_state))
+		model->state = pending->new_state;
+	need(same_state(&boot->state, &model->state));
+	if (pending->reset &&
+	    same_checkpoint(&boot->checkpoint, &pending->new_checkpoint))
+		model_reset(model, &pending->new_checkpoint);
+	if (pending->checkpoint &&
+	    same_checkpoint(&boot->checkpoint, &pending->new_checkpoint))
+		model->checkpoint = pending->new_checkpoint;
+	need(same_checkpoint(&boot->checkpoint, &model->checkpoint));
+	return true;
+}
+
+static bool check_log(struct model *model)
+{
+	const struct store_boot *boot = &model->boot;
+	uint64_t i, must = model->durable, may = model->last;
+	struct raft_entry *entry;
+	int error;
+
+	if (model->rot)
+		must = model->proven;
+	if (boot->state.damaged)
+		must = boot->base_index;
+
+	if (model->pending.truncate && must >= model->pending.truncate)
+		must = model->pending.truncate - 1;
+	need(boot->base_index >= model->base);
+	need(boot->base_index <= boot->checkpoint.applied);
+	need(boot->checkpoint.applied <= boot->last_index);
+	need(boot->last_index >= must);
+	need(boot->last_index <= may);
+	need(boot->base_term == model->terms[boot->base_index]);
+	for (i = boot->base_index + 1; i <= boot->last_index; i++) {
+		need(boot->entries[i - boot->base_index - 1]->index == i);
+		need(boot->entries[i - boot->base_index - 1]->term ==
+		     model->terms[i]);
+		error = store_log_read(model->store, i, &entry);
+		need(error == 0);
+		need(rig_is(&model->identity, entry, true));
+		raft_entry_put(entry);
+	}
+	total_lost += model->last - boot->last_index;
+	model->base = boot->base_index;
+	model->last = boot->last_index;
+	model->durable = model->last;
+	model->proven = model->last;
+	recount(model);
+	return true;
+}
+
+/* Carry out what the checkpoint doesn't have; then the image is the model's. */
+static bool check_image(struct model *model)
+{
+	uint8_t *got;
+	bool same;
+	uint64_t i;
+
+	for (i = model->checkpoint.applied + 1; i <= model->applied; i++) {
+		struct raft_entry **head =
+			&model->boot.entries[i - model->base - 1];
+		int error = store_apply(model->store, head, 1);
+
+		if (error && disk_is_off(model->disk))
+			return true;
+		need(error == 0);
+	}
+	got = aligned_alloc(4096, RIG_VOLUME_BYTES);
+	need(store_image_read(model->store, 0, got, RIG_VOLUME_BYTES) == 0 ||
+	     disk_is_off(model->disk));
+	same = memcmp(got, model->image, RIG_VOLUME_BYTES) == 0;
+	free(got);
+	need(same || disk_is_off(model->disk));
+	return true;
+}
+
+/* Open; power may go while it does. */
+static bool open_again(struct model *model)
+{
+	struct base_error error = { 0 };
+	int code, tries = 0;
+
+	model->doing = "open";
+	for (;;) {
+		if (tries < 3 && draw(model, 3) == 0)
+			disk_power_off_after(model->disk, 1 + draw(model, 8));
+		code = store_open(disk_io(model->disk), &model->identity, false,
+				  &model->store, &model->boot, &error);
+		if (!disk_is_off(model->disk))
+			break;
+		need(code);
+		disk_crash(model->disk, DISK_CRASH_ANY);
+		tries++;
+	}
+	disk_power_off_after(model->disk, 0);
+	if (code)
+		printf("# %s\n", error.text);
+	need(code == 0);
+	if (model->boot.damage[0] && !model->rot)
+		printf("# %s\n", model->boot.damage);
+	need(!model->boot.state.damaged == !model->boot.damage[0]);
+	need(!model->boot.state.damaged || model->rot);
+	return true;
+}
+
+static void shut(struct model *model)
+{
+	if (!model->store)
+		return;
+	store_close(model->store);
+	store_boot_free(&model->boot);
+	model->store = NULL;
+}
+
+static bool one_step(struct model *model)
+{
+	uint64_t dice = draw(model, 100);
+
+	if (dice < 40)
+		return do_append(model);
+	if (dice < 58)
+		return do_sync(model);
+	if (dice < 65)
+		return do_idle(model);
+	if (dice < 70)
+		return do_truncate(model);
+	if (dice < 76)
+		return do_state(model);
+	if (dice < 90)
+		return do_apply(model);
+	if (dice < 99)
+		return do_checkpoint(model);
+	return do_reset(model);
+}
+
+/* Anywhere behind the data area, the log rather than the slots. */
+static void rot(struct model *model)
+{
+	uint64_t from = RIG_VOLUME_BYTES, to = disk_io(model->disk)->size;
+
+	if (draw(model, 4) == 0)
+		to = from + 8 * 4096;
+	else if (draw(model, 8))
+		from += 8 * 4096;
+	disk_flip(model->disk, from + draw(model, to - from),
+		  (uint8_t)(1U << draw(model, 8)));
+}
+
+static bool refill(struct model *model)
+{
+	struct raft_hard_state state = { .term = 1, .joined = true };
+	struct store_checkpoint base = {
+		.applied = 1 + draw(model, 500),
+		.applied_term = ++model->term,
+		.incomplete = true,
+	};
+
+	model->doing = "refill";
+	need(store_log_reset(model->store, &base) == 0);
+	model_reset(model, &base);
+	need(store_state_save(model->store, &state) == 0);
+	model->state = state;
+	return fill(model);
+}
+
+/* Damage was seen: what is told is true; then a leader fills the replica. */
+static bool mend(struct model *model)
+{
+	struct store_checkpoint checkpoint = model->boot.checkpoint;
+
+	total_damages++;
+	if (!same_checkpoint(&checkpoint, &model->checkpoint) &&
+	    !(model->pending.checkpoint &&
+	      same_checkpoint(&checkpoint, &model->pending.new_checkpoint)) &&
+	    !(model->pending.reset &&
+	      same_checkpoint(&checkpoint, &model->pending.new_checkpoint)))
+		need(checkpoint.incomplete && checkpoint.applied == 0);
+	else if (!model->pending.reset && !check_log(model))
+		return false;
+	/* It stays so, whatever is opened how often. */
+	shut(model);
+	if (!open_again(model))
+		return false;
+	need(model->boot.state.damaged);
+	memset(&model->pending, 0, sizeof(model->pending));
+	return refill(model);
+}
+
+static bool one_life(struct model *model)
+{
+	memset(&model->pending, 0, sizeof(model->pending));
+	model->failed = false;
+	model->fails = draw(model, 4) == 0;
+	if (model->fails)
+		disk_fail(model->disk,
+			  DISK_WRITE * (1 + (unsigned int)draw(model, 3)),
+			  1 + draw(model, 80));
+	else
+		disk_power_off_after(model->disk, 1 + draw(model, 120));
+	while (!over(model))
+		if (!one_step(model))
+			return false;
+	shut(model);
+	disk_fail(model->disk, 0, 0);
+	disk_crash(model->disk, DISK_CRASH_ANY);
+	total_cuts++;
+	if (model->rot)
+		rot(model);
+	if (!open_again(model))
+		return false;
+	if (model->boot.state.damaged)
+		return mend(model);
+	if (!check_meta(model) || !check_log(model))
+		return false;
+	memset(&model->pending, 0, sizeof(model->pending));
+	/* Rot of a tail that nothing had noted looks torn. */
+	if (model->rot && model->applied > model->last)
+		return refill(model);
+	if (model->checkpoint.incomplete) {
+		bool good = fill(model);
+
+		model->applied = model->checkpoint.applied;
+		return good;
+	}
+	return check_image(model);
+}
+
+static bool one_case(uint64_t seed, bool with_rot)
+{
+	struct model *model = calloc(1, sizeof(*model));
+	uint32_t align = seed % 3 ? 512 : 4096;
+	bool good;
+	int round;
+
+	model->seed = seed;
+	model->identity = rig_identity(align);
+	model->disk = disk_new(rig_disk_bytes(), align, seed);
+	model->term = 1;
+	model->rot = with_rot;
+	good = store_format(disk_io(model->disk), &model->identity, false, NULL,
+			    NULL, NULL) == 0 &&
+	       open_again(model);
+	for (round = 0; good && round < ROUNDS; round++)
+		good = one_life(model);
+	shut(model);
+	total_steps += disk_steps(model->disk);
+	disk_free(model->disk);
+	free(model);
+	return good;
+}
+
+static void many_cases(bool with_rot)
+{
+	const char *seed = getenv("STORE_SEED"), *cases = getenv("STORE_CASES");
+	uint64_t first = 1, count = 400, i;
+
+	if (cases)
+		count = strtoull(cases, NULL, 10);
+	if (seed) {
+		first = strtoull(seed, NULL, 10);
+		count = 1;
+	}
+	total_steps = total_cuts = total_lost = total_laps = total_damages = 0;
+	for (i = first; i < first + count; i++)
+		if (!one_case(i, with_rot))
+			break;
+	printf("# %" PRIu64 " cases, %" PRIu64 " power cuts, %" PRIu64
+	       " writes and syncs, %" PRIu64 " un-acknowledged entries lost, %"
+	       PRIu64 " times room freed, %" PRIu64 " damages seen\n",
+	       i - first, total_cuts, total_steps, total_lost, total_laps,
+	       total_damages);
+}
+
+static void power_cuts_lose_nothing_promised(void)
+{
+	many_cases(false);
+}
+
+static void power_cuts_and_rot_are_never_silent(void)
+{
+	many_cases(true);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct tap_test tests[] = {
+		TAP_TEST(power_cuts_lose_nothing_promised),
+		TAP_TEST(power_cuts_and_rot_are_never_silent),
+	};
+
+	return tap_main(tests, TAP_COUNT(tests), argc, argv);
+}
