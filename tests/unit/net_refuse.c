@@ -1,0 +1,612 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * net/: strangers, liars, and nodes with another configuration.  Each is
+ * refused with a reason that both sides tell once, and the others go on.
+ */
+#include "net_rig.h"
+
+static bool others_go_on(void)
+{
+	unsigned int before = rig_nodes[2].received[1];
+
+	return rig_both_up(1, 2) && rig_send_ask(1, 2, before + 1) == 0 &&
+	       rig_until(rig_nodes[2].received[1] == before + 1);
+}
+
+/* Wait until node 2 has ended a raw connection. */
+static bool is_ended(int fd, struct rig_inbox *inbox)
+{
+	return rig_until(rig_raw_poll(fd, inbox));
+}
+
+static void garbage_is_refused_while_others_go_on(void)
+{
+	uint8_t bytes[4096];
+	unsigned int i, at;
+
+	tap_need(rig_begin(2));
+	tap_need(rig_until(rig_both_up(1, 2)));
+	srand(1);
+	for (i = 0; i < 50; i++) {
+		struct rig_inbox inbox = { .used = 0 };
+		int fd = rig_raw(2);
+
+		tap_need(fd >= 0);
+		for (at = 0; at < sizeof(bytes); at++)
+			bytes[at] = (uint8_t)rand();
+		rig_raw_send(fd, bytes, 32 + (size_t)rand() % 4000);
+		tap_check(is_ended(fd, &inbox));
+		close(fd);
+	}
+	tap_check(others_go_on());
+	tap_check_eq(rig_nodes[2].refused, 1);
+	tap_check_eq(rig_told(&rig_nodes[2], "not qbd's protocol"), 1);
+	tap_check_str(rig_nodes[2].who[0], "127.0.0.1");
+	tap_check_eq(rig_nodes[2].downs[1], 0);
+	rig_stop_all();
+}
+
+/* Good frames of every other kind, before HELLO, and none makes a link. */
+static void frames_before_hello_are_refused(void)
+{
+	enum wire_type type;
+
+	tap_need(rig_begin(2));
+	tap_need(rig_until(rig_both_up(1, 2)));
+	for (type = WIRE_STATUS; type <= WIRE_COPY_ACK; type++) {
+		struct wire_msg msg = { .type = type }, reply;
+		struct rig_inbox inbox = { .used = 0 };
+		struct base_buf *buf = NULL;
+		int fd = rig_raw(2);
+
+		if (type == WIRE_COPY_BEGIN)
+			msg.copy_begin.term = 1;
+		if (type == WIRE_COPY_DATA) {
+			buf = base_buf_new(65536);
+			memset(buf->data, 0, 65536);
+			msg.copy_data.length = 65536;
+			msg.copy_data.buf = buf;
+			msg.copy_data.data = buf->data;
+			msg.copy_data.data_crc =
+				base_crc32c(0, buf->data, 65536);
+		}
+		rig_raw_msg(fd, &msg);
+		tap_need(rig_raw_receive(fd, &inbox, &reply));
+		tap_check_eq(reply.type, WIRE_REFUSE);
+		tap_check(strstr(reply.text, "before the handshake") ||
+			  strstr(reply.text, "something else than HELLO"));
+		tap_check(is_ended(fd, &inbox));
+		close(fd);
+		wire_msg_clear(&msg);
+	}
+	tap_check(others_go_on());
+	tap_check_eq(rig_nodes[2].received[1], 1);
+	rig_stop_all();
+}
+
+/* What differs, its text at both ends */
+struct mismatch {
+	void (*make)(struct wire_hello *hello);
+	const char *text;
+};
+
+static void other_volume(struct wire_hello *hello)
+{
+	hello->volume_id[0] ^= 1;
+}
+
+static void other_name(struct wire_hello *hello)
+{
+	strcpy(hello->volume_name, "vol1");
+}
+
+static void other_size(struct wire_hello *hello)
+{
+	hello->volume_bytes *= 2;
+}
+
+static void other_block_size(struct wire_hello *hello)
+{
+	hello->block_size = 512;
+}
+
+static void other_members(struct wire_hello *hello)
+{
+	hello->members_crc++;
+}
+
+static void other_version(struct wire_hello *hello)
+{
+	hello->version_min = 7;
+	hello->version_max = 8;
+}
+
+static const struct mismatch mismatches[] = {
+	{ other_volume, "same volume id" },
+	{ other_name, "use one name" },
+	{ other_size, "same size" },
+	{ other_block_size, "block size" },
+	{ other_members, "lists of members" },
+	{ other_version, "upgrade qbd on" },
+};
+
+static void try_mismatch(const struct mismatch *mismatch, uint32_t liar)
+{
+	struct net_peer_view view;
+	unsigned int i;
+
+	rig_skip(100000);
+	rig_configure(1, 2);
+	rig_configure(2, 2);
+	mismatch->make(&rig_nodes[liar].config.hello);
+	tap_need(rig_start(1) && rig_start(2));
+	tap_check(rig_until(rig_told(&rig_nodes[1], mismatch->text) &&
+			    rig_told(&rig_nodes[2], mismatch->text)));
+	net_peer(rig_nodes[1].net, 2, &view);
+	tap_check(strstr(view.problem, mismatch->text));
+	/* Again and again, and told once. */
+	for (i = 0; i < 4; i++) {
+		rig_skip(NET_RETRY_MAX_MS);
+		rig_pass(20);
+	}
+	if (!tap_check(rig_nodes[1].refused == 1 && rig_nodes[2].refused == 1)) {
+		rig_show_refused(&rig_nodes[1]);
+		rig_show_refused(&rig_nodes[2]);
+	}
+	tap_check_eq(rig_nodes[1].ups[2] + rig_nodes[2].ups[1], 0);
+	rig_stop_all();
+}
+
+static void another_configuration_is_refused_on_both_sides(void)
+{
+	size_t i;
+
+	for (i = 0; i < TAP_COUNT(mismatches); i++) {
+		try_mismatch(&mismatches[i], 1);
+		try_mismatch(&mismatches[i], 2);
+	}
+}
+
+static void a_mended_configuration_is_let_in(void)
+{
+	tap_need(rig_begin(2));
+	rig_stop(2);
+	other_members(&rig_nodes[2].config.hello);
+	tap_need(rig_start(2));
+	tap_check(rig_until(rig_told(&rig_nodes[1], "lists of members")));
+	rig_stop(2);
+	rig_configure(2, 2);
+	tap_need(rig_start(2));
+	rig_skip(NET_RETRY_MAX_MS);
+	tap_check(rig_until(rig_both_up(1, 2)));
+	/* The same mistake anew is news again. */
+	rig_stop(2);
+	other_members(&rig_nodes[2].config.hello);
+	memset(rig_nodes[2].ups, 0, sizeof(rig_nodes[2].ups));
+	tap_need(rig_start(2));
+	tap_check(rig_until(rig_told(&rig_nodes[1], "lists of members") == 2));
+	rig_stop_all();
+}
+
+/* Node 1's configuration has node 3's address where node 2's belongs. */
+static void a_wrong_address_is_told(void)
+{
+	tap_need(rig_begin(3));
+	rig_stop(1);
+	rig_configure(1, 3);
+	rig_address(3, rig_nodes[1].config.peers[0].address, 128);
+	tap_need(rig_start(1));
+	tap_check(rig_until(rig_told(&rig_nodes[1],
+				     "correct the address of node 2")));
+	tap_check(rig_until(rig_both_up(1, 3) && rig_both_up(2, 3)));
+	tap_check(!net_up(rig_nodes[1].net, 2));
+	rig_stop_all();
+}
+
+/* Node 3's machine believes that it is node 1. */
+static void a_doubled_node_is_told(void)
+{
+	struct wire_msg hello, reply;
+	struct rig_inbox inbox = { .used = 0 };
+	int fd;
+
+	tap_need(rig_begin(2));
+	tap_need(rig_until(rig_both_up(1, 2)));
+	fd = rig_raw(2);
+	rig_raw_hello(&hello, 1, 2);
+	hello.hello.incarnation = 4711;
+	rig_raw_msg(fd, &hello);
+	tap_need(rig_raw_receive(fd, &inbox, &reply));
+	tap_check_eq(reply.type, WIRE_REFUSE);
+	tap_check(strstr(reply.text, "n1 is connected already"));
+	tap_check(strstr(reply.text, "does its agent run twice"));
+	tap_check(is_ended(fd, &inbox));
+	close(fd);
+	tap_check(others_go_on());
+	tap_check_eq(rig_nodes[2].downs[1], 0);
+
+	/* And one that has our own name. */
+	memset(&inbox, 0, sizeof(inbox));
+	fd = rig_raw(2);
+	rig_raw_hello(&hello, 1, 2);
+	strcpy(hello.hello.node_name, "n2");
+	hello.hello.from = 2;
+	rig_raw_msg(fd, &hello);
+	tap_need(rig_raw_receive(fd, &inbox, &reply));
+	tap_check_eq(reply.type, WIRE_REFUSE);
+	tap_check(strstr(reply.text, "two nodes say they are n2"));
+	close(fd);
+	tap_check(others_go_on());
+	rig_stop_all();
+}
+
+static void refused_as(uint32_t from, const char *name, const char *text)
+{
+	struct wire_msg hello, reply;
+	struct rig_inbox inbox = { .used = 0 };
+	int fd = rig_raw(2);
+
+	rig_raw_hello(&hello, from, 2);
+	memset(hello.hello.node_name, 0, 64);
+	strcpy(hello.hello.node_name, name);
+	rig_raw_msg(fd, &hello);
+	if (tap_check(rig_raw_receive(fd, &inbox, &reply))) {
+		tap_check_eq(reply.type, WIRE_REFUSE);
+		if (!tap_check(strstr(reply.text, text)))
+			printf("# %s\n", reply.text);
+	}
+	close(fd);
+}
+
+static void who_is_no_member_is_refused(void)
+{
+	tap_need(rig_begin(2));
+	tap_need(rig_until(rig_both_up(1, 2)));
+	refused_as(9, "n9", "node 9 (n9) is not a member");
+	refused_as(1, "other", "node 1 is called other");
+	rig_stop(1);
+	tap_check(rig_until(rig_nodes[2].downs[1] == 1));
+	rig_stop_all();
+	/* A higher id has to wait for us. */
+	tap_need(rig_begin(3));
+	refused_as(3, "n3", "n3 has the higher id");
+	rig_stop_all();
+}
+
+/* Whoever listens as node 2 and refuses is quoted. */
+static void a_refusal_reaches_the_other_log(void)
+{
+	struct sockaddr_in address;
+	struct wire_msg got, msg = { .type = WIRE_REFUSE,
+				     .text = "not on Sundays" };
+	struct rig_inbox inbox = { .used = 0 };
+	struct net_peer_view view;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int one = 1, fd = -1;
+
+	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	rig_sockaddr(2, &address);
+	tap_need(bind(listener, (struct sockaddr *)&address,
+		      sizeof(address)) == 0 &&
+		 listen(listener, 1) == 0);
+	fcntl(listener, F_SETFL, O_NONBLOCK);
+	rig_configure(1, 2);
+	tap_need(rig_start(1));
+	tap_need(rig_until((fd = accept(listener, NULL, NULL)) >= 0));
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	tap_need(rig_raw_receive(fd, &inbox, &got));
+	tap_check_eq(got.type, WIRE_HELLO);
+	tap_check_eq(got.hello.from, 1);
+	tap_check_eq(got.hello.to, 2);
+	rig_raw_msg(fd, &msg);
+	tap_check(rig_until(rig_told(&rig_nodes[1],
+				     "it refuses: not on Sundays")));
+	tap_check_str(rig_nodes[1].who[0], "n2");
+	net_peer(rig_nodes[1].net, 2, &view);
+	tap_check_str(view.problem, "it refuses: not on Sundays");
+	/* No hurry to hear it again. */
+	tap_check(net_deadline_ms(rig_nodes[1].net) >
+		  rig_now_ms() + NET_RETRY_MAX_MS - 500);
+	close(fd);
+	close(listener);
+	rig_stop_all();
+}
+
+static void who_accepts_and_is_silent_is_given_up(void)
+{
+	struct sockaddr_in address;
+	struct net_peer_view view;
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int one = 1;
+
+	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	rig_sockaddr(2, &address);
+	tap_need(bind(listener, (struct sockaddr *)&address,
+		      sizeof(address)) == 0 &&
+		 listen(listener, 1) == 0);
+	rig_configure(1, 2);
+	tap_need(rig_start(1));
+	tap_check(rig_until((net_peer(rig_nodes[1].net, 2, &view),
+			     view.state == NET_HANDSHAKE)));
+	rig_skip(NET_HANDSHAKE_MS);
+	tap_check(rig_until(rig_told(&rig_nodes[1], "says no HELLO")));
+	net_peer(rig_nodes[1].net, 2, &view);
+	tap_check_eq(view.state, NET_DOWN);
+	close(listener);
+	rig_stop_all();
+}
+
+static void strangers_who_stall_are_bounded(void)
+{
+	struct rig_inbox inbox = { .used = 0 };
+	int fds[100];
+	unsigned int i, open = 0;
+
+	tap_need(rig_begin(2));
+	tap_need(rig_until(rig_both_up(1, 2)));
+	for (i = 0; i < 100; i++) {
+		fds[i] = rig_raw(2);
+		tap_need(fds[i] >= 0);
+		rig_raw_send(fds[i], "QBD", 3); /* a head never to be ended */
+		rig_turn(10);
+	}
+	rig_pass(50);
+	for (i = 0; i < 100; i++) {
+		inbox.ended = false;
+		inbox.used = 0;
+		open += !rig_raw_poll(fds[i], &inbox);
+	}
+	tap_check(open > 0 && open <= 16);
+	/* Meanwhile a peer that has been away gets in. */
+	net_drop(rig_nodes[1].net, 2, "because of the test");
+	tap_check(rig_until(rig_nodes[1].downs[2] == 1));
+	tap_check(rig_until(rig_both_up(1, 2)));
+	/* And their time is bounded, drop by drop too. */
+	rig_skip(NET_HANDSHAKE_MS - 100);
+	for (i = 0; i < 100; i++)
+		rig_raw_send(fds[i], "w", 1);
+	rig_pass(10);
+	tap_check(rig_both_up(1, 2));
+	rig_skip(100);
+	rig_pass(50);
+	for (open = 0, i = 0; i < 100; i++) {
+		inbox.ended = false;
+		inbox.used = 0;
+		open += !rig_raw_poll(fds[i], &inbox);
+		close(fds[i]);
+	}
+	tap_check_eq(open, 0);
+	tap_check_eq(rig_told(&rig_nodes[2], "said no HELLO"), 1);
+	tap_check(others_go_on());
+	rig_stop_all();
+}
+
+/* The same process again, as when its old connection died on the way. */
+static void a_new_connection_replaces_the_old_one(void)
+{
+	struct rig_inbox first_inbox = { .used = 0 }, inbox = { .used = 0 };
+	struct wire_msg hello, reply;
+	int first, second;
+
+	rig_skip(100000);
+	rig_configure(2, 2);
+	tap_need(rig_start(2));
+	rig_raw_hello(&hello, 1, 2);
+	first = rig_raw(2);
+	rig_raw_msg(first, &hello);
+	tap_need(rig_raw_receive(first, &first_inbox, &reply));
+	tap_check_eq(reply.type, WIRE_HELLO);
+	tap_check_eq(rig_nodes[2].ups[1], 1);
+	second = rig_raw(2);
+	rig_raw_msg(second, &hello);
+	tap_need(rig_raw_receive(second, &inbox, &reply));
+	tap_check_eq(reply.type, WIRE_HELLO);
+	tap_check_eq(rig_nodes[2].downs[1], 1);
+	tap_check_eq(rig_nodes[2].ups[1], 2);
+	tap_check(is_ended(first, &first_inbox));
+	/* What is sent goes over the new one. */
+	tap_check_eq(rig_send_ask(2, 1, 5), 0);
+	tap_need(rig_raw_receive(second, &inbox, &reply));
+	tap_check_eq(reply.open_ask.serial, 5);
+	/* A stranger who does not get through replaces nothing. */
+	refused_as(1, "other", "node 1 is called other");
+	tap_check(net_up(rig_nodes[2].net, 1));
+	tap_check_eq(rig_nodes[2].ups[1], 2);
+	close(first);
+	close(second);
+	rig_stop_all();
+}
+
+/* Half open: the machine of node 1 was reset, nothing ended its connection. */
+static void another_process_replaces_a_silent_one(void)
+{
+	struct rig_inbox inbox = { .used = 0 };
+	struct wire_msg hello, reply;
+	int first, second;
+
+	rig_skip(100000);
+	rig_configure(2, 2);
+	tap_need(rig_start(2));
+	rig_raw_hello(&hello, 1, 2);
+	first = rig_raw(2);
+	rig_raw_msg(first, &hello);
+	tap_need(rig_until(net_up(rig_nodes[2].net, 1)));
+	rig_skip(2000);
+	hello.hello.incarnation++;
+	second = rig_raw(2);
+	rig_raw_msg(second, &hello);
+	tap_need(rig_raw_receive(second, &inbox, &reply));
+	tap_check_eq(reply.type, WIRE_HELLO);
+	tap_check_eq(rig_nodes[2].ups[1], 2);
+	tap_check_eq(rig_nodes[2].refused, 0);
+	close(first);
+	close(second);
+	rig_stop_all();
+}
+
+/* Its end and its next beginning arrive while our loop is busy elsewhere. */
+static void a_quick_restart_is_no_double(void)
+{
+	struct rig_inbox inbox = { .used = 0 };
+	struct wire_msg hello, reply;
+	int first, second, i;
+
+	rig_skip(100000);
+	rig_configure(2, 2);
+	tap_need(rig_start(2));
+	rig_raw_hello(&hello, 1, 2);
+	first = rig_raw(2);
+	rig_raw_msg(first, &hello);
+	tap_need(rig_until(net_up(rig_nodes[2].net, 1)));
+	for (i = 0; i < 20; i++) {
+		hello.hello.incarnation++;
+		/* Node 2 accepts the new one before the old one ends. */
+		second = rig_raw(2);
+		rig_pass(2);
+		rig_raw_msg(second, &hello);
+		close(first);
+		memset(&inbox, 0, sizeof(inbox));
+		tap_need(rig_raw_receive(second, &inbox, &reply));
+		tap_check_eq(reply.type, WIRE_HELLO);
+		first = second;
+	}
+	tap_check_eq(rig_nodes[2].refused, 0);
+	tap_check_eq(rig_nodes[2].ups[1], 21);
+	close(first);
+	rig_stop_all();
+}
+
+static void a_second_hello_ends_the_link(void)
+{
+	struct rig_inbox inbox = { .used = 0 };
+	struct wire_msg hello, reply;
+	int fd;
+
+	rig_skip(100000);
+	rig_configure(2, 2);
+	tap_need(rig_start(2));
+	rig_raw_hello(&hello, 1, 2);
+	fd = rig_raw(2);
+	rig_raw_msg(fd, &hello);
+	rig_raw_msg(fd, &hello);
+	tap_need(rig_raw_receive(fd, &inbox, &reply));
+	tap_check_eq(reply.type, WIRE_HELLO);
+	tap_need(rig_raw_receive(fd, &inbox, &reply));
+	tap_check_eq(reply.type, WIRE_REFUSE);
+	tap_check(rig_until(rig_nodes[2].downs[1] == 1));
+	close(fd);
+	rig_stop_all();
+}
+
+/* A peer whose memory flips bits: its frame is not delivered, its link ends. */
+static void a_damaged_frame_ends_the_link(void)
+{
+	struct rig_inbox inbox = { .used = 0 };
+	struct wire_msg hello, reply, msg = { .type = WIRE_STATUS };
+	struct wire_frame frame;
+	int fd;
+
+	rig_skip(100000);
+	rig_configure(2, 2);
+	tap_need(rig_start(2));
+	rig_raw_hello(&hello, 1, 2);
+	fd = rig_raw(2);
+	rig_raw_msg(fd, &hello);
+	rig_raw_msg(fd, &msg);
+	tap_need(wire_encode(&msg, &frame) == 0);
+	frame.head[WIRE_HEAD_BYTES + 20] ^= 4;
+	rig_raw_send(fd, frame.head, frame.bytes);
+	wire_frame_clear(&frame);
+	rig_raw_msg(fd, &msg);
+	tap_need(rig_raw_receive(fd, &inbox, &reply));
+	tap_need(rig_raw_receive(fd, &inbox, &reply));
+	tap_check_eq(reply.type, WIRE_REFUSE);
+	tap_check(strstr(reply.text, "checksum"));
+	tap_check(rig_until(rig_nodes[2].downs[1] == 1));
+	tap_check_eq(rig_nodes[2].received[1], 1);
+	tap_check_eq(rig_told(&rig_nodes[2], "checksum"), 1);
+	close(fd);
+	rig_stop_all();
+}
+
+/* Cut anywhere, in pieces of any size: what is whole arrives, once. */
+static void frames_in_pieces_are_put_together(void)
+{
+	struct wire_msg hello, msg = { .type = WIRE_COPY_DATA };
+	unsigned int round, i;
+
+	rig_skip(100000);
+	rig_configure(2, 2);
+	tap_need(rig_start(2));
+	srand(3);
+	for (round = 0; round < 30; round++) {
+		static uint8_t stream[1 << 20];
+		uint32_t length = round % 3 ? 512 : 16384;
+		struct base_buf *buf = base_buf_new(length);
+		size_t used = 0, at = 0;
+		struct wire_frame frame;
+		int fd;
+
+		memset(buf->data, (int)round, length);
+		msg.copy_data.length = length;
+		msg.copy_data.buf = buf;
+		msg.copy_data.data = buf->data;
+		msg.copy_data.data_crc = base_crc32c(0, buf->data, length);
+		rig_raw_hello(&hello, 1, 2);
+		for (i = 0; i < 11; i++) {
+			unsigned int piece;
+
+			wire_encode(i ? &msg : &hello, &frame);
+			for (piece = 0; piece < frame.iov_count; piece++) {
+				memcpy(stream + used,
+				       frame.iov[piece].iov_base,
+				       frame.iov[piece].iov_len);
+				used += frame.iov[piece].iov_len;
+			}
+			wire_frame_clear(&frame);
+		}
+		rig_nodes[2].received[1] = 0;
+		rig_nodes[2].bytes[1] = 0;
+		fd = rig_raw(2);
+		while (at < used) {
+			size_t size = 1 + (size_t)rand() % (length / 2);
+
+			if (size > used - at)
+				size = used - at;
+			tap_need(rig_raw_send(fd, stream + at, size));
+			at += size;
+			rig_turn(1);
+		}
+		tap_check(rig_until(rig_nodes[2].received[1] == 10));
+		tap_check_eq(rig_nodes[2].bytes[1], 10 * length);
+		close(fd);
+		tap_check(rig_until(!net_up(rig_nodes[2].net, 1)));
+		wire_msg_clear(&msg);
+	}
+	tap_check_eq(rig_nodes[2].refused, 0);
+	rig_stop_all();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct tap_test tests[] = {
+		TAP_TEST(garbage_is_refused_while_others_go_on),
+		TAP_TEST(frames_before_hello_are_refused),
+		TAP_TEST(another_configuration_is_refused_on_both_sides),
+		TAP_TEST(a_mended_configuration_is_let_in),
+		TAP_TEST(a_wrong_address_is_told),
+		TAP_TEST(a_doubled_node_is_told),
+		TAP_TEST(who_is_no_member_is_refused),
+		TAP_TEST(a_refusal_reaches_the_other_log),
+		TAP_TEST(who_accepts_and_is_silent_is_given_up),
+		TAP_TEST(strangers_who_stall_are_bounded),
+		TAP_TEST(a_new_connection_replaces_the_old_one),
+		TAP_TEST(another_process_replaces_a_silent_one),
+		TAP_TEST(a_quick_restart_is_no_double),
+		TAP_TEST(a_second_hello_ends_the_link),
+		TAP_TEST(a_damaged_frame_ends_the_link),
+		TAP_TEST(frames_in_pieces_are_put_together),
+	};
+
+	return tap_main(tests, TAP_COUNT(tests), argc, argv);
+}
