@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+/* qbd abort: the way out when I/O waits for a quorum that will not come. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "nl/nl.h"
+
+static enum cli_exit run(const struct cli_args *args)
+{
+	const char *volume = args->words[0];
+	struct base_error error;
+	struct nl_admin *admin;
+	int ret;
+
+	if (nl_admin_open(&admin, &error))
+		return cli_fail("%s", error.text);
+	ret = nl_device_abort(admin, volume, &error);
+	nl_admin_close(admin);
+	if (ret == -ENODEV)
+		return cli_fail("volume %s has no device on this node; qbd "
+				"status shows those that have",
+				volume);
+	if (ret)
+		return cli_fail("%s", error.text);
+	printf("%s: what waited has failed, its opening is fenced until the "
+	       "last close\n",
+	       volume);
+	return CLI_DONE;
+}
+
+const struct cli_command cli_abort = {
+	.name = "abort",
+	.usage = "VOLUME",
+	.summary = "Fail all waiting I/O of this node's device at once",
+	.help = "Every request and every open that waits fails with EIO, and "
+		"so does all\nfurther I/O of the present opening, until it is "
+		"closed.  Nothing that was\nacknowledged is lost.  Works "
+		"without quorum and without the daemon.\n",
+	.words_min = 1,
+	.words_max = 1,
+	.run = run,
+};

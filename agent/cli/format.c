@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * qbd format: makes this node's disk a blank replica.  It opens the disk for
+ * nobody else, and overwrites nothing that it knows the value of without
+ * --force.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/probe.h"
+#include "store/store.h"
+
+static void progress(uint64_t done, uint64_t all, void *context)
+{
+	const char *path = context;
+
+	fprintf(stderr, "\rformatting %s: %3u %%", path,
+		all ? (unsigned int)(done * 100 / all) : 100);
+	if (done >= all)
+		fputc('\n', stderr);
+}
+
+/* Does it exist?  If not, how to make one. */
+static bool need_disk(const struct conf *conf, const struct conf_node *node)
+{
+	uint64_t bytes = store_bytes_needed(conf->size_bytes, conf->log_bytes);
+	struct stat found;
+
+	if (stat(node->disk, &found) == 0 || errno != ENOENT)
+		return true;
+	if (strncmp(node->disk, "/dev/", 5) == 0)
+		cli_fail("disk %s of node %s does not exist; lsblk lists those "
+			 "that do, %s is where to name another",
+			 node->disk, node->name, conf->path);
+	else
+		cli_fail("disk %s of node %s does not exist; make such a file "
+			 "with: truncate -s %llu %s",
+			 node->disk, node->name, (unsigned long long)bytes,
+			 node->disk);
+	return false;
+}
+
+/* Is there a replica already, perhaps another volume's? */
+static bool is_no_replica(struct store_io *io, const struct conf_node *node)
+{
+	struct store_identity there;
+	struct base_error error;
+	int ret;
+
+	ret = store_identify(io, &there, &error);
+	if (ret == -ENODATA)
+		return true;
+	if (ret)
+		cli_fail("disk %s: %s; --force overwrites it", node->disk,
+			 error.text);
+	else
+		cli_fail("disk %s holds a replica already: of volume %s, node "
+			 "id %u; --force overwrites it",
+			 node->disk, there.volume_name, there.node_id);
+	return false;
+}
+
+static bool is_blank(struct store_io *io, const struct conf_node *node)
+{
+	struct base_error error;
+	char what[256];
+
+	if (!is_no_replica(io, node))
+		return false;
+	if (probe_disk(node->disk, what, sizeof(what), &error)) {
+		cli_fail("%s", error.text);
+		return false;
+	}
+	if (*what) {
+		cli_fail("disk %s holds %s; --force overwrites it", node->disk,
+			 what);
+		return false;
+	}
+	return true;
+}
+
+static enum cli_exit format_disk(struct store_io *io, const struct conf *conf,
+				 const struct conf_node *node, bool force)
+{
+	struct store_identity identity = { .node_id = node->id,
+					   .block_size = conf->block_size,
+					   .volume_bytes = conf->size_bytes,
+					   .log_bytes = conf->log_bytes };
+	char size[32], log[32];
+	struct base_error error;
+
+	if (!force && !is_blank(io, node))
+		return CLI_FAILED;
+	memcpy(identity.volume_id, conf->volume_id, sizeof(identity.volume_id));
+	snprintf(identity.volume_name, sizeof(identity.volume_name), "%s",
+		 conf->volume);
+	if (store_format(io, &identity, force,
+			 isatty(STDERR_FILENO) ? progress : NULL,
+			 (void *)node->disk, &error))
+		return cli_fail("disk %s: %s", node->disk, error.text);
+	printf("%s: %s is a blank replica of node %s now, %s and a log of %s\n",
+	       conf->volume, node->disk, node->name,
+	       cli_human_bytes(conf->size_bytes, size),
+	       cli_human_bytes(conf->log_bytes, log));
+	return CLI_DONE;
+}
+
+static enum cli_exit run(const struct cli_args *args)
+{
+	const struct conf_node *node;
+	struct base_error error;
+	enum cli_exit status;
+	struct store_io *io;
+	struct conf conf;
+
+	node = cli_configured(args, &conf);
+	if (!node || !need_disk(&conf, node))
+		return CLI_FAILED;
+	io = store_io_open(node->disk, 1, &error);
+	if (!io)
+		return cli_fail("%s", error.text);
+	status = format_disk(io, &conf, node, args->force);
+	io->ops->close(io);
+	return status;
+}
+
+const struct cli_command cli_format = {
+	.name = "format",
+	.usage = "VOLUME [--node N] [--config F] [--force]",
+	.summary = "Make this node's disk a blank replica of a volume",
+	.help =
+		"To be done once on each node, before the first qbd up.  All "
+		"data on the disk is\nlost.  A disk in use is refused; so is, "
+		"without --force, one that holds a\nfilesystem, a partition "
+		"table or a replica.\n\n"
+		"  --node N    this node's name; else QBD_NODE, else the "
+		"host's name\n"
+		"  --config F  instead of /etc/qbd/VOLUME.conf\n"
+		"  --force     overwrite what is there\n",
+	.options = CLI_NODE | CLI_CONFIG | CLI_FORCE,
+	.words_min = 1,
+	.words_max = 1,
+	.run = run,
+};

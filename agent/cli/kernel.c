@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See kernel.h. */
+#include "cli/kernel.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "nl/nl.h"
+
+struct kernel {
+	struct nl_admin *admin; /* NULL: no module */
+	struct base_error error;
+};
+
+static const struct {
+	const char *name;
+	size_t offset;
+} counters[] = {
+	{ "reads", offsetof(struct qbd_stats, reads) },
+	{ "read_bytes", offsetof(struct qbd_stats, read_bytes) },
+	{ "writes", offsetof(struct qbd_stats, writes) },
+	{ "write_bytes", offsetof(struct qbd_stats, write_bytes) },
+	{ "discards", offsetof(struct qbd_stats, discards) },
+	{ "discard_bytes", offsetof(struct qbd_stats, discard_bytes) },
+	{ "flushes", offsetof(struct qbd_stats, flushes) },
+	{ "inflight", offsetof(struct qbd_stats, inflight) },
+	{ "waiting", offsetof(struct qbd_stats, waiting) },
+	{ "reads_held", offsetof(struct qbd_stats, reads_held) },
+	{ "holds", offsetof(struct qbd_stats, holds) },
+	{ "resent", offsetof(struct qbd_stats, resent) },
+	{ "requeued", offsetof(struct qbd_stats, requeued) },
+	{ "timeouts", offsetof(struct qbd_stats, timeouts) },
+	{ "failed", offsetof(struct qbd_stats, failed) },
+	{ "done_refused", offsetof(struct qbd_stats, done_refused) },
+	{ "cookie_refused", offsetof(struct qbd_stats, cookie_refused) },
+	{ "lease_expired", offsetof(struct qbd_stats, lease_expired) },
+	{ "replica_errors", offsetof(struct qbd_stats, replica_errors) },
+};
+
+/* A counter that is added in the header and forgotten here. */
+_Static_assert(sizeof(counters) / sizeof(counters[0]) * sizeof(uint64_t) ==
+		       sizeof(struct qbd_stats),
+	       "every counter of struct qbd_stats stands in the table");
+
+struct kernel *kernel_open(void)
+{
+	struct kernel *kernel = calloc(1, sizeof(*kernel));
+
+	if (kernel)
+		nl_admin_open(&kernel->admin, &kernel->error);
+	return kernel;
+}
+
+void kernel_close(struct kernel *kernel)
+{
+	if (kernel)
+		nl_admin_close(kernel->admin);
+	free(kernel);
+}
+
+const char *kernel_problem(const struct kernel *kernel)
+{
+	return kernel ? kernel->error.text : "out of memory";
+}
+
+static const char *gate_text(enum qbd_gate gate)
+{
+	switch (gate) {
+	case QBD_GATE_DETACHED:
+		return "detached";
+	case QBD_GATE_ACTIVE:
+		return "active";
+	case QBD_GATE_SUSPENDED:
+		return "suspended";
+	case QBD_GATE_FENCED:
+		return "fenced";
+	case QBD_GATE_REMOVED:
+		return "removed";
+	default:
+		return "unknown";
+	}
+}
+
+static uint64_t lease_left_ms(uint64_t lease_ns)
+{
+	struct timespec now;
+	uint64_t now_ns;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	return lease_ns > now_ns ? (lease_ns - now_ns) / 1000000 : 0;
+}
+
+/* JSON is UTF-8; a process may call itself anything. */
+static json_t *text_json(const char *text)
+{
+	char plain[QBD_PATH_MAX + 1];
+	json_t *json = json_string(text);
+	size_t i;
+
+	if (json)
+		return json;
+	for (i = 0; text[i] && i < sizeof(plain) - 1; i++)
+		plain[i] = text[i] & 0x80 ? '?' : text[i];
+	plain[i] = '\0';
+	return json_string(plain);
+}
+
+static json_t *to_json(const struct nl_device *device)
+{
+	char path[32];
+	uint64_t value;
+	json_t *json;
+	size_t i;
+
+	snprintf(path, sizeof(path), "/dev/qbd%u", device->minor);
+	json = json_pack(
+		"{s:i, s:s, s:I, s:i, s:o, s:s, s:o, s:I, s:I, s:i, s:i, "
+		"s:b, s:I}",
+		"minor", (int)device->minor, "path", path, "size_bytes",
+		(json_int_t)device->size_bytes, "block_size",
+		(int)device->block_size, "replica", text_json(device->replica),
+		"gate", gate_text(device->gate), "gate_reason",
+		text_json(device->gate_reason),
+		"lease_ms", (json_int_t)lease_left_ms(device->lease_ns),
+		"epoch", (json_int_t)device->epoch, "openers",
+		(int)device->openers, "writers", (int)device->writers, "agent",
+		device->agent_portid != 0, "io_timeout_ms",
+		(json_int_t)device->io_timeout_ms);
+	json_object_set_new(json, "opener",
+			    device->opener_pid ?
+				    json_pack("{s:i, s:o}", "pid",
+					      (int)device->opener_pid, "comm",
+					      text_json(device->opener_comm)) :
+				    json_null());
+	for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+		memcpy(&value, (const char *)&device->stats +
+				       counters[i].offset,
+		       sizeof(value));
+		json_object_set_new(json, counters[i].name,
+				    json_integer((json_int_t)value));
+	}
+	return json;
+}
+
+json_t *kernel_device(struct kernel *kernel, const char *volume)
+{
+	struct base_error error = { 0 };
+	struct nl_device device;
+	int ret;
+
+	if (!kernel || !kernel->admin)
+		return NULL;
+	ret = nl_device_get(kernel->admin, volume, &device, &error);
+	if (ret && ret != -ENODEV)
+		kernel->error = error;
+	return ret ? NULL : to_json(&device);
+}
+
+void kernel_add_volumes(json_t *set)
+{
+	struct nl_device *devices = NULL;
+	struct nl_admin *admin;
+	unsigned int count, i;
+
+	if (nl_admin_open(&admin, NULL))
+		return;
+	if (!nl_device_list(admin, &devices, &count, NULL))
+		for (i = 0; i < count; i++)
+			json_object_set_new(set, devices[i].name, json_true());
+	free(devices);
+	nl_admin_close(admin);
+}

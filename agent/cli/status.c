@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * qbd status.  It must answer within a second in every state, so it touches no
+ * disk of a volume, and asks nobody without a bound.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/collect.h"
+#include "cli/show.h"
+
+#define WATCH_MS 1000
+
+/* Nobody has heard of this volume: a slip of the pen, not a state. */
+static bool is_unknown(const char *volume)
+{
+	json_t *known = collect_volumes();
+	json_t *name;
+	bool found = false;
+	size_t i;
+
+	json_array_foreach(known, i, name)
+		found |= strcmp(json_string_value(name), volume) == 0;
+	json_decref(known);
+	return !found;
+}
+
+static void print_json(json_t *list, const struct cli_args *args)
+{
+	const json_t *what = args->words[0] ? json_array_get(list, 0) : list;
+	/* While watching, one line a look. */
+	size_t flags = args->watch ? JSON_COMPACT : JSON_INDENT(2);
+
+	json_dumpf(what, stdout, flags);
+	putchar('\n');
+}
+
+static void print_text(json_t *list)
+{
+	json_t *status;
+	size_t i;
+
+	json_array_foreach(list, i, status) {
+		if (i)
+			putchar('\n');
+		show_status(status, stdout);
+	}
+	if (!json_array_size(list))
+		printf("no volumes on this node; the first one begins with a "
+		       "configuration, %s/VOLUME.conf\n",
+		       conf_dir());
+}
+
+static void look(const struct cli_args *args)
+{
+	json_t *names = args->words[0] ? json_pack("[s]", args->words[0]) :
+					 collect_volumes();
+	json_t *list = collect_status(names);
+
+	if (args->json)
+		print_json(list, args);
+	else
+		print_text(list);
+	json_decref(list);
+	json_decref(names);
+}
+
+static enum cli_exit run(const struct cli_args *args)
+{
+	bool clear = args->watch && !args->json && isatty(STDOUT_FILENO);
+
+	if (args->words[0] && is_unknown(args->words[0]))
+		return cli_fail("volume %s is not known on this node: it has "
+				"no %s/%s.conf, no daemon and no device",
+				args->words[0], conf_dir(), args->words[0]);
+	do {
+		if (clear)
+			printf("\033[H\033[2J");
+		look(args);
+		/* Whoever read it may have gone. */
+		if (!args->watch || fflush(stdout))
+			break;
+		cli_sleep_ms(WATCH_MS);
+	} while (true);
+	return CLI_DONE;
+}
+
+const struct cli_command cli_status = {
+	.name = "status",
+	.usage = "[VOLUME] [--json] [--watch]",
+	.summary = "Show volumes, their nodes and devices",
+	.help =
+		"Answers within a second, also without quorum, with a hanging "
+		"disk, or with\nthe daemon dead: then it tells what the kernel "
+		"knows.\n\n"
+		"  --json   for programs: an object with VOLUME, else an array;"
+		"\n           agent/cli/status.h describes the fields\n"
+		"  --watch  again every second, until interrupted (with --json: "
+		"a line each)\n\n"
+		"Per node: role, link, term, and indexes of the log - last "
+		"appended, durable\non its disk, known committed, applied to "
+		"its data area; lacks: committed\nentries that it does not "
+		"hold yet.  * is this node, - is not known.\n",
+	.options = CLI_JSON | CLI_WATCH,
+	.words_max = 1,
+	.run = run,
+};

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0
+/* qbd transfer: hands leadership to another node. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/control.h"
+
+#define ANSWER_MS 2000
+#define DONE_MS 10000
+#define LOOK_MS 50
+
+/* Copies the leader's name as the daemon sees it; false: none known. */
+static bool get_leader(const char *volume, char *leader, size_t size)
+{
+	json_t *reply = control_ask(volume,
+				    json_pack("{s:s}", "command", "status"),
+				    CONTROL_ANSWER_MS, NULL);
+	const char *name = json_string_value(json_object_get(
+		json_object_get(reply, "status"), "leader"));
+
+	snprintf(leader, size, "%s", name ? name : "");
+	json_decref(reply);
+	return *leader;
+}
+
+static enum cli_exit refused(const char *volume, const char *node,
+			     const struct base_error *error)
+{
+	char leader[CONF_NAME_MAX + 1];
+
+	if (get_leader(volume, leader, sizeof(leader)) &&
+	    strcmp(leader, node) == 0) {
+		printf("%s: %s leads already\n", volume, node);
+		return CLI_DONE;
+	}
+	return cli_fail("volume %s: leadership was not handed to %s: %s%s%s%s",
+			volume, node, error->text,
+			*leader ? " (the leader is " : "", leader,
+			*leader ? "; transfers are ordered there)" : "");
+}
+
+static enum cli_exit run(const struct cli_args *args)
+{
+	const char *volume = args->words[0], *node = args->words[1];
+	char leader[CONF_NAME_MAX + 1];
+	struct base_error error;
+	uint64_t until_ms;
+	json_t *reply;
+
+	reply = control_ask(volume,
+			    json_pack("{s:s, s:s}", "command", "transfer",
+				      "node", node),
+			    ANSWER_MS, &error);
+	if (!reply)
+		return error.code == -EREMOTEIO ?
+			       refused(volume, node, &error) :
+			       cli_fail("%s", error.text);
+	json_decref(reply);
+	until_ms = cli_now_ms() + DONE_MS;
+	do {
+		if (get_leader(volume, leader, sizeof(leader)) &&
+		    strcmp(leader, node) == 0) {
+			printf("%s: %s leads\n", volume, node);
+			return CLI_DONE;
+		}
+		cli_sleep_ms(LOOK_MS);
+	} while (cli_now_ms() < until_ms);
+	return cli_fail("volume %s: %s did not become leader within %d s; the "
+			"leader is %s; qbd status %s tells more",
+			volume, node, DONE_MS / 1000,
+			*leader ? leader : "not known", volume);
+}
+
+const struct cli_command cli_transfer = {
+	.name = "transfer",
+	.usage = "VOLUME NODE",
+	.summary = "Hand the leadership of a volume to another node",
+	.help = "Runs on the node that leads.  Waits until NODE leads, at "
+		"most 10 seconds.\nWhere the device is open for writing, "
+		"leadership stays: close it first.\n",
+	.words_min = 2,
+	.words_max = 2,
+	.run = run,
+};

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * qbd up: starts a volume's daemon, after looking at what it will need, so that
+ * mistakes are told here and with their remedy.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/control.h"
+#include "nl/nl.h"
+
+#define LOOK_MS 100
+#define DAEMON "qbdd"
+
+/* Run a program to its end; its exit status, 127: it could not be run. */
+static int run_program(char *const *argv, int output)
+{
+	pid_t pid = fork();
+	int status, nothing;
+
+	if (pid < 0)
+		return 127;
+	if (pid == 0) {
+		nothing = open("/dev/null", O_RDWR);
+		if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 ||
+		    dup2(output >= 0 ? output : nothing, STDOUT_FILENO) < 0 ||
+		    dup2(output >= 0 ? output : nothing, STDERR_FILENO) < 0)
+			_exit(127);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return 127;
+	return WIFEXITED(status) ? WEXITSTATUS(status) :
+				   128 + WTERMSIG(status);
+}
+
+static bool need_module(void)
+{
+	char *const modprobe[] = { "modprobe", "qbd", NULL };
+	struct base_error error;
+	struct nl_admin *admin;
+	int ret;
+
+	ret = nl_admin_open(&admin, &error);
+	if (ret == -ENOENT && run_program(modprobe, -1) == 0)
+		ret = nl_admin_open(&admin, &error);
+	if (ret) {
+		cli_fail("%s", error.text);
+		return false;
+	}
+	nl_admin_close(admin);
+	return true;
+}
+
+static bool is_running(const char *volume)
+{
+	struct control control;
+	struct base_error error;
+	int ret;
+
+	ret = control_open(volume, &control, &error);
+	if (ret == -ENOENT || ret == -ECONNREFUSED)
+		return false;
+	if (ret) {
+		cli_fail("%s", error.text);
+		return true;
+	}
+	cli_fail("volume %s is up already, its daemon qbdd is pid %d", volume,
+		 (int)control.pid);
+	control_close(&control);
+	return true;
+}
+
+/* Beside this very program (a build's folder), else where PATH says. */
+static void find_daemon(char *path, size_t size)
+{
+	ssize_t length = readlink("/proc/self/exe", path, size - 1);
+	char *slash;
+
+	if (length > 0) {
+		path[length] = '\0';
+		slash = strrchr(path, '/');
+		if (slash && (size_t)(slash + 1 - path) + sizeof(DAEMON) <=
+				     size) {
+			strcpy(slash + 1, DAEMON);
+			if (access(path, X_OK) == 0)
+				return;
+		}
+	}
+	snprintf(path, size, "%s", DAEMON);
+}
+
+static bool make_folder(const char *path)
+{
+	if (mkdir(path, 0755) == 0 || errno == EEXIST)
+		return true;
+	cli_fail("folder %s can't be made: %s%s", path, strerror(errno),
+		 errno == EACCES ? "; run this as root" : "");
+	return false;
+}
+
+/* What the daemon said since it was started, without the journal's levels. */
+static void print_log_from(int log, off_t from)
+{
+	char bytes[4096];
+	ssize_t count, i;
+	bool begin = true;
+
+	while ((count = pread(log, bytes, sizeof(bytes), from)) > 0) {
+		for (i = 0; i < count; i++) {
+			if (begin && bytes[i] == '<' && i + 2 < count &&
+			    bytes[i + 2] == '>') {
+				i += 2;
+			} else {
+				fputc(bytes[i], stderr);
+			}
+			begin = bytes[i] == '\n';
+		}
+		from += count;
+	}
+}
+
+/*
+ * The daemon leaves its parent only when it has started.  Until then, and as
+ * long as it lives, what it says goes to the log; why it did not start is read
+ * there.
+ */
+static enum cli_exit start(const char *volume, char **argv)
+{
+	char path[sizeof(((struct conf *)NULL)->path) + 80];
+	off_t before;
+	int log, status;
+
+	snprintf(path, sizeof(path), "%s/%s.log", conf_run_dir(), volume);
+	log = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	if (log < 0)
+		return cli_fail("log %s can't be opened: %s%s", path,
+				strerror(errno),
+				errno == EACCES ? "; run this as root" : "");
+	before = lseek(log, 0, SEEK_END);
+	status = run_program(argv, log);
+	if (status)
+		print_log_from(log, before);
+	close(log);
+	if (status == 127)
+		return cli_fail("volume %s: the daemon %s can't be run; "
+				"install it beside qbd or into the PATH",
+				volume, argv[0]);
+	if (status)
+		return cli_fail("volume %s: its daemon did not start (exit "
+				"status %d); see above, and %s",
+				volume, status, path);
+	return CLI_DONE;
+}
+
+static enum cli_exit wait_until_ok(const char *volume, unsigned int wait_s)
+{
+	uint64_t until_ms = cli_now_ms() + (uint64_t)wait_s * 1000;
+	struct base_error error;
+	const char *state, *problem;
+	char last[1024] = "it was not asked";
+	json_t *reply, *status;
+	bool ok;
+
+	do {
+		reply = control_ask(volume,
+				    json_pack("{s:s}", "command", "status"),
+				    CONTROL_ANSWER_MS, &error);
+		status = json_object_get(reply, "status");
+		state = json_string_value(json_object_get(status, "state"));
+		problem = json_string_value(json_object_get(status, "problem"));
+		ok = state && strcmp(state, "ok") == 0;
+		snprintf(last, sizeof(last), "%s%s%s",
+			 reply ? (state ? state : "?") : error.text,
+			 problem && *problem ? ": " : "",
+			 problem ? problem : "");
+		json_decref(reply);
+		if (ok)
+			return CLI_DONE;
+		cli_sleep_ms(LOOK_MS);
+	} while (cli_now_ms() < until_ms);
+	return cli_fail("volume %s is up, but not ok within %u s: %s", volume,
+			wait_s, last);
+}
+
+static enum cli_exit run(const struct cli_args *args)
+{
+	const char *volume = args->words[0];
+	const struct conf_node *node;
+	enum cli_exit status;
+	struct conf conf;
+	char daemon[4096];
+	char *argv[8];
+	int count = 0;
+
+	node = cli_configured(args, &conf);
+	if (!node || is_running(volume) || !need_module() ||
+	    !make_folder(conf_run_dir()))
+		return CLI_FAILED;
+	find_daemon(daemon, sizeof(daemon));
+	argv[count++] = daemon;
+	argv[count++] = (char *)volume;
+	argv[count++] = "--node";
+	argv[count++] = (char *)node->name;
+	if (args->config) {
+		argv[count++] = "--config";
+		argv[count++] = (char *)args->config;
+	}
+	if (args->foreground)
+		argv[count++] = "--foreground";
+	argv[count] = NULL;
+	if (args->foreground) {
+		execvp(argv[0], argv);
+		return cli_fail("volume %s: the daemon %s can't be run: %s",
+				volume, daemon, strerror(errno));
+	}
+	status = start(volume, argv);
+	if (status == CLI_DONE && args->wait_s)
+		status = wait_until_ok(volume, args->wait_s);
+	if (status == CLI_DONE)
+		printf("%s: up on %s%s\n", volume, node->name,
+		       args->wait_s ? ", ok" : "");
+	return status;
+}
+
+const struct cli_command cli_up = {
+	.name = "up",
+	.usage = "VOLUME [--node N] [--config F] [--wait S] [--foreground]",
+	.summary = "Start a volume's daemon and make its device, on this node",
+	.help =
+		"Loads the module if need be.  The replica must have been "
+		"made with qbd format.\nWhat the daemon says goes to "
+		"RUN/VOLUME.log (RUN: /run/qbd, or QBD_RUN_DIR).\n\n"
+		"  --node N      this node's name; else QBD_NODE, else the "
+		"host's name\n"
+		"  --config F    instead of /etc/qbd/VOLUME.conf\n"
+		"  --wait S      until the volume is ok, at most S seconds\n"
+		"  --foreground  stay, and log to standard error (for "
+		"systemd)\n",
+	.options = CLI_NODE | CLI_CONFIG | CLI_WAIT | CLI_FOREGROUND,
+	.words_min = 1,
+	.words_max = 1,
+	.run = run,
+};
