@@ -40,6 +40,12 @@ struct conf {
 	struct conf_node nodes[CONF_NODES_MAX]; /* sorted by id */
 };
 
+/**
+ * conf_name_problem() - may a volume or node be called so?
+ * Return: NULL, or what is wrong and how to mend it.
+ */
+const char *conf_name_problem(const char *name);
+
 /** conf_dir() - $QBD_CONF_DIR (for tests), or CONF_DIR */
 const char *conf_dir(void);
 /** conf_run_dir() - sockets and logs: $QBD_RUN_DIR, or CONF_RUN_DIR */

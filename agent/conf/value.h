@@ -22,12 +22,6 @@ int conf_parse_size(const char *text, uint64_t *bytes);
 int conf_parse_duration(const char *text, uint32_t *duration_ms);
 
 /**
- * conf_name_problem() - may a volume or node be called so?
- * Return: NULL, or what is wrong and how to mend it.
- */
-const char *conf_name_problem(const char *name);
-
-/**
  * conf_address_problem() - is it host:port or [v6]:port?
  * Return: NULL, or what is wrong and how to mend it.
  */

@@ -91,7 +91,7 @@ struct nl_session_ops {
 	 */
 	void (*request)(void *context, const struct qbd_req *req,
 			struct base_buf *buf, const uint8_t *data);
-	/* The local replica failed a read. */
+	/* The local replica failed a read.  Its tag counts as received too. */
 	void (*replica_error)(void *context, const struct qbd_req *req);
 };
 
@@ -129,7 +129,8 @@ void nl_session_applied(struct nl_session *session, uint64_t tag);
 void nl_session_received(struct nl_session *session, uint64_t tag);
 /**
  * nl_session_flush() - 0, or the session is over (-ENODEV, -ESTALE)
- * Credits alone are sent only once half of the socket's buffer is out.
+ * Credits alone are sent only once half of the socket's buffer, or of the
+ * messages that the module lets out, are to be given back.
  */
 int nl_session_flush(struct nl_session *session);
 

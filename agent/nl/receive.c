@@ -124,6 +124,7 @@ static int take_requests(struct nl_session *session, struct session_slot *slot,
 	unsigned int i;
 	int ret;
 
+	session->charge_messages++;
 	session->charge_bytes += head->nlmsg_len + MESSAGE_OVERHEAD_BYTES;
 	/* That of one request is there in one piece; most have one. */
 	ret = parse_requests(head, head_bytes, &requests, NULL);

@@ -321,8 +321,10 @@ static int flush_now(struct nl_session *session)
 		ret |= nla_put_u64(session->msg, QBD_A_APPLIED,
 				   session->applied);
 	assert(!ret);
-	if (session->received)
+	if (session->received) {
 		session->charge_bytes = 0;
+		session->charge_messages = 0;
+	}
 	session->done_count = 0;
 	session->received = 0;
 	session->applied = 0;
@@ -366,7 +368,8 @@ int nl_session_flush(struct nl_session *session)
 		return flush_now(session);
 	/* Credits alone are worth a message only when they get short. */
 	if (session->received &&
-	    session->charge_bytes > session->rcvbuf_bytes / 2)
+	    (session->charge_bytes > session->rcvbuf_bytes / 2 ||
+	     session->charge_messages >= SESSION_CHARGES))
 		return flush_now(session);
 	return 0;
 }

@@ -14,6 +14,8 @@
 #include "nl/parse.h"
 
 #define SESSION_SLOTS 16 /* messages of one recvmmsg() */
+#define SESSION_CHARGES 256 /* messages whose credit is given back at once:
+			     * the module remembers a bounded number of them */
 
 /*
  * Where a message is received: its head in `head`, and what is behind the
@@ -44,6 +46,7 @@ struct nl_session {
 	uint32_t head_bytes; /* of a message with one request */
 	uint64_t last_tag;
 	uint64_t charge_bytes; /* received and not given back, estimated */
+	unsigned int charge_messages; /* and so many messages */
 	uint32_t rcvbuf_bytes;
 	uint64_t strays; /* messages of other sessions or senders */
 
