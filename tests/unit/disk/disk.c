@@ -329,6 +329,12 @@ uint8_t *disk_bytes(struct disk *disk)
 	return disk->lasting;
 }
 
+void disk_refresh(struct disk *disk)
+{
+	memcpy(disk->cached, disk->lasting, disk->io.size);
+	disk->pending_count = 0;
+}
+
 void disk_flip(struct disk *disk, uint64_t offset, uint8_t mask)
 {
 	disk->cached[offset] ^= mask;

@@ -58,8 +58,9 @@ uint64_t disk_steps(const struct disk *disk);
 uint64_t disk_syncs(const struct disk *disk);
 void disk_steps_reset(struct disk *disk);
 
-/* The lasting bytes, to look at and to spoil (disk_flip() both of them). */
+/* The lasting bytes, to look at and to spoil; disk_refresh(): reads see it. */
 uint8_t *disk_bytes(struct disk *disk);
+void disk_refresh(struct disk *disk);
 void disk_flip(struct disk *disk, uint64_t offset, uint8_t mask);
 /* Copy what lasts; the cache of @to becomes empty. Equal sizes. */
 void disk_copy(struct disk *to, const struct disk *from);
