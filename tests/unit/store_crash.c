@@ -440,16 +440,18 @@ static bool check_image(struct model *model)
 	return true;
 }
 
-/* Open; power may go while it does. */
-static bool open_again(struct model *model)
+/* Open; power goes while it does at that step (0: never), or a drawn one. */
+static bool open_cut(struct model *model, uint64_t step)
 {
 	struct base_error error = { 0 };
 	int code, tries = 0;
 
 	model->doing = "open";
 	for (;;) {
+		disk_power_off_after(model->disk, step);
+		step = 0;
 		if (tries < 3 && draw(model, 3) == 0)
-			disk_power_off_after(model->disk, 1 + draw(model, 8));
+			step = 1 + draw(model, 8);
 		code = store_open(disk_io(model->disk), &model->identity, false,
 				  &model->store, &model->boot, &error);
 		if (!disk_is_off(model->disk))
@@ -467,6 +469,11 @@ static bool open_again(struct model *model)
 	need(!model->boot.state.damaged == !model->boot.damage[0]);
 	need(!model->boot.state.damaged || model->rot);
 	return true;
+}
+
+static bool open_again(struct model *model)
+{
+	return open_cut(model, draw(model, 3) ? 0 : 1 + draw(model, 8));
 }
 
 static void shut(struct model *model)
@@ -591,34 +598,48 @@ static bool one_life(struct model *model)
 	return check_image(model);
 }
 
-static bool one_case(uint64_t seed, bool with_rot)
+static struct model *model_new(uint64_t seed)
 {
 	struct model *model = calloc(1, sizeof(*model));
 	uint32_t align = seed % 3 ? 512 : 4096;
-	bool good;
-	int round;
 
 	model->seed = seed;
+	model->doing = "format";
 	model->identity = rig_identity(align);
 	model->disk = disk_new(rig_disk_bytes(), align, seed);
 	model->term = 1;
-	model->rot = with_rot;
-	good = store_format(disk_io(model->disk), &model->identity, false, NULL,
-			    NULL, NULL) == 0 &&
-	       open_again(model);
-	for (round = 0; good && round < ROUNDS; round++)
-		good = one_life(model);
+	if (tap_check_eq(store_format(disk_io(model->disk), &model->identity,
+				      false, NULL, NULL, NULL),
+			 0))
+		open_again(model);
+	return model;
+}
+
+static void model_free(struct model *model)
+{
 	shut(model);
 	total_steps += disk_steps(model->disk);
 	disk_free(model->disk);
 	free(model);
+}
+
+static bool one_case(uint64_t seed, bool with_rot)
+{
+	struct model *model = model_new(seed);
+	bool good = model->store;
+	int round;
+
+	model->rot = with_rot;
+	for (round = 0; good && round < ROUNDS; round++)
+		good = one_life(model);
+	model_free(model);
 	return good;
 }
 
 static void many_cases(bool with_rot)
 {
 	const char *seed = getenv("STORE_SEED"), *cases = getenv("STORE_CASES");
-	uint64_t first = 1, count = 400, i;
+	uint64_t first = 1, count = 250, i;
 
 	if (cases)
 		count = strtoull(cases, NULL, 10);
@@ -647,9 +668,108 @@ static void power_cuts_and_rot_are_never_silent(void)
 	many_cases(true);
 }
 
+/* Power goes at this step of what follows; then all is looked at. */
+static bool cut_at(struct model *model, uint64_t step, enum disk_crash how,
+		   bool (*call)(struct model *model))
+{
+	disk_power_off_after(model->disk, step);
+	if (!call(model))
+		return false;
+	shut(model);
+	disk_crash(model->disk, how);
+	if (!open_cut(model, 0) || !check_meta(model) || !check_log(model))
+		return false;
+	memset(&model->pending, 0, sizeof(model->pending));
+	return check_image(model);
+}
+
+static bool fill_ring(struct model *model)
+{
+	uint64_t before;
+
+	do {
+		before = model->last;
+		if (!do_append(model))
+			return false;
+	} while (model->last != before);
+	if (!do_sync(model))
+		return false;
+	while (model->applied < model->durable)
+		if (!do_apply(model))
+			return false;
+	return true;
+}
+
+/* Room that a cut checkpoint freed is used, and then the next one is cut. */
+static void checkpoints_cut_in_a_row_keep_the_log(void)
+{
+	uint64_t seed, first, second;
+	struct model *model;
+	bool good = true;
+
+	for (seed = 1; good && seed <= 6; seed++) {
+		for (first = 1; good && first <= 6; first++) {
+			for (second = 1; good && second <= 6; second++) {
+				model = model_new(seed * 100 + first * 10 +
+						  second);
+				good = fill_ring(model) &&
+				       cut_at(model, first, DISK_CRASH_PREFIX,
+					      do_checkpoint) &&
+				       fill_ring(model) &&
+				       cut_at(model, second, DISK_CRASH_TEAR,
+					      do_checkpoint);
+				model_free(model);
+			}
+		}
+	}
+}
+
+/* What a dead process left in the disk's cache was read but never synced. */
+static void what_was_only_read_is_not_taken_for_durable(void)
+{
+	struct model *model;
+	uint64_t seed;
+	bool good = true;
+
+	for (seed = 1; good && seed <= 300; seed++) {
+		model = model_new(seed);
+		good = do_append(model) && (seed % 2 || do_sync(model)) &&
+		       do_append(model);
+		shut(model);
+		disk_crash(model->disk, DISK_CRASH_PROCESS);
+		good = good && open_cut(model, 1 + seed % 7) &&
+		       check_meta(model) && check_log(model);
+		model_free(model);
+	}
+}
+
+/* Cut at each step, then cut again while new entries go where old ones were. */
+static void truncations_cut_anywhere_leave_no_phantom(void)
+{
+	struct model *model;
+	uint64_t seed;
+	bool good = true;
+
+	for (seed = 1; good && seed <= 300; seed++) {
+		model = model_new(seed);
+		good = do_append(model) && do_append(model) &&
+		       (seed % 2 || do_sync(model)) &&
+		       (seed % 3 || do_idle(model)) && do_append(model) &&
+		       cut_at(model, 1 + seed % 6, DISK_CRASH_ANY,
+			      do_truncate) &&
+		       cut_at(model, 1 + seed % 3, DISK_CRASH_ANY, do_append) &&
+		       do_append(model) && do_sync(model) &&
+		       cut_at(model, 1 + seed % 5, DISK_CRASH_ANY, do_truncate);
+		model_free(model);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
+		TAP_TEST(checkpoints_cut_in_a_row_keep_the_log),
+		TAP_TEST(what_was_only_read_is_not_taken_for_durable),
+		TAP_TEST(truncations_cut_anywhere_leave_no_phantom),
 		TAP_TEST(power_cuts_lose_nothing_promised),
 		TAP_TEST(power_cuts_and_rot_are_never_silent),
 	};
