@@ -19,6 +19,8 @@
 #include "device.h"
 #include "trace.h"
 
+#define READ_OPEN_WAIT_MS 3000
+
 static struct qbd_write *call_alloc(u16 op)
 {
 	/* not from the reserve, which is for I/O */
@@ -78,21 +80,6 @@ static int opening_refused(struct qbd_device *dev, struct qbd_turn *turn)
 	default:
 		return 0;
 	}
-}
-
-static int open_to_read(struct qbd_device *dev)
-{
-	struct qbd_turn turn;
-	int err;
-
-	qbd_turn_begin(dev, &turn);
-	err = opening_refused(dev, &turn);
-	if (!err && dev->gate != QBD_GATE_ACTIVE)
-		err = -EBUSY;
-	if (!err)
-		dev->opening.openers++;
-	qbd_turn_end(dev, &turn);
-	return err;
 }
 
 /* Under the lock: ask, unless somebody has asked already. */
@@ -175,9 +162,8 @@ static int open_to_write_end(struct qbd_device *dev, u32 round, long waited)
 	return err;
 }
 
-static int open_to_write(struct qbd_device *dev)
+static int open_to_write(struct qbd_device *dev, u32 timeout_ms)
 {
-	u32 timeout_ms = READ_ONCE(dev->io_timeout_ms);
 	struct qbd_opening *opening = &dev->opening;
 	long waited;
 	u32 round;
@@ -195,6 +181,43 @@ static int open_to_write(struct qbd_device *dev)
 	return open_to_write_end(dev, round, waited);
 }
 
+/* Return: 0 opened, 1 only the agent could tell, or an error. */
+static int open_to_read_here(struct qbd_device *dev)
+{
+	struct qbd_turn turn;
+	int ret;
+
+	qbd_turn_begin(dev, &turn);
+	ret = opening_refused(dev, &turn);
+	if (!ret && dev->gate == QBD_GATE_SUSPENDED)
+		ret = 1;
+	else if (!ret && dev->gate != QBD_GATE_ACTIVE)
+		ret = -EBUSY;
+	if (!ret)
+		dev->opening.openers++;
+	qbd_turn_end(dev, &turn);
+	return ret;
+}
+
+/*
+ * Where the node has the lease, reading takes no role.  Elsewhere it takes the
+ * device like an opening for writing, or mkfs and mount - which look before
+ * they write - would find every node busy but one; but it does not wait long,
+ * lest probing (udev) hang without a quorum.
+ */
+static int open_to_read(struct qbd_device *dev)
+{
+	u32 timeout_ms = READ_ONCE(dev->io_timeout_ms);
+	int ret = open_to_read_here(dev);
+
+	if (ret <= 0)
+		return ret;
+	if (!timeout_ms || timeout_ms > READ_OPEN_WAIT_MS)
+		timeout_ms = READ_OPEN_WAIT_MS;
+	ret = open_to_write(dev, timeout_ms);
+	return ret == -EIO ? -EBUSY : ret;
+}
+
 /**
  * qbd_opening_open() - the block layer opens the device
  * @disk: its disk; disk->open_mutex is held
@@ -206,7 +229,12 @@ static int open_to_write(struct qbd_device *dev)
 int qbd_opening_open(struct gendisk *disk, bool write)
 {
 	struct qbd_device *dev = disk->private_data;
-	int err = write ? open_to_write(dev) : open_to_read(dev);
+	int err;
+
+	if (write)
+		err = open_to_write(dev, READ_ONCE(dev->io_timeout_ms));
+	else
+		err = open_to_read(dev);
 
 	/* what others cached may be older than what this opening must see */
 	if (!err)

@@ -34,14 +34,21 @@ test_writer_moves_after_close() {
 	replicas_equal
 }
 
-test_read_only_open_fails_at_once_elsewhere() {
+test_read_only_open_elsewhere_fails_at_once_while_a_writer_lives() {
 	up
-	write_blocks /dev/qbd0 0 1 x || fail "write"
+	hold_open /dev/qbd0 || fail "open on n1"
 	SECONDS=0
 	dd if=/dev/qbd1 of=/dev/null bs=4k count=1 status=none 2>/dev/null &&
 		fail "a read on a follower was served"
 	[ "$SECONDS" -le 2 ] || fail "it took $SECONDS s"
-	blocks_are /dev/qbd0 0 1 x || fail "the leader does not serve a reader"
+	exec 7>&-
+}
+
+test_read_only_open_sees_the_newest_data_anywhere() {
+	up
+	write_blocks /dev/qbd0 0 1 x || fail "write"
+	blocks_are /dev/qbd1 0 1 x || fail "n2 does not read it"
+	blocks_are /dev/qbd2 0 1 x || fail "n3 does not read it"
 }
 
 test_mounted_volume_is_not_removed() {

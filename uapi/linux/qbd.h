@@ -122,7 +122,9 @@
  * every later request carries), -EBUSY another node has it, other errors as they
  * are.  QBD_OP_CLOSE says that the last writer has closed; nobody waits for it,
  * it is sent until it is completed.  Both are resent like any other request.
- * Opening read-only asks nobody: 0 when the gate is active, else -EBUSY.
+ * Opening read-only asks nobody where the gate is active, and takes no role
+ * there; where it is suspended it takes the device as an opening for writing
+ * does, but waits at most three seconds; where it is detached: -EBUSY.
  *
  * QBD_OP_WRITE carries data; QBD_OP_WRITE_ZEROES and QBD_OP_DISCARD a range that
  * reads back as zeroes; QBD_OP_FLUSH nothing: it may complete when every
