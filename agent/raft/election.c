@@ -242,8 +242,14 @@ void raft_vote_recv(struct raft *raft, const struct raft_msg *msg)
 		return;
 	if (msg->term > raft->hard.term && !msg->vote.prevote)
 		raft_become_follower(raft, msg->term, 0);
+	/*
+	 * PreVote never lets anybody into a term that has begun, not even whom
+	 * we voted for in it: if that lost its disk since, it would lead the
+	 * same term twice.
+	 */
 	free_vote = msg->term > raft->hard.term ||
-		    (msg->term == raft->hard.term && raft->leader == 0 &&
+		    (msg->term == raft->hard.term && !msg->vote.prevote &&
+		     raft->leader == 0 &&
 		     (raft->hard.vote == 0 || raft->hard.vote == msg->from));
 	granted = free_vote && is_up_to_date(raft, msg);
 	if (granted && !msg->vote.prevote)

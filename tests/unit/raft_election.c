@@ -312,6 +312,19 @@ static void prevote_changes_nothing(void)
 	tap_check_eq(rig.nodes[3].update.flags, 0);
 }
 
+static void prevote_lets_nobody_into_a_term_that_has_begun(void)
+{
+	struct raft_msg msg = vote_request(1, 3, 5, 10, 1);
+
+	rig_start(3, &veteran);
+	rig.now += RIG_T;
+	tap_need(grants(3, msg));
+	msg.vote.prevote = true;
+	tap_check(!grants(3, msg));
+	tap_need(rig_said(3, RAFT_MSG_VOTE_REPLY));
+	tap_check_eq(rig_said(3, RAFT_MSG_VOTE_REPLY)->term, 5);
+}
+
 static void cut_off_node_does_not_raise_its_term(void)
 {
 	uint64_t term;
@@ -469,6 +482,7 @@ int main(int argc, char **argv)
 		TAP_TEST(leader_does_not_answer_candidates),
 		TAP_TEST(deposed_leader_keeps_its_own_promise),
 		TAP_TEST(prevote_changes_nothing),
+		TAP_TEST(prevote_lets_nobody_into_a_term_that_has_begun),
 		TAP_TEST(cut_off_node_does_not_raise_its_term),
 		TAP_TEST(leader_without_a_quorum_steps_down),
 		TAP_TEST(one_way_partition_deposes_a_deaf_leader),

@@ -18,6 +18,8 @@ void faults_begin(void)
 	weather->disk_us = 100 + sim_below(20000);
 	weather->slow_disk = sim_chance(500000) ? sim_below(100000) : 0;
 	weather->fault_every_us = 10000 + sim_below(600000);
+	if (sim_chance(300000)) /* a storm */
+		weather->fault_every_us = 3000 + sim_below(40000);
 	weather->client_every_us = 5000 + sim_below(150000);
 	weather->end_us = 5000000 + sim_below(15000000);
 	weather->loses_disks = sim_chance(500000);
@@ -75,6 +77,55 @@ static void crash(struct sim_node *node, bool machine)
 		     SIM_RESTART, node->id);
 }
 
+void faults_crash(struct sim_node *node)
+{
+	if (!sim.healed)
+		crash(node, sim_chance(300000));
+}
+
+static struct sim_node *some_leader(void)
+{
+	struct sim_node *node = any_node();
+	uint32_t tries;
+
+	for (tries = 0; tries < sim.count; tries++) {
+		if (node->up && raft_role(node->raft) == RAFT_LEADER)
+			return node;
+		node = &sim.nodes[node->id % sim.count + 1];
+	}
+	return node;
+}
+
+/*
+ * The leader's lease hangs on few followers, the others look for a leader of
+ * their own, and then one of those few forgets what it promised.
+ */
+static void tempt(void)
+{
+	const struct sim_node *leader = some_leader();
+	uint64_t keep = 1 + sim_below(sim.majority - 1), after;
+	uint32_t to = any_node()->id, i;
+
+	if (sim.count < 3)
+		return;
+	sim.cuts++;
+	for (i = 0; i < sim.count; i++, to = to % sim.count + 1) {
+		if (to == leader->id)
+			continue;
+		after = sim_below(2 * sim.timeout_us);
+		if (keep) {
+			keep--;
+			sim_schedule(sim.timeout_us + after, SIM_CRASH, to);
+			continue;
+		}
+		cut_one_way(leader->id, to);
+		if (sim_chance(500000))
+			cut_one_way(to, leader->id);
+	}
+	after = sim_below(4 * sim.timeout_us);
+	sim_schedule(sim.timeout_us + after, SIM_HEAL_CUTS, 0);
+}
+
 static unsigned int lost_disks(void)
 {
 	unsigned int lost = 0;
@@ -113,25 +164,12 @@ static void ask(struct sim_node *node, enum raft_event_type type, uint32_t peer)
 		node_step(node, &event, NULL);
 }
 
-static struct sim_node *some_leader(void)
-{
-	struct sim_node *node = any_node();
-	uint32_t tries;
-
-	for (tries = 0; tries < sim.count; tries++) {
-		if (node->up && raft_role(node->raft) == RAFT_LEADER)
-			return node;
-		node = &sim.nodes[node->id % sim.count + 1];
-	}
-	return node;
-}
-
 static void strike_once(void)
 {
 	struct sim_node *node = sim_chance(400000) ? some_leader() : any_node();
 	uint32_t id;
 
-	switch (sim_below(16)) {
+	switch (sim_below(18)) {
 	case 0:
 	case 1:
 	case 2:
@@ -154,9 +192,11 @@ static void strike_once(void)
 	case 9:
 	case 10:
 	case 11:
+		/* One draw a statement: arguments have no order in C. */
 		sim.transfers++;
-		ask(some_leader(), RAFT_EV_TRANSFER,
-		    sim_chance(900000) ? any_node()->id : 0);
+		node = some_leader();
+		id = sim_chance(900000) ? any_node()->id : 0;
+		ask(node, RAFT_EV_TRANSFER, id);
 		break;
 	case 12:
 		ask(node, RAFT_EV_CAMPAIGN, 0);
@@ -171,6 +211,10 @@ static void strike_once(void)
 		break;
 	case 15:
 		lose_disk(node);
+		break;
+	case 16:
+	case 17:
+		tempt();
 		break;
 	}
 }

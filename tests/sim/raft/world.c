@@ -250,6 +250,10 @@ static void happen(struct sim_event *event)
 			for (j = 1; j <= sim.count; j++)
 				sim.cut[i][j] = false;
 		break;
+	case SIM_CRASH:
+		if (node->up && node->life == event->life)
+			faults_crash(node);
+		break;
 	case SIM_RESTART:
 		if (!node->up && node->life == event->life)
 			node_start(node);

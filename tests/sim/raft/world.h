@@ -47,6 +47,7 @@ enum sim_kind {
 	SIM_RESUME,
 	SIM_HEAL_CUTS,
 	SIM_CONNECT,
+	SIM_CRASH,
 };
 
 /* A message between nodes: the core's, or the offer of a copy. */
@@ -228,6 +229,7 @@ void disk_boot(const struct sim_node *node, struct raft_boot *boot,
 void faults_begin(void);
 void faults_strike(void);
 void faults_client(void);
+void faults_crash(struct sim_node *node);
 void faults_heal(void);
 
 /* oracle.c */
