@@ -22,9 +22,10 @@ struct parts {
 static int address_error(const char *text, const char *what,
 			 struct base_error *error)
 {
-	return base_error_set(error, -EINVAL,
-			      "address \"%s\": %s; write host:port or [v6 address]:port",
-			      text, what);
+	return base_error_set(
+		error, -EINVAL,
+		"address \"%s\": %s; write host:port or [v6 address]:port",
+		text, what);
 }
 
 static const char *split(const char *text, struct parts *parts)
@@ -125,9 +126,11 @@ int net_resolve(const char *text, struct net_addresses *addresses,
 	err = look_up(&parts, 0, addresses);
 	if (err == 0)
 		return 0;
-	return base_error_set(error, -EHOSTUNREACH,
-			      "the name %s can't be looked up (%s): write a numeric address, or put the name into /etc/hosts",
-			      parts.host, gai_strerror(err));
+	return base_error_set(
+		error, -EHOSTUNREACH,
+		"the name %s can't be looked up (%s): write a numeric address, "
+		"or put the name into /etc/hosts",
+		parts.host, gai_strerror(err));
 }
 
 void net_host_text(const struct net_address *address, char *text, size_t size)

@@ -144,7 +144,8 @@ static void conn_connected(struct net_conn *conn)
 	 * connecting sockets, TCP can connect a socket to itself.
 	 */
 	if (getsockname(conn->fd, (struct sockaddr *)&here, &here_size) == 0 &&
-	    getpeername(conn->fd, (struct sockaddr *)&there, &there_size) == 0 &&
+	    getpeername(conn->fd, (struct sockaddr *)&there, &there_size) ==
+		    0 &&
 	    here_size == there_size && memcmp(&here, &there, here_size) == 0) {
 		net_conn_close(conn, strerror(ECONNREFUSED));
 		return;

@@ -43,22 +43,28 @@ static const char *peer_problem(const struct net_peer *peer,
 
 	if (!peer)
 		snprintf(text, size,
-			 "node %u (%.24s) is not a member in the configuration of %.24s: make the list of members the same on all nodes",
+			 "node %u (%.24s) is not a member in the configuration "
+			 "of %.24s: make the list of members the same on all "
+			 "nodes",
 			 hello->from, hello->node_name,
 			 conn->net->config.hello.node_name);
 	else if (strcmp(peer->config.name, hello->node_name))
 		snprintf(text, size,
-			 "node %u is called %.24s on one node, %.24s on the other: give it one name in both configurations",
+			 "node %u is called %.24s on one node, %.24s on the "
+			 "other: give it one name in both configurations",
 			 hello->from, hello->node_name, peer->config.name);
 	else if (!conn->peer && peer->connects)
 		snprintf(text, size,
-			 "%.24s has the higher id and must not connect: make the ids in the configuration the same on all nodes",
+			 "%.24s has the higher id and must not connect: make "
+			 "the ids in the configuration the same on all nodes",
 			 hello->node_name);
 	else if (net_conn_up(old) && old != conn &&
 		 old->incarnation != hello->incarnation &&
 		 conn->net->now_ms - old->received_ms < NET_DOUBLE_MS)
 		snprintf(text, size,
-			 "%.24s is connected already, from another process: does its agent run twice, or do two machines use that node's name?",
+			 "%.24s is connected already, from another process: "
+			 "does its agent run twice, or do two machines use "
+			 "its name?",
 			 hello->node_name);
 	else
 		return NULL;
@@ -99,8 +105,8 @@ void net_handshake_hello(struct net_conn *conn, const struct wire_hello *hello)
 	/* A dead process's end may wait there, unread. */
 	if (peer && peer->conn && peer->conn != conn)
 		net_receive(peer->conn);
-	problem = peer_problem(peer, conn, hello, error.text,
-			       sizeof(error.text));
+	problem =
+		peer_problem(peer, conn, hello, error.text, sizeof(error.text));
 	if (problem) {
 		net_conn_refuse(conn, who, problem);
 		return;

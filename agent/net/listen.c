@@ -23,13 +23,20 @@ static int listen_error(const struct net *net, int err,
 
 	switch (err) {
 	case EADDRINUSE:
-		return base_error_set(error, -err,
-				      "can't listen on %s: the port is in use by another process (ss -ltnp shows whose); end that one, or give node %s another port in the configuration of all nodes",
-				      address, node);
+		return base_error_set(
+			error, -err,
+			"can't listen on %s: the port is in use by another "
+			"process (ss -ltnp shows whose); end that one, or give "
+			"node %s another port in the configuration of all "
+			"nodes",
+			address, node);
 	case EADDRNOTAVAIL:
-		return base_error_set(error, -err,
-				      "can't listen on %s: this machine has no such address; correct the address of node %s, or which node this machine is",
-				      address, node);
+		return base_error_set(
+			error, -err,
+			"can't listen on %s: this machine has no such address; "
+			"correct the address of node %s, or which node this "
+			"machine is",
+			address, node);
 	default:
 		return base_error_set(error, -err, "can't listen on %s: %s",
 				      address, strerror(err));
@@ -91,10 +98,9 @@ void net_listen_pause(struct net *net, bool pause)
 				     .data.ptr = &net->listen_fd };
 
 	net->listen_resume_ms = net->now_ms + NET_ACCEPT_PAUSE_MS;
-	net->listen_paused =
-		epoll_ctl(net->epoll_fd, EPOLL_CTL_MOD, net->listen_fd,
-			  &event) == 0 &&
-		pause;
+	net->listen_paused = epoll_ctl(net->epoll_fd, EPOLL_CTL_MOD,
+				       net->listen_fd, &event) == 0 &&
+			     pause;
 }
 
 static void make_room(struct net *net)

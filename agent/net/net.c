@@ -3,8 +3,8 @@
  * The connections as a whole: one epoll set, deadlines, and the calls of net.h.
  *
  * A call of net_ready() looks at each descriptor once and is bounded by
- * NET_READ_BYTES_MAX and NET_WRITE_BYTES_MAX for each; epoll is level-triggered,
- * so what is left makes net_fd() readable again.
+ * NET_READ_BYTES_MAX and NET_WRITE_BYTES_MAX for each; epoll is
+ * level-triggered, so what is left makes net_fd() readable again.
  */
 #include <assert.h>
 #include <errno.h>
@@ -89,8 +89,9 @@ int net_new(const struct net_config *config, uint64_t now_ms, struct net **out,
 static void free_closed(struct net *net)
 {
 	while (!base_list_empty(&net->closed)) {
-		struct net_conn *conn = base_container_of(
-			net->closed.next, struct net_conn, link);
+		struct net_conn *conn = base_container_of(net->closed.next,
+							  struct net_conn,
+							  link);
 
 		base_list_del(&conn->link);
 		free(conn);
@@ -192,9 +193,8 @@ void net_ready(struct net *net, uint64_t now_ms)
 
 static uint64_t conn_deadline(const struct net_conn *conn)
 {
-	return conn->state == NET_CONN_UP ?
-		       conn->received_ms + NET_SILENCE_MS :
-		       conn->deadline_ms;
+	return conn->state == NET_CONN_UP ? conn->received_ms + NET_SILENCE_MS :
+					    conn->deadline_ms;
 }
 
 uint64_t net_deadline_ms(const struct net *net)
@@ -231,7 +231,8 @@ static void conn_expire(struct net_conn *conn)
 		break;
 	case NET_CONN_HANDSHAKE:
 		why = conn->peer ?
-			      "it accepts connections but says no HELLO: does qbdd listen on that address, and does it hang?" :
+			      "it accepts connections but says no HELLO: does "
+			      "qbdd listen on that address, and does it hang?" :
 			      "connected, and said no HELLO";
 		net_say(conn->net, net_conn_who(conn), why, !conn->peer);
 		break;

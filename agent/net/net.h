@@ -17,7 +17,8 @@
 #include "base/error.h"
 #include "wire/wire.h"
 
-#define NET_QUEUE_BYTES_MAX (16U << 20) /* queued for one peer; beyond it
+#define NET_QUEUE_BYTES_MAX \
+	(16U << 20) /* queued for one peer; beyond it
 					 * net_send() refuses */
 #define NET_QUEUE_LOW_BYTES (1U << 20) /* see writable() */
 #define NET_HANDSHAKE_MS 5000
@@ -61,8 +62,7 @@ enum net_link_state {
 
 struct net_peer_view {
 	enum net_link_state state;
-	/* why it is not up, with the remedy; "" if not known */
-	char problem[WIRE_TEXT_MAX + 1];
+	char problem[160]; /* why it is not up, "" if not known */
 	uint64_t since_ms; /* in this state since */
 	uint64_t sent_bytes;
 	uint64_t received_bytes;

@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,6 +13,17 @@
 #include "net/internal.h"
 
 #define RESOLVE_AFTER_FAILURES 3
+
+/* What does not fit is cut off: the log has the whole text. */
+static void __attribute__((format(printf, 2, 3)))
+set_problem(struct net_peer *peer, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(peer->problem, sizeof(peer->problem), format, args);
+	va_end(args);
+}
 
 void net_peer_init(struct net_peer *peer, struct net *net,
 		   const struct net_peer_config *config)
@@ -25,16 +37,14 @@ void net_peer_init(struct net_peer *peer, struct net *net,
 	peer->since_ms = net->now_ms;
 	peer->retry_ms = net->now_ms;
 	if (!peer->connects) {
-		snprintf(peer->problem, sizeof(peer->problem),
-			 "it has not connected yet");
+		set_problem(peer, "it has not connected yet");
 		return;
 	}
 	/* The one lookup that everybody waits for: nothing runs yet. */
 	peer->resolved_ms = net->now_ms;
 	if (net_resolve(config->address, &peer->addresses, &error)) {
 		peer->addresses.count = 0;
-		snprintf(peer->problem, sizeof(peer->problem), "%.*s",
-			 (int)sizeof(peer->problem) - 1, error.text);
+		set_problem(peer, "%s", error.text);
 	}
 }
 
@@ -75,9 +85,8 @@ static void peer_resolve_again(struct net_peer *peer)
 	struct net_addresses fresh;
 	struct net *net = peer->net;
 
-	if (peer->addresses.count &&
-	    (!peer->addresses.is_name ||
-	     peer->failures < RESOLVE_AFTER_FAILURES))
+	if (peer->addresses.count && (!peer->addresses.is_name ||
+				      peer->failures < RESOLVE_AFTER_FAILURES))
 		return;
 	if (net->now_ms - peer->resolved_ms < NET_RESOLVE_MS)
 		return;
@@ -90,9 +99,8 @@ static void peer_resolve_again(struct net_peer *peer)
 
 static void peer_connect_failed(struct net_peer *peer, int err)
 {
-	snprintf(peer->problem, sizeof(peer->problem),
-		 "can't connect to %s: %s", peer->config.address,
-		 strerror(err));
+	set_problem(peer, "can't connect to %s: %s", peer->config.address,
+		    strerror(err));
 	peer_retry_later(peer);
 }
 
@@ -107,8 +115,8 @@ void net_peer_connect(struct net_peer *peer)
 		peer_retry_later(peer);
 		return;
 	}
-	address = &peer->addresses.list[peer->address++ %
-					peer->addresses.count];
+	address =
+		&peer->addresses.list[peer->address++ % peer->addresses.count];
 	fd = socket(address->sockaddr.ss_family,
 		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
@@ -152,12 +160,10 @@ void net_peer_lost(struct net_peer *peer, const char *why, bool refused)
 	uint64_t now = peer->net->now_ms;
 
 	if (peer->state == NET_CONNECTING)
-		snprintf(peer->problem, sizeof(peer->problem),
-			 "can't connect to %s: %.100s", peer->config.address,
-			 why);
+		set_problem(peer, "can't connect to %s: %s",
+			    peer->config.address, why);
 	else
-		snprintf(peer->problem, sizeof(peer->problem), "%.*s",
-			 (int)sizeof(peer->problem) - 1, why);
+		set_problem(peer, "%s", why);
 	/* A link that breaks as soon as it is up is no success. */
 	if (peer->state == NET_UP && now - peer->since_ms >= NET_RETRY_MAX_MS)
 		peer->delay_ms = NET_RETRY_MIN_MS;

@@ -36,8 +36,8 @@ static void handle(struct net_conn *conn, struct wire_msg *msg)
 		net_handshake_refused(conn, msg->text);
 		break;
 	default:
-		net->config.received(net->config.context,
-				     conn->peer->config.id, msg);
+		net->config.received(net->config.context, conn->peer->config.id,
+				     msg);
 		break;
 	}
 }

@@ -85,8 +85,7 @@ static int get_begin(struct wire_decoder *decoder,
 		return base_error_set(decoder->error, -EBADMSG,
 				      "COPY_BEGIN: unknown bits");
 	if (!begin->term || begin->index_term > begin->term ||
-	    !begin->index != !begin->index_term ||
-	    begin->epoch > begin->index)
+	    !begin->index != !begin->index_term || begin->epoch > begin->index)
 		return base_error_set(decoder->error, -EBADMSG,
 				      "COPY_BEGIN: an impossible entry");
 	return 0;
@@ -132,8 +131,10 @@ static int get_data(struct wire_decoder *decoder, struct wire_copy_data *data)
 		return 0;
 	data->data = wire_take_payload(decoder, data->length, data->data_crc);
 	if (!data->data)
-		return base_error_set(decoder->error, -EBADMSG,
-				      "COPY_DATA: its payload is cut short or has a wrong checksum");
+		return base_error_set(
+			decoder->error, -EBADMSG,
+			"COPY_DATA: its payload is cut short or has a wrong "
+			"checksum");
 	data->buf = base_buf_get(decoder->buf);
 	return 0;
 }
@@ -147,8 +148,9 @@ static int get_ack(struct wire_decoder *decoder, struct wire_copy_ack *ack)
 	ack->error = (int32_t)wire_get32(fixed);
 	if (wire_get32(fixed) || !wire_errno_possible(ack->error) ||
 	    ack->offset > decoder->volume_bytes)
-		return base_error_set(decoder->error, -EBADMSG,
-				      "COPY_ACK: an impossible offset or error number");
+		return base_error_set(
+			decoder->error, -EBADMSG,
+			"COPY_ACK: an impossible offset or error number");
 	return 0;
 }
 

@@ -12,7 +12,7 @@
  *	20	8	0
  *	28	4	CRC32C of the bytes 0 to 27
  *	32	fixed_bytes	the fixed part; see the file of its type
- *	...	payload_bytes	the payloads one after another, without gaps
+ *	...	payload_bytes	the payloads in their order, no gaps
  *
  * A frame is valid if and only if both checksums hold, every byte that is 0
  * above and in the type's layout is 0, both lengths are what the type and its
@@ -202,8 +202,8 @@ int wire_encode(const struct wire_msg *msg, struct wire_frame *frame)
 	writer.at = frame->head + WIRE_HEAD_BYTES;
 	writer.end = frame->head + front;
 	put_fixed(&writer, msg);
-	head.fixed_crc = base_crc32c(0, frame->head + WIRE_HEAD_BYTES,
-				     head.fixed_bytes);
+	head.fixed_crc =
+		base_crc32c(0, frame->head + WIRE_HEAD_BYTES, head.fixed_bytes);
 	put_head(frame->head, &head);
 	frame->iov[0].iov_base = frame->head;
 	frame->iov[0].iov_len = front;

@@ -175,18 +175,19 @@ static int check_nodes(const struct wire_hello *ours,
 {
 	if (theirs->from == ours->from ||
 	    strcmp(theirs->node_name, ours->node_name) == 0)
-		return base_error_set(error, -EPROTO,
-				      "two nodes say they are %.24s (id %" PRIu32
-				      "): give each its own name and id, and each machine the name of its own node",
-				      theirs->node_name, theirs->from);
+		return base_error_set(
+			error, -EPROTO,
+			"two nodes say they are %.24s (id %" PRIu32
+			"): give each its own name and id, and each machine "
+			"the name of its own node",
+			theirs->node_name, theirs->from);
 	if (theirs->from != ours->to)
-		return base_error_set(error, -EPROTO,
-				      "where node %" PRIu32
-				      " should be, %.24s (id %" PRIu32
-				      ") answers: correct the address of node %" PRIu32
-				      " in the configuration",
-				      ours->to, theirs->node_name, theirs->from,
-				      ours->to);
+		return base_error_set(
+			error, -EPROTO,
+			"where node %" PRIu32 " should be, %.24s (id %" PRIu32
+			") answers: correct the address of node %" PRIu32
+			" in the configuration",
+			ours->to, theirs->node_name, theirs->from, ours->to);
 	if (theirs->to != ours->from)
 		return base_error_set(error, -EPROTO,
 				      "%.24s looks for node %" PRIu32
@@ -206,30 +207,34 @@ static int check_volume(const struct wire_hello *ours,
 	char a[VOLUME_ID_TEXT], b[VOLUME_ID_TEXT];
 
 	if (memcmp(theirs->volume_id, ours->volume_id, 16))
-		return base_error_set(error, -EPROTO,
-				      "another volume: id %s on %.24s, %s on %.24s: is it the same volume id in both configurations?",
-				      volume_id_text(theirs->volume_id, a),
-				      theirs->node_name,
-				      volume_id_text(ours->volume_id, b),
-				      ours->node_name);
+		return base_error_set(
+			error, -EPROTO,
+			"other volume ids (%s on %.24s, %s on %.24s): use the "
+			"same one in the configuration",
+			volume_id_text(theirs->volume_id, a), theirs->node_name,
+			volume_id_text(ours->volume_id, b), ours->node_name);
 	if (strcmp(theirs->volume_name, ours->volume_name))
-		return base_error_set(error, -EPROTO,
-				      "the volume is called %.24s on one node, %.24s on the other: use one name (and an id of its own for each volume)",
-				      theirs->volume_name, ours->volume_name);
+		return base_error_set(
+			error, -EPROTO,
+			"the volume is called %.24s on one node, %.24s on the "
+			"other: use one name (and an id of its own for each "
+			"volume)",
+			theirs->volume_name, ours->volume_name);
 	if (theirs->volume_bytes != ours->volume_bytes)
-		return base_error_set(error, -EPROTO,
-				      "the volume has %" PRIu64
-				      " bytes on %.24s, %" PRIu64
-				      " on %.24s: give the same size in both configurations",
-				      theirs->volume_bytes, theirs->node_name,
-				      ours->volume_bytes, ours->node_name);
+		return base_error_set(
+			error, -EPROTO,
+			"the volume has %" PRIu64 " bytes on %.24s, %" PRIu64
+			" on %.24s: give the same size in both configurations",
+			theirs->volume_bytes, theirs->node_name,
+			ours->volume_bytes, ours->node_name);
 	if (theirs->block_size != ours->block_size)
-		return base_error_set(error, -EPROTO,
-				      "the volume's block size is %" PRIu32
-				      " on %.24s, %" PRIu32
-				      " on %.24s: give the same one in both configurations",
-				      theirs->block_size, theirs->node_name,
-				      ours->block_size, ours->node_name);
+		return base_error_set(
+			error, -EPROTO,
+			"the volume's block size is %" PRIu32
+			" on %.24s, %" PRIu32
+			" on %.24s: give the same one in both configurations",
+			theirs->block_size, theirs->node_name, ours->block_size,
+			ours->node_name);
 	return 0;
 }
 
@@ -246,12 +251,13 @@ static int check_version(const struct wire_hello *ours,
 		older = theirs;
 		newer = ours;
 	}
-	return base_error_set(error, -EPROTO,
-			      "%.24s speaks protocol versions %u to %u, %.24s %u to %u: upgrade qbd on %.24s (upgrading may skip no version)",
-			      older->node_name, older->version_min,
-			      older->version_max, newer->node_name,
-			      newer->version_min, newer->version_max,
-			      older->node_name);
+	return base_error_set(
+		error, -EPROTO,
+		"%.24s speaks protocol versions %u to %u, %.24s %u to %u: "
+		"upgrade qbd on %.24s (upgrading may skip no version)",
+		older->node_name, older->version_min, older->version_max,
+		newer->node_name, newer->version_min, newer->version_max,
+		older->node_name);
 }
 
 static int check_members(const struct wire_hello *ours,
@@ -260,9 +266,11 @@ static int check_members(const struct wire_hello *ours,
 {
 	if (theirs->members_crc == ours->members_crc)
 		return 0;
-	return base_error_set(error, -EPROTO,
-			      "%.24s and %.24s have different lists of members: make the list in the configuration the same on both",
-			      theirs->node_name, ours->node_name);
+	return base_error_set(
+		error, -EPROTO,
+		"%.24s and %.24s have different lists of members: make the "
+		"list in the configuration the same on both",
+		theirs->node_name, ours->node_name);
 }
 
 int wire_hello_check(const struct wire_hello *ours,

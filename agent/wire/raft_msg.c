@@ -15,7 +15,7 @@
  * WIRE_ENTRY_BYTES:
  *
  *	 0	8	index: prev_index + 1, + 2, ...
- *	 8	8	term: not below its predecessor's, not above the message's
+ *	 8	8	term: from its predecessor's to the message's
  *	16	8	epoch
  *	24	8	tag
  *	32	8	offset
@@ -74,8 +74,8 @@ size_t wire_raft_bytes(const struct wire_msg *msg)
 		break;
 	case RAFT_MSG_APPEND:
 		assert(msg->raft.msg.append.count <= RAFT_APPEND_MAX);
-		bytes += 48 + (size_t)WIRE_ENTRY_BYTES *
-				      msg->raft.msg.append.count;
+		bytes += 48 +
+			 (size_t)WIRE_ENTRY_BYTES * msg->raft.msg.append.count;
 		break;
 	case RAFT_MSG_APPEND_REPLY:
 		bytes += 24;
@@ -96,8 +96,7 @@ static void put_entry(struct wire_writer *writer,
 	wire_put64(writer, entry->tag);
 	wire_put64(writer, entry->offset);
 	wire_put32(writer, entry->length);
-	wire_put32(writer,
-		   raft_entry_data_bytes(entry) ? entry->data_crc : 0);
+	wire_put32(writer, raft_entry_data_bytes(entry) ? entry->data_crc : 0);
 	wire_put32(writer, entry->writer);
 	wire_put16(writer, entry->op);
 	wire_put16(writer, 0);
@@ -198,8 +197,8 @@ static const char *get_entry(struct wire_decoder *decoder,
 	problem = entry_problem(entry, before, msg, decoder->volume_bytes);
 	if (problem || !raft_entry_data_bytes(entry))
 		return problem;
-	entry->data = wire_take_payload(decoder, entry->length,
-					entry->data_crc);
+	entry->data =
+		wire_take_payload(decoder, entry->length, entry->data_crc);
 	if (!entry->data)
 		return "its payload is cut short or has a wrong checksum";
 	entry->buf = base_buf_get(decoder->buf);
@@ -252,8 +251,9 @@ static int get_append(struct wire_decoder *decoder, struct wire_msg *wire)
 	if (msg->append.prev_term > msg->term ||
 	    (!msg->append.prev_index && msg->append.prev_term) ||
 	    msg->append.prev_index > UINT64_MAX - count)
-		return base_error_set(decoder->error, -EBADMSG,
-				      "RAFT: an append after an entry that can't be");
+		return base_error_set(
+			decoder->error, -EBADMSG,
+			"RAFT: an append after an entry that can't be");
 	return get_entries(decoder, wire, count);
 }
 
@@ -318,8 +318,9 @@ int wire_raft_get(struct wire_decoder *decoder, struct wire_msg *wire)
 		msg->vote.last_term = wire_get64(fixed);
 		if (msg->vote.last_term > msg->term ||
 		    !msg->vote.last_index != !msg->vote.last_term)
-			return base_error_set(decoder->error, -EBADMSG,
-					      "RAFT: a vote for an impossible log");
+			return base_error_set(
+				decoder->error, -EBADMSG,
+				"RAFT: a vote for an impossible log");
 		break;
 	case RAFT_MSG_APPEND:
 		return get_append(decoder, wire);

@@ -122,8 +122,8 @@ static void nodes_meet_over_ipv6(void)
 		rig_configure(id, 2);
 		snprintf(rig_nodes[id].config.listen, 128, "[::1]:%u",
 			 port + id);
-		snprintf(rig_nodes[id].config.peers[0].address, 128,
-			 "[::1]:%u", port + 3 - id);
+		snprintf(rig_nodes[id].config.peers[0].address, 128, "[::1]:%u",
+			 port + 3 - id);
 		tap_check_eq(net_new(&rig_nodes[id].config, rig_now_ms(),
 				     &rig_nodes[id].net, &error),
 			     0);

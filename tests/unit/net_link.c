@@ -85,9 +85,9 @@ static void payloads_of_all_sizes_arrive_and_stay(void)
 	for (i = 0; i < 64; i++) {
 		uint32_t length = i % 4 == 3 ? WIRE_COPY_DATA_MAX :
 					       512 * (1 + i * i);
-		struct wire_msg msg = rig_copy(
-			length > WIRE_COPY_DATA_MAX ? 512 : length,
-			(uint8_t)i);
+		struct wire_msg msg =
+			rig_copy(length > WIRE_COPY_DATA_MAX ? 512 : length,
+				 (uint8_t)i);
 
 		tap_check_eq(net_send(rig_nodes[1].net, 2, &msg), 0);
 		wire_msg_clear(&msg);
@@ -156,8 +156,7 @@ static void a_full_queue_refuses_and_tells_when_there_is_room(void)
 		sent++;
 	}
 	tap_check_eq(err, -EAGAIN);
-	tap_check(net_queued_bytes(rig_nodes[1].net, 2) <=
-		  NET_QUEUE_BYTES_MAX);
+	tap_check(net_queued_bytes(rig_nodes[1].net, 2) <= NET_QUEUE_BYTES_MAX);
 	tap_check(net_queued_bytes(rig_nodes[1].net, 2) >
 		  NET_QUEUE_BYTES_MAX - (512U << 10));
 	tap_check_eq(rig_nodes[1].writable[2], 0);
@@ -295,7 +294,8 @@ static void owners_may_drop_all_while_they_are_told(void)
 	tap_need(rig_begin(3));
 	for (id = 1; id <= 3; id++)
 		rig_nodes[id].on_link = drop_all;
-	tap_check(rig_until(rig_nodes[1].ups[2] > 2 && rig_nodes[1].ups[3] > 2));
+	tap_check(
+		rig_until(rig_nodes[1].ups[2] > 2 && rig_nodes[1].ups[3] > 2));
 	for (id = 1; id <= 3; id++)
 		rig_nodes[id].on_link = NULL;
 	tap_check(rig_until(rig_both_up(1, 2) && rig_both_up(1, 3) &&

@@ -122,7 +122,7 @@ static void other_version(struct wire_hello *hello)
 }
 
 static const struct mismatch mismatches[] = {
-	{ other_volume, "same volume id" },
+	{ other_volume, "other volume ids" },
 	{ other_name, "use one name" },
 	{ other_size, "same size" },
 	{ other_block_size, "block size" },
@@ -149,7 +149,8 @@ static void try_mismatch(const struct mismatch *mismatch, uint32_t liar)
 		rig_skip(NET_RETRY_MAX_MS);
 		rig_pass(20);
 	}
-	if (!tap_check(rig_nodes[1].refused == 1 && rig_nodes[2].refused == 1)) {
+	if (!tap_check(rig_nodes[1].refused == 1 &&
+		       rig_nodes[2].refused == 1)) {
 		rig_show_refused(&rig_nodes[1]);
 		rig_show_refused(&rig_nodes[2]);
 	}
@@ -196,8 +197,8 @@ static void a_wrong_address_is_told(void)
 	rig_configure(1, 3);
 	rig_address(3, rig_nodes[1].config.peers[0].address, 128);
 	tap_need(rig_start(1));
-	tap_check(rig_until(rig_told(&rig_nodes[1],
-				     "correct the address of node 2")));
+	tap_check(rig_until(
+		rig_told(&rig_nodes[1], "correct the address of node 2")));
 	tap_check(rig_until(rig_both_up(1, 3) && rig_both_up(2, 3)));
 	tap_check(!net_up(rig_nodes[1].net, 2));
 	rig_stop_all();
@@ -277,8 +278,8 @@ static void who_is_no_member_is_refused(void)
 static void a_refusal_reaches_the_other_log(void)
 {
 	struct sockaddr_in address;
-	struct wire_msg got, msg = { .type = WIRE_REFUSE,
-				     .text = "not on Sundays" };
+	struct wire_msg got,
+		msg = { .type = WIRE_REFUSE, .text = "not on Sundays" };
 	struct rig_inbox inbox = { .used = 0 };
 	struct net_peer_view view;
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -286,8 +287,8 @@ static void a_refusal_reaches_the_other_log(void)
 
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	rig_sockaddr(2, &address);
-	tap_need(bind(listener, (struct sockaddr *)&address,
-		      sizeof(address)) == 0 &&
+	tap_need(bind(listener, (struct sockaddr *)&address, sizeof(address)) ==
+			 0 &&
 		 listen(listener, 1) == 0);
 	fcntl(listener, F_SETFL, O_NONBLOCK);
 	rig_configure(1, 2);
@@ -299,8 +300,8 @@ static void a_refusal_reaches_the_other_log(void)
 	tap_check_eq(got.hello.from, 1);
 	tap_check_eq(got.hello.to, 2);
 	rig_raw_msg(fd, &msg);
-	tap_check(rig_until(rig_told(&rig_nodes[1],
-				     "it refuses: not on Sundays")));
+	tap_check(rig_until(
+		rig_told(&rig_nodes[1], "it refuses: not on Sundays")));
 	tap_check_str(rig_nodes[1].who[0], "n2");
 	net_peer(rig_nodes[1].net, 2, &view);
 	tap_check_str(view.problem, "it refuses: not on Sundays");
@@ -321,8 +322,8 @@ static void who_accepts_and_is_silent_is_given_up(void)
 
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	rig_sockaddr(2, &address);
-	tap_need(bind(listener, (struct sockaddr *)&address,
-		      sizeof(address)) == 0 &&
+	tap_need(bind(listener, (struct sockaddr *)&address, sizeof(address)) ==
+			 0 &&
 		 listen(listener, 1) == 0);
 	rig_configure(1, 2);
 	tap_need(rig_start(1));
@@ -558,8 +559,7 @@ static void frames_in_pieces_are_put_together(void)
 
 			wire_encode(i ? &msg : &hello, &frame);
 			for (piece = 0; piece < frame.iov_count; piece++) {
-				memcpy(stream + used,
-				       frame.iov[piece].iov_base,
+				memcpy(stream + used, frame.iov[piece].iov_base,
 				       frame.iov[piece].iov_len);
 				used += frame.iov[piece].iov_len;
 			}

@@ -4,8 +4,9 @@
  * sockets that misbehave towards them.
  *
  * The clock that the nodes see is the real one plus rig_skip(): time-outs of
- * seconds pass at once, while the sockets are real.  Nothing sleeps: rig_until()
- * turns the nodes' loops until what is waited for holds, at most RIG_PATIENCE_MS.
+ * seconds pass at once, while the sockets are real.  Nothing sleeps:
+ * rig_until() turns the nodes' loops until what is waited for holds, at most
+ * RIG_PATIENCE_MS.
  */
 #ifndef NET_RIG_H
 #define NET_RIG_H
@@ -27,7 +28,9 @@
 
 #define RIG_NODES 3
 #define RIG_VOLUME_BYTES (1ULL << 30)
+#ifndef RIG_PATIENCE_MS
 #define RIG_PATIENCE_MS 20000
+#endif
 #define RIG_REFUSED_MAX 64
 
 struct rig_node {
@@ -258,15 +261,14 @@ static inline void rig_turn(uint64_t wait_ms)
 }
 
 /* True as soon as @condition holds; false after RIG_PATIENCE_MS. */
-#define rig_until(condition)                                          \
-	({                                                            \
-		uint64_t rig_end = rig_real_ms() + RIG_PATIENCE_MS;   \
-		bool rig_holds;                                       \
-                                                                      \
-		while (!(rig_holds = (condition)) &&                  \
-		       rig_real_ms() < rig_end)                       \
-			rig_turn(20);                                 \
-		rig_holds;                                            \
+#define rig_until(condition)                                                  \
+	({                                                                    \
+		uint64_t rig_end = rig_real_ms() + RIG_PATIENCE_MS;           \
+		bool rig_holds;                                               \
+                                                                              \
+		while (!(rig_holds = (condition)) && rig_real_ms() < rig_end) \
+			rig_turn(20);                                         \
+		rig_holds;                                                    \
 	})
 
 /* Let @ms of real time pass: to see that something does not happen. */

@@ -71,8 +71,7 @@ static inline struct raft_entry *rig_entry(uint64_t index, uint64_t term,
 		entry->offset = 512 * rig_below(1000000);
 	}
 	if (entry->op == RAFT_OP_WRITE) {
-		entry->length =
-			512 + 512 * (uint32_t)rig_below(data_max / 512);
+		entry->length = 512 + 512 * (uint32_t)rig_below(data_max / 512);
 		entry->offset = 512 * rig_below(1000000);
 		entry->buf = rig_data(entry->length, &entry->data_crc);
 		entry->data = entry->buf->data;
@@ -95,8 +94,9 @@ static inline void rig_append(struct wire_msg *msg, uint32_t count,
 	raft->append.count = count;
 	for (i = 0; i < count; i++) {
 		term += rig_below(2);
-		msg->raft.entries[i] = rig_entry(
-			raft->append.prev_index + 1 + i, term, data_max);
+		msg->raft.entries[i] =
+			rig_entry(raft->append.prev_index + 1 + i, term,
+				  data_max);
 	}
 	raft->term = term + rig_below(2);
 }

@@ -308,6 +308,7 @@ static void impossible_hellos_and_refusals_are_refused(void)
 		{ FIXED + 13, 1, 'x', "bytes after" },
 	};
 	struct wire_msg msg = { .type = WIRE_HELLO };
+	struct base_buf *buf;
 
 	rig_hello(&msg.hello);
 	memcpy(msg.hello.volume_name, "vol0", 5);
@@ -315,6 +316,12 @@ static void impossible_hellos_and_refusals_are_refused(void)
 	memcpy(msg.hello.node_name, "n1", 3);
 	memset(msg.hello.node_name + 2, 0, 62);
 	try_changes(&msg, hello_changes, TAP_COUNT(hello_changes));
+
+	/* A name without an end */
+	buf = rig_encode(&msg);
+	memset(buf->data + FIXED + 56, 'x', 64);
+	refused_with(buf, "impossible name");
+	base_buf_put(buf);
 
 	memset(&msg, 0, sizeof(msg));
 	msg.type = WIRE_REFUSE;
