@@ -62,8 +62,7 @@ json_t *collect_volumes(void)
 	kernel_add_volumes(set);
 	names = calloc(json_object_size(set) + 1, sizeof(*names));
 	if (names) {
-		json_object_foreach(set, name, value)
-			names[count++] = name;
+		json_object_foreach(set, name, value) names[count++] = name;
 		qsort(names, count, sizeof(*names), compare_names);
 		for (i = 0; i < count; i++)
 			json_array_append_new(list, json_string(names[i]));
@@ -91,8 +90,7 @@ static json_t *dead(const struct ask *ask, bool device)
 {
 	char problem[512];
 
-	snprintf(problem, sizeof(problem),
-		 "%sstart it with: qbd up %s",
+	snprintf(problem, sizeof(problem), "%sstart it with: qbd up %s",
 		 device ? "its daemon qbdd is dead, I/O waits; " :
 			  "it is not up on this node; ",
 		 ask->volume);
@@ -158,9 +156,9 @@ static void start_asking(struct ask *ask, const char *volume)
 	ask->control.fd = -1;
 	ask->code = control_open(volume, &ask->control, NULL);
 	if (!ask->code)
-		ask->code = control_send(&ask->control,
-					 json_pack("{s:s}", "command",
-						   "status"));
+		ask->code =
+			control_send(&ask->control,
+				     json_pack("{s:s}", "command", "status"));
 }
 
 json_t *collect_status(const json_t *names)

@@ -143,7 +143,8 @@ int control_refused(const json_t *reply, struct base_error *error)
 		return 0;
 	text = json_string_value(json_object_get(reply, "error"));
 	return base_error_set(error, -EREMOTEIO, "%s",
-			      text ? text : "the daemon refuses, not saying why");
+			      text ? text :
+				     "the daemon refuses, not saying why");
 }
 
 json_t *control_ask(const char *volume, json_t *request, unsigned int wait_ms,

@@ -38,6 +38,23 @@ static enum cli_exit hangs(const char *volume, pid_t pid)
 			volume, (int)pid, (int)pid, (int)pid, volume);
 }
 
+/* The kernel knows best who has the device open. */
+static enum cli_exit refused(const char *volume, const struct base_error *error)
+{
+	struct nl_device device;
+	struct nl_admin *admin;
+	char holder[256] = "";
+
+	if (!nl_admin_open(&admin, NULL)) {
+		if (!nl_device_get(admin, volume, &device, NULL) &&
+		    device.openers)
+			nl_device_holder(&device, holder, sizeof(holder));
+		nl_admin_close(admin);
+	}
+	return cli_fail("volume %s stays up: %s", volume,
+			*holder ? holder : error->text);
+}
+
 static enum cli_exit stop_daemon(const char *volume, struct control *control)
 {
 	/* Before asking: afterwards the number may be another's. */
@@ -64,7 +81,7 @@ static enum cli_exit stop_daemon(const char *volume, struct control *control)
 	if (pidfd >= 0)
 		close(pidfd);
 	if (ret)
-		return cli_fail("volume %s stays up: %s", volume, error.text);
+		return refused(volume, &error);
 	if (!ended)
 		return cli_fail("volume %s: its device is removed, but its "
 				"daemon qbdd (pid %d) has not ended within %d "

@@ -132,8 +132,7 @@ const struct cli_command cli_format = {
 	.name = "format",
 	.usage = "VOLUME [--node N] [--config F] [--force]",
 	.summary = "Make this node's disk a blank replica of a volume",
-	.help =
-		"To be done once on each node, before the first qbd up.  All "
+	.help = "To be done once on each node, before the first qbd up.  All "
 		"data on the disk is\nlost.  A disk in use is refused; so is, "
 		"without --force, one that holds a\nfilesystem, a partition "
 		"table or a replica.\n\n"

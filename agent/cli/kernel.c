@@ -104,7 +104,7 @@ static json_t *text_json(const char *text)
 
 	if (json)
 		return json;
-	for (i = 0; text[i] && i < sizeof(plain) - 1; i++)
+	for (i = 0; i < sizeof(plain) - 1 && text[i]; i++)
 		plain[i] = text[i] & 0x80 ? '?' : text[i];
 	plain[i] = '\0';
 	return json_string(plain);
@@ -125,10 +125,10 @@ static json_t *to_json(const struct nl_device *device)
 		(json_int_t)device->size_bytes, "block_size",
 		(int)device->block_size, "replica", text_json(device->replica),
 		"gate", gate_text(device->gate), "gate_reason",
-		text_json(device->gate_reason),
-		"lease_ms", (json_int_t)lease_left_ms(device->lease_ns),
-		"epoch", (json_int_t)device->epoch, "openers",
-		(int)device->openers, "writers", (int)device->writers, "agent",
+		text_json(device->gate_reason), "lease_ms",
+		(json_int_t)lease_left_ms(device->lease_ns), "epoch",
+		(json_int_t)device->epoch, "openers", (int)device->openers,
+		"writers", (int)device->writers, "agent",
 		device->agent_portid != 0, "io_timeout_ms",
 		(json_int_t)device->io_timeout_ms);
 	json_object_set_new(json, "opener",
@@ -138,8 +138,8 @@ static json_t *to_json(const struct nl_device *device)
 					      text_json(device->opener_comm)) :
 				    json_null());
 	for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
-		memcpy(&value, (const char *)&device->stats +
-				       counters[i].offset,
+		memcpy(&value,
+		       (const char *)&device->stats + counters[i].offset,
 		       sizeof(value));
 		json_object_set_new(json, counters[i].name,
 				    json_integer((json_int_t)value));

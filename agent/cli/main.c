@@ -9,7 +9,7 @@
 #include "cli/cli.h"
 
 static const struct cli_command *const commands[] = {
-	&cli_format, &cli_up,	 &cli_down,    &cli_status,
+	&cli_format,   &cli_up,	   &cli_down,	 &cli_status,
 	&cli_transfer, &cli_abort, &cli_version,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -21,8 +21,7 @@ static const struct {
 	{ CLI_NODE, { "node", required_argument, NULL, CLI_NODE } },
 	{ CLI_CONFIG, { "config", required_argument, NULL, CLI_CONFIG } },
 	{ CLI_FORCE, { "force", no_argument, NULL, CLI_FORCE } },
-	{ CLI_FOREGROUND,
-	  { "foreground", no_argument, NULL, CLI_FOREGROUND } },
+	{ CLI_FOREGROUND, { "foreground", no_argument, NULL, CLI_FOREGROUND } },
 	{ CLI_WAIT, { "wait", required_argument, NULL, CLI_WAIT } },
 	{ CLI_JSON, { "json", no_argument, NULL, CLI_JSON } },
 	{ CLI_WATCH, { "watch", no_argument, NULL, CLI_WATCH } },
@@ -58,10 +57,9 @@ static void print_help(const struct cli_command *command)
 static enum cli_exit misused(const struct cli_command *command,
 			     const char *what, const char *word)
 {
-	fprintf(stderr, "qbd %s: %s%s%s%s\nusage: qbd %s%s%s\n",
-		command->name, what, word ? " \"" : "", word ? word : "",
-		word ? "\"" : "", command->name, *command->usage ? " " : "",
-		command->usage);
+	fprintf(stderr, "qbd %s: %s%s%s%s\nusage: qbd %s%s%s\n", command->name,
+		what, word ? " \"" : "", word ? word : "", word ? "\"" : "",
+		command->name, *command->usage ? " " : "", command->usage);
 	return CLI_MISUSED;
 }
 
@@ -141,8 +139,9 @@ static enum cli_exit run(const struct cli_command *command, int argc,
 	}
 	words = (unsigned int)(argc - optind);
 	if (words < command->words_min)
-		return misused(command, words ? "the node is missing" :
-						"the volume is missing",
+		return misused(command,
+			       words ? "the node is missing" :
+				       "the volume is missing",
 			       NULL);
 	if (words > command->words_max)
 		return misused(command, "there is one word too many:",

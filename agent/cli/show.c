@@ -105,8 +105,8 @@ static void print_rows(const struct row *rows, unsigned int count, FILE *out)
 static void print_nodes(const json_t *status, FILE *out)
 {
 	struct row rows[CONF_NODES_MAX + 1] = {
-		{ { "node", "role", "link", "term", "last", "durable",
-		    "commit", "applied", "lacks" } },
+		{ { "node", "role", "link", "term", "last", "durable", "commit",
+		    "applied", "lacks" } },
 	};
 	const json_t *nodes = json_object_get(status, "nodes"), *node;
 	const char *problem;

@@ -43,7 +43,8 @@ static void print_text(json_t *list)
 	json_t *status;
 	size_t i;
 
-	json_array_foreach(list, i, status) {
+	json_array_foreach(list, i, status)
+	{
 		if (i)
 			putchar('\n');
 		show_status(status, stdout);
@@ -92,8 +93,7 @@ const struct cli_command cli_status = {
 	.name = "status",
 	.usage = "[VOLUME] [--json] [--watch]",
 	.summary = "Show volumes, their nodes and devices",
-	.help =
-		"Answers within a second, also without quorum, with a hanging "
+	.help = "Answers within a second, also without quorum, with a hanging "
 		"disk, or with\nthe daemon dead: then it tells what the kernel "
 		"knows.\n\n"
 		"  --json   for programs: an object with VOLUME, else an array;"

@@ -17,8 +17,8 @@ static bool get_leader(const char *volume, char *leader, size_t size)
 	json_t *reply = control_ask(volume,
 				    json_pack("{s:s}", "command", "status"),
 				    CONTROL_ANSWER_MS, NULL);
-	const char *name = json_string_value(json_object_get(
-		json_object_get(reply, "status"), "leader"));
+	const char *name = json_string_value(
+		json_object_get(json_object_get(reply, "status"), "leader"));
 
 	snprintf(leader, size, "%s", name ? name : "");
 	json_decref(reply);
@@ -35,10 +35,8 @@ static enum cli_exit refused(const char *volume, const char *node,
 		printf("%s: %s leads already\n", volume, node);
 		return CLI_DONE;
 	}
-	return cli_fail("volume %s: leadership was not handed to %s: %s%s%s%s",
-			volume, node, error->text,
-			*leader ? " (the leader is " : "", leader,
-			*leader ? "; transfers are ordered there)" : "");
+	return cli_fail("volume %s: leadership was not handed to %s: %s",
+			volume, node, error->text);
 }
 
 static enum cli_exit run(const struct cli_args *args)

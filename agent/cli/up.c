@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,8 +18,11 @@
 #define LOOK_MS 100
 #define DAEMON "qbdd"
 
-/* Run a program to its end; its exit status, 127: it could not be run. */
-static int run_program(char *const *argv, int output)
+/*
+ * Run a program to its end; its exit status, 127: it could not be run.
+ * @quiet: what it says is of no interest
+ */
+static int run_program(char *const *argv, bool quiet)
 {
 	pid_t pid = fork();
 	int status, nothing;
@@ -28,10 +30,11 @@ static int run_program(char *const *argv, int output)
 	if (pid < 0)
 		return 127;
 	if (pid == 0) {
-		nothing = open("/dev/null", O_RDWR);
-		if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 ||
-		    dup2(output >= 0 ? output : nothing, STDOUT_FILENO) < 0 ||
-		    dup2(output >= 0 ? output : nothing, STDERR_FILENO) < 0)
+		nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0)
+			_exit(127);
+		if (quiet && (dup2(nothing, STDOUT_FILENO) < 0 ||
+			      dup2(nothing, STDERR_FILENO) < 0))
 			_exit(127);
 		execvp(argv[0], argv);
 		_exit(127);
@@ -39,8 +42,7 @@ static int run_program(char *const *argv, int output)
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return 127;
-	return WIFEXITED(status) ? WEXITSTATUS(status) :
-				   128 + WTERMSIG(status);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 static bool need_module(void)
@@ -51,7 +53,7 @@ static bool need_module(void)
 	int ret;
 
 	ret = nl_admin_open(&admin, &error);
-	if (ret == -ENOENT && run_program(modprobe, -1) == 0)
+	if (ret == -ENOENT && run_program(modprobe, true) == 0)
 		ret = nl_admin_open(&admin, &error);
 	if (ret) {
 		cli_fail("%s", error.text);
@@ -89,8 +91,8 @@ static void find_daemon(char *path, size_t size)
 	if (length > 0) {
 		path[length] = '\0';
 		slash = strrchr(path, '/');
-		if (slash && (size_t)(slash + 1 - path) + sizeof(DAEMON) <=
-				     size) {
+		if (slash &&
+		    (size_t)(slash + 1 - path) + sizeof(DAEMON) <= size) {
 			strcpy(slash + 1, DAEMON);
 			if (access(path, X_OK) == 0)
 				return;
@@ -99,66 +101,22 @@ static void find_daemon(char *path, size_t size)
 	snprintf(path, size, "%s", DAEMON);
 }
 
-static bool make_folder(const char *path)
-{
-	if (mkdir(path, 0755) == 0 || errno == EEXIST)
-		return true;
-	cli_fail("folder %s can't be made: %s%s", path, strerror(errno),
-		 errno == EACCES ? "; run this as root" : "");
-	return false;
-}
-
-/* What the daemon said since it was started, without the journal's levels. */
-static void print_log_from(int log, off_t from)
-{
-	char bytes[4096];
-	ssize_t count, i;
-	bool begin = true;
-
-	while ((count = pread(log, bytes, sizeof(bytes), from)) > 0) {
-		for (i = 0; i < count; i++) {
-			if (begin && bytes[i] == '<' && i + 2 < count &&
-			    bytes[i + 2] == '>') {
-				i += 2;
-			} else {
-				fputc(bytes[i], stderr);
-			}
-			begin = bytes[i] == '\n';
-		}
-		from += count;
-	}
-}
-
 /*
- * The daemon leaves its parent only when it has started.  Until then, and as
- * long as it lives, what it says goes to the log; why it did not start is read
- * there.
+ * The daemon leaves its parent only when it has started; why it could not, it
+ * says on the standard error that it has from here.
  */
 static enum cli_exit start(const char *volume, char **argv)
 {
-	char path[sizeof(((struct conf *)NULL)->path) + 80];
-	off_t before;
-	int log, status;
+	int status = run_program(argv, false);
 
-	snprintf(path, sizeof(path), "%s/%s.log", conf_run_dir(), volume);
-	log = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-	if (log < 0)
-		return cli_fail("log %s can't be opened: %s%s", path,
-				strerror(errno),
-				errno == EACCES ? "; run this as root" : "");
-	before = lseek(log, 0, SEEK_END);
-	status = run_program(argv, log);
-	if (status)
-		print_log_from(log, before);
-	close(log);
 	if (status == 127)
 		return cli_fail("volume %s: the daemon %s can't be run; "
 				"install it beside qbd or into the PATH",
 				volume, argv[0]);
 	if (status)
 		return cli_fail("volume %s: its daemon did not start (exit "
-				"status %d); see above, and %s",
-				volume, status, path);
+				"status %d)",
+				volume, status);
 	return CLI_DONE;
 }
 
@@ -203,8 +161,7 @@ static enum cli_exit run(const struct cli_args *args)
 	int count = 0;
 
 	node = cli_configured(args, &conf);
-	if (!node || is_running(volume) || !need_module() ||
-	    !make_folder(conf_run_dir()))
+	if (!node || is_running(volume) || !need_module())
 		return CLI_FAILED;
 	find_daemon(daemon, sizeof(daemon));
 	argv[count++] = daemon;
@@ -236,8 +193,7 @@ const struct cli_command cli_up = {
 	.name = "up",
 	.usage = "VOLUME [--node N] [--config F] [--wait S] [--foreground]",
 	.summary = "Start a volume's daemon and make its device, on this node",
-	.help =
-		"Loads the module if need be.  The replica must have been "
+	.help = "Loads the module if need be.  The replica must have been "
 		"made with qbd format.\nWhat the daemon says goes to "
 		"RUN/VOLUME.log (RUN: /run/qbd, or QBD_RUN_DIR).\n\n"
 		"  --node N      this node's name; else QBD_NODE, else the "

@@ -70,8 +70,9 @@ static void set_volume(struct reader *reader, config_setting_t *setting,
 static void set_id(struct reader *reader, config_setting_t *setting, void *into)
 {
 	struct conf *conf = into;
-	const char *text = reader_text(
-		reader, setting, "\"0b6f3c2e-6a57-4c0e-9d43-0c1f1a4a7e55\"");
+	const char *text =
+		reader_text(reader, setting,
+			    "\"0b6f3c2e-6a57-4c0e-9d43-0c1f1a4a7e55\"");
 
 	if (!text)
 		return;
@@ -108,8 +109,9 @@ static void set_bytes(struct reader *reader, config_setting_t *setting,
 				"%s \"%s\" is not a multiple of %u bytes; "
 				"\"%llu\" would be",
 				key, text, SIZE_ALIGN,
-				(unsigned long long)(number - number % SIZE_ALIGN
-						     + SIZE_ALIGN));
+				(unsigned long long)(number -
+						     number % SIZE_ALIGN +
+						     SIZE_ALIGN));
 	} else {
 		*bytes = number;
 	}
@@ -167,8 +169,8 @@ static void set_duration(struct reader *reader, config_setting_t *setting,
 				"%s \"%s\" is no duration; write a number and "
 				"ms, s, m or h behind it, such as \"30s\"",
 				key, text);
-	else if (ret || (!(zero && number == 0) &&
-			 (number < least || number > most)))
+	else if (ret ||
+		 (!(zero && number == 0) && (number < least || number > most)))
 		reader_complain(reader, setting,
 				"%s \"%s\" is out of bounds; it goes from %s",
 				key, text, bounds);
@@ -271,12 +273,9 @@ static void set_node_minor(struct reader *reader, config_setting_t *setting,
 }
 
 static const struct reader_key node_keys[] = {
-	{ "name", true, set_node_name },
-	{ "id", true, set_node_id },
-	{ "address", true, set_node_address },
-	{ "disk", true, set_node_disk },
-	{ "minor", false, set_node_minor },
-	{ NULL, false, NULL },
+	{ "name", true, set_node_name },       { "id", true, set_node_id },
+	{ "address", true, set_node_address }, { "disk", true, set_node_disk },
+	{ "minor", false, set_node_minor },    { NULL, false, NULL },
 };
 
 /* Two nodes that can't both be so: @a stands before @b in the file. */
@@ -290,7 +289,8 @@ static void compare_nodes(struct reader *reader, config_setting_t *list,
 		config_setting_source_line(config_setting_get_elem(list, a));
 
 	if (*one->name && strcmp(one->name, two->name) == 0)
-		reader_complain(reader, config_setting_get_member(place, "name"),
+		reader_complain(reader,
+				config_setting_get_member(place, "name"),
 				"name \"%s\" is that of the node of line %u "
 				"too; each node needs its own",
 				two->name, line);
@@ -310,7 +310,8 @@ static void compare_nodes(struct reader *reader, config_setting_t *list,
 	if (!conf_same_host(one->address, two->address))
 		return;
 	if (*one->disk && strcmp(one->disk, two->disk) == 0)
-		reader_complain(reader, config_setting_get_member(place, "disk"),
+		reader_complain(reader,
+				config_setting_get_member(place, "disk"),
 				"disk \"%s\" of this host is that of the node "
 				"of line %u too; two replicas need two disks",
 				two->disk, line);

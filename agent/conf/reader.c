@@ -113,8 +113,7 @@ bool reader_number(struct reader *reader, config_setting_t *setting,
 		reader_complain(reader, setting,
 				"%s is %s; write a number without quotes, "
 				"such as %s = %lld;",
-				key, type_name(setting), key,
-				(long long)least);
+				key, type_name(setting), key, (long long)least);
 		return false;
 	}
 	value = type == CONFIG_TYPE_INT ? config_setting_get_int(setting) :
@@ -152,8 +151,8 @@ static void unknown_key(struct reader *reader, config_setting_t *setting,
 
 	for (i = 0; i < KEYS_MAX && keys[i].name; i++) {
 		names[i] = keys[i].name;
-		used += (size_t)snprintf(all + used, sizeof(all) - used,
-					 "%s%s", i ? ", " : "", names[i]);
+		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s",
+					 i ? ", " : "", names[i]);
 		if (used >= sizeof(all))
 			break;
 	}
@@ -185,8 +184,8 @@ void reader_group(struct reader *reader, config_setting_t *group,
 			unknown_key(reader, setting, keys, what);
 	}
 	for (key = keys; key->name; key++)
-		if (key->required && !config_setting_get_member(group,
-								key->name))
+		if (key->required &&
+		    !config_setting_get_member(group, key->name))
 			reader_complain(reader, group,
 					"%s has no %s; add the key", what,
 					key->name);
@@ -235,8 +234,8 @@ static int read_whole(struct reader *reader, char **text)
 	length = fread(*text, 1, FILE_BYTES_MAX + 1, file);
 	if (ferror(file)) {
 		ret = -errno;
-		fprintf(reader->report, "%s: can't be read: %s\n",
-			reader->path, strerror(-ret));
+		fprintf(reader->report, "%s: can't be read: %s\n", reader->path,
+			strerror(-ret));
 	} else if (length > FILE_BYTES_MAX) {
 		ret = -EFBIG;
 		fprintf(reader->report,

@@ -140,37 +140,49 @@ int nl_device_new(struct nl_admin *admin, const struct nl_device_new *what,
 	if (ret)
 		return ret;
 	if (!answer.found)
-		return base_error_set(error, -EPROTO,
-				      "%s: no answer to it", text);
+		return base_error_set(error, -EPROTO, "%s: no answer to it",
+				      text);
 	*minor = answer.minor;
 	return 0;
 }
 
-/* Who keeps a device from being removed, behind the kernel's text. */
+void nl_device_holder(const struct nl_device *device, char *text, size_t size)
+{
+	if (device->writers)
+		snprintf(text, size,
+			 "/dev/qbd%u is open for writing by %s (pid %u): "
+			 "unmount or close it first",
+			 device->minor, device->opener_comm,
+			 device->opener_pid);
+	else if (device->openers)
+		snprintf(text, size,
+			 "/dev/qbd%u is open for reading: close it first "
+			 "(fuser -v /dev/qbd%u tells who has it)",
+			 device->minor, device->minor);
+	else if (device->agent_portid)
+		snprintf(text, size,
+			 "its agent is there (netlink port %u): stop it with "
+			 "qbd down %s",
+			 device->agent_portid, device->name);
+	else
+		*text = '\0';
+}
+
+/* Behind the kernel's own text. */
 static void add_holder(struct nl_admin *admin, const char *name,
 		       struct base_error *error)
 {
-	struct nl_device device;
+	struct nl_device device = { .minor = 0 };
+	char text[256];
 	size_t used;
 
 	if (!error || nl_device_get(admin, name, &device, NULL))
 		return;
+	nl_device_holder(&device, text, sizeof(text));
 	used = strlen(error->text);
-	if (device.writers)
-		snprintf(error->text + used, sizeof(error->text) - used,
-			 "; /dev/qbd%u is open for writing by %s (pid %u): "
-			 "unmount or close it first",
-			 device.minor, device.opener_comm, device.opener_pid);
-	else if (device.openers)
-		snprintf(error->text + used, sizeof(error->text) - used,
-			 "; /dev/qbd%u is open for reading: close it first "
-			 "(fuser -v /dev/qbd%u tells who has it)",
-			 device.minor, device.minor);
-	else if (device.agent_portid)
-		snprintf(error->text + used, sizeof(error->text) - used,
-			 "; its agent is there (netlink port %u): stop it with "
-			 "qbd down %s",
-			 device.agent_portid, name);
+	if (*text)
+		snprintf(error->text + used, sizeof(error->text) - used, "; %s",
+			 text);
 }
 
 int nl_device_del(struct nl_admin *admin, const char *name, bool force,
@@ -222,8 +234,8 @@ int nl_device_get(struct nl_admin *admin, const char *name,
 	if (ret)
 		return ret;
 	if (!answer.found)
-		return base_error_set(error, -EPROTO,
-				      "%s: no answer to it", text);
+		return base_error_set(error, -EPROTO, "%s: no answer to it",
+				      text);
 	*device = answer.device;
 	return 0;
 }

@@ -131,8 +131,7 @@ static const char *extack_text(const struct nlmsghdr *head)
 	left = nlmsg_datalen(head) - (int)skip;
 	if (left <= 0 ||
 	    nla_parse(attrs, NLMSGERR_ATTR_MAX,
-		      (struct nlattr *)(void *)((char *)nlmsg_data(head) +
-						skip),
+		      (struct nlattr *)(void *)((char *)nlmsg_data(head) + skip),
 		      left, NULL) < 0 ||
 	    !attrs[NLMSGERR_ATTR_MSG])
 		return NULL;
@@ -197,12 +196,10 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *refusal,
 		    void *arg)
 {
 	/* libnl hands over the body; the texts need the head before it. */
-	const struct nlmsghdr *head =
-		(void *)((char *)refusal - NLMSG_HDRLEN);
+	const struct nlmsghdr *head = (void *)((char *)refusal - NLMSG_HDRLEN);
 	struct exchange *exchange = arg;
 
-	exchange->error =
-		channel_refusal(head, exchange->what, exchange->text);
+	exchange->error = channel_refusal(head, exchange->what, exchange->text);
 	exchange->ended = true;
 	return NL_STOP;
 }

@@ -59,6 +59,7 @@ struct nl_device_new {
 /** nl_device_new() - @minor: where it is */
 int nl_device_new(struct nl_admin *admin, const struct nl_device_new *what,
 		  uint32_t *minor, struct base_error *error);
+/** nl_device_del() - -EBUSY: the text says who has it */
 int nl_device_del(struct nl_admin *admin, const char *name, bool force,
 		  struct base_error *error);
 int nl_device_abort(struct nl_admin *admin, const char *name,
@@ -68,6 +69,11 @@ int nl_device_set_timeout(struct nl_admin *admin, const char *name,
 /** nl_device_get() - -ENODEV: no such device */
 int nl_device_get(struct nl_admin *admin, const char *name,
 		  struct nl_device *device, struct base_error *error);
+/**
+ * nl_device_holder() - who keeps the device from being removed, and the remedy
+ * "" when nobody does.
+ */
+void nl_device_holder(const struct nl_device *device, char *text, size_t size);
 /** nl_device_list() - @devices: malloced, the caller's */
 int nl_device_list(struct nl_admin *admin, struct nl_device **devices,
 		   unsigned int *count, struct base_error *error);

@@ -75,7 +75,7 @@ static void get_text(struct nlattr *const *attrs, enum qbd_attr which,
 int parse_device(const struct nlmsghdr *head, struct nl_device *device,
 		 struct base_error *error)
 {
-	struct nlattr *attrs[QBD_A_MAX + 1];
+	struct nlattr *attrs[QBD_A_MAX + 1] = { NULL };
 	size_t size;
 	int ret;
 
@@ -115,7 +115,7 @@ int parse_device(const struct nlmsghdr *head, struct nl_device *device,
 int parse_minor(const struct nlmsghdr *head, uint32_t *minor,
 		struct base_error *error)
 {
-	struct nlattr *attrs[QBD_A_MAX + 1];
+	struct nlattr *attrs[QBD_A_MAX + 1] = { NULL };
 	int ret;
 
 	ret = parse_whole(head, attrs, error);
@@ -130,7 +130,7 @@ int parse_minor(const struct nlmsghdr *head, uint32_t *minor,
 int parse_bound(const struct nlmsghdr *head, struct parse_bound *bound,
 		struct base_error *error)
 {
-	struct nlattr *attrs[QBD_A_MAX + 1];
+	struct nlattr *attrs[QBD_A_MAX + 1] = { NULL };
 	int ret;
 
 	ret = parse_whole(head, attrs, error);
@@ -153,8 +153,8 @@ static const char *request_problem(const struct qbd_req *req)
 {
 	uint64_t end;
 
-	if (req->flags & ~(QBD_REQ_F_RESENT | QBD_REQ_F_FUA |
-			   QBD_REQ_F_PREFLUSH))
+	if (req->flags &
+	    ~(QBD_REQ_F_RESENT | QBD_REQ_F_FUA | QBD_REQ_F_PREFLUSH))
 		return "a request with unknown flags";
 	if (__builtin_add_overflow(req->offset, req->length, &end))
 		return "a request beyond all bounds";
@@ -212,9 +212,9 @@ static int copy_requests(const struct nlattr *from,
 	memcpy(requests->reqs, nla_data(from), size);
 	for (i = 0; i < requests->count; i++) {
 		problem = request_problem(&requests->reqs[i]);
-		if (!problem && (requests->reqs[i].op == QBD_OP_READ_ERROR) !=
-					(requests->command ==
-					 QBD_CMD_REPLICA_ERROR))
+		if (!problem &&
+		    (requests->reqs[i].op == QBD_OP_READ_ERROR) !=
+			    (requests->command == QBD_CMD_REPLICA_ERROR))
 			problem = "a read error among writes";
 		if (!problem && i && requests->command == QBD_CMD_IO_REQ &&
 		    requests->reqs[i].tag <= requests->reqs[i - 1].tag)
@@ -230,7 +230,7 @@ int parse_requests(const struct nlmsghdr *head, size_t head_bytes,
 		   struct parse_requests *requests, struct base_error *error)
 {
 	const struct genlmsghdr *genl = (const void *)(head + 1);
-	struct nlattr *attrs[QBD_A_MAX + 1], *first, *reqs;
+	struct nlattr *attrs[QBD_A_MAX + 1] = { NULL }, *first, *reqs;
 	const size_t start = NLMSG_HDRLEN + GENL_HDRLEN;
 	size_t here, end;
 	uint64_t payload_bytes = 0;

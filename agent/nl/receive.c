@@ -78,8 +78,7 @@ static int deliver(struct nl_session *session, struct session_slot *slot,
 		req = &requests->reqs[i];
 		buf = NULL;
 		if (req->data_bytes) {
-			buf = keep_payload(slot, head_bytes, position,
-					   req->data_bytes) ?:
+			buf = keep_payload(slot, head_bytes, position, req->data_bytes) ?:
 				      copy_payload(slot, head_bytes, position,
 						   req->data_bytes);
 			if (!buf)
@@ -221,8 +220,8 @@ static int receive_some(struct nl_session *session, unsigned int count,
 		messages[i].msg_hdr.msg_namelen = sizeof(from[i]);
 	}
 	do {
-		got = recvmmsg(session->fd, messages, count,
-			       MSG_DONTWAIT, NULL);
+		got = recvmmsg(session->fd, messages, count, MSG_DONTWAIT,
+			       NULL);
 	} while (got < 0 && errno == EINTR);
 	if (got < 0 && (errno == EAGAIN || errno == ENOBUFS))
 		return 0;

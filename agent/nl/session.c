@@ -87,10 +87,9 @@ static int read_bound(struct nl_session *session, const char *what,
 	if (size < 0)
 		return base_error_set(error, -errno, "%s: %s", what,
 				      strerror(errno));
-	if ((size_t)size > sizeof(answer) ||
-	    !nlmsg_ok(&answer.head, (int)size))
-		return base_error_set(error, -EPROTO,
-				      "%s: a malformed answer", what);
+	if ((size_t)size > sizeof(answer) || !nlmsg_ok(&answer.head, (int)size))
+		return base_error_set(error, -EPROTO, "%s: a malformed answer",
+				      what);
 	if (answer.head.nlmsg_type == NLMSG_ERROR)
 		return channel_refusal(&answer.head, what, error) ?:
 			       base_error_set(error, -EPROTO,
@@ -183,9 +182,9 @@ struct nl_session *session_alloc(const struct nl_session_ops *ops,
 			goto free;
 	}
 	/* Until a message tells better: minor, generation, one request. */
-	session->head_bytes = (uint32_t)(NLMSG_HDRLEN + GENL_HDRLEN +
-					 2 * nla_total_size(4) +
-					 nla_total_size(sizeof(struct qbd_req)));
+	session->head_bytes =
+		(uint32_t)(NLMSG_HDRLEN + GENL_HDRLEN + 2 * nla_total_size(4) +
+			   nla_total_size(sizeof(struct qbd_req)));
 	return session;
 free:
 	nl_session_close(session);
@@ -198,8 +197,8 @@ int nl_session_open(const char *device, uint32_t rcvbuf_bytes,
 		    struct base_error *error)
 {
 	struct nl_session *made = session_alloc(ops, context);
-	struct nl_device found;
-	struct parse_bound told;
+	struct nl_device found = { .minor = 0 };
+	struct parse_bound told = { .cookie = 0 };
 	int ret;
 
 	if (!made)
@@ -293,8 +292,7 @@ static int send_answer(struct nl_session *session)
 		if (session->control >= 0)
 			sent = write(session->control, head, head->nlmsg_len);
 		else
-			sent = sendto(session->fd, head,
-				      head->nlmsg_len, 0,
+			sent = sendto(session->fd, head, head->nlmsg_len, 0,
 				      (const void *)&kernel, sizeof(kernel));
 	} while (sent < 0 && errno == EINTR);
 	if (sent < 0)

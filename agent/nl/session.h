@@ -14,7 +14,8 @@
 #include "nl/parse.h"
 
 #define SESSION_SLOTS 16 /* messages of one recvmmsg() */
-#define SESSION_CHARGES 256 /* messages whose credit is given back at once:
+#define SESSION_CHARGES \
+	256 /* messages whose credit is given back at once:
 			     * the module remembers a bounded number of them */
 
 /*

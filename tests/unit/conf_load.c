@@ -9,11 +9,11 @@
 
 #include "conf/conf.h"
 
-#define HEAD                                            \
-	"volume = \"vol0\";\n"                          \
+#define HEAD                                               \
+	"volume = \"vol0\";\n"                             \
 	"id = \"0b6f3c2e-6a57-4c0e-9d43-0c1f1a4a7e55\";\n" \
 	"size = \"64M\";\n"
-#define NODE(name, id, address, disk)                                \
+#define NODE(name, id, address, disk)                              \
 	"{ name = \"" name "\"; id = " id "; address = \"" address \
 	"\"; disk = \"" disk "\"; }"
 #define N1 NODE("n1", "1", "10.77.0.1:7700", "/dev/vdb")
@@ -173,8 +173,9 @@ static void wrong_values_are_told(void)
 	refuses("size = \"5000\";\n", 1, "\"8192\" would be");
 	refuses("log-size = \"8M\";\n", 1, "goes from 16M to 1T");
 	refuses("block-size = 1024;\n", 1, "it is 512 or 4096");
-	refuses("block-size = 8589935104L;\n", 1, "block-size 8589935104 is "
-						   "out of bounds");
+	refuses("block-size = 8589935104L;\n", 1,
+		"block-size 8589935104 is "
+		"out of bounds");
 	refuses("io-timeout = \"30\";\n", 1, "is no duration");
 	refuses("io-timeout = \"25h\";\n", 1, "100ms to 24h, or \"0\"");
 	refuses("election-timeout = \"0\";\n", 1, "goes from 100ms to 60s");
@@ -190,17 +191,17 @@ static void wrong_values_are_told(void)
 
 static void doubled_nodes_are_told(void)
 {
-	refuses(HEAD "nodes = (\n" N1 ",\n"
-		     NODE("n1", "2", "10.77.0.2:7700", "/dev/vdb") ");\n",
+	refuses(HEAD "nodes = (\n" N1
+		     ",\n" NODE("n1", "2", "10.77.0.2:7700", "/dev/vdb") ");\n",
 		6, "name \"n1\" is that of the node of line 5 too");
-	refuses(HEAD "nodes = (\n" N1 ",\n"
-		     NODE("n2", "1", "10.77.0.2:7700", "/dev/vdb") ");\n",
+	refuses(HEAD "nodes = (\n" N1
+		     ",\n" NODE("n2", "1", "10.77.0.2:7700", "/dev/vdb") ");\n",
 		6, "id 1 is that of the node of line 5 too");
-	refuses(HEAD "nodes = (\n" N1 ",\n"
-		     NODE("n2", "2", "10.77.0.1:7700", "/dev/vdc") ");\n",
+	refuses(HEAD "nodes = (\n" N1
+		     ",\n" NODE("n2", "2", "10.77.0.1:7700", "/dev/vdc") ");\n",
 		6, "address \"10.77.0.1:7700\" is that");
-	refuses(HEAD "nodes = (\n" N1 ",\n"
-		     NODE("n2", "2", "10.77.0.1:7701", "/dev/vdb") ");\n",
+	refuses(HEAD "nodes = (\n" N1
+		     ",\n" NODE("n2", "2", "10.77.0.1:7701", "/dev/vdb") ");\n",
 		6, "disk \"/dev/vdb\" of this host");
 }
 

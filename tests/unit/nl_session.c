@@ -154,8 +154,8 @@ static int receive(void)
 static bool next_answer(uint8_t *command, struct nlattr **attrs)
 {
 	struct nlmsghdr *head = (void *)answer_bytes;
-	ssize_t size = recv(answers, answer_bytes, sizeof(answer_bytes),
-			    MSG_DONTWAIT);
+	ssize_t size =
+		recv(answers, answer_bytes, sizeof(answer_bytes), MSG_DONTWAIT);
 
 	if (size <= 0)
 		return false;
