@@ -86,7 +86,7 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 
 static int fail(const char *text)
 {
-	fprintf(stderr, "qbdd: %s\n", text);
+	daemon_complain(text);
 	return 1;
 }
 
@@ -122,11 +122,16 @@ int main(int argc, char **argv)
 		return 1;
 	if (!arguments.foreground && daemon_fork())
 		return fail("can't go into the background");
-	if (qbdd_start(&daemon, &error))
+	if (qbdd_start(&daemon, &error)) {
+		if (!arguments.foreground) /* else it is the same place */
+			base_log(BASE_LOG_ERROR,
+				 "event=not-started error=\"%s\"",
+				 error.text);
 		return fail(error.text);
+	}
 	base_log(BASE_LOG_NOTICE, "event=started version=%s pid=%d",
 		 QBD_VERSION, daemon.identity.pid);
-	daemon_ready(daemon.run.log_path);
+	daemon_ready();
 	notify_systemd("READY=1");
 	qbdd_loop_run(&daemon);
 	notify_systemd("STOPPING=1");

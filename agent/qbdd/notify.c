@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,6 +17,7 @@
 #define LOG_BYTES_MAX (4 << 20) /* larger at the start: begin anew */
 
 static int ready_fd = -1; /* the parent reads its other end */
+static int complain_fd = -1; /* what was standard error, while we start */
 
 void notify_systemd(const char *state)
 {
@@ -111,11 +113,28 @@ static void log_to(const char *path)
 	close(fd);
 }
 
-void daemon_ready(const char *log_path)
+void daemon_log(const char *path)
 {
 	if (ready_fd < 0)
 		return;
-	log_to(log_path);
+	complain_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	log_to(path);
+}
+
+void daemon_complain(const char *text)
+{
+	dprintf(complain_fd < 0 ? STDERR_FILENO : complain_fd, "qbdd: %s\n",
+		text);
+}
+
+void daemon_ready(void)
+{
+	if (ready_fd < 0)
+		return;
+	/* Somebody may wait for its end. */
+	if (complain_fd >= 0)
+		close(complain_fd);
+	complain_fd = -1;
 	if (write(ready_fd, "0", 1) == 1)
 		close(ready_fd);
 	ready_fd = -1;

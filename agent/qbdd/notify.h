@@ -14,10 +14,11 @@ void notify_systemd(const char *state);
  * Return: in the child, 0 or a negative errno (then there is no child).
  */
 int daemon_fork(void);
-/**
- * daemon_ready() - the start is over: let the parent exit with success
- * @log_path: where standard error goes from here on
- */
-void daemon_ready(const char *log_path);
+/** daemon_log() - in the background: what is logged goes to @path from now on */
+void daemon_log(const char *path);
+/** daemon_complain() - a text for whoever started us */
+void daemon_complain(const char *text);
+/** daemon_ready() - the start is over: let the parent exit with success */
+void daemon_ready(void);
 
 #endif

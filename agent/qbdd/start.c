@@ -16,6 +16,7 @@
 #include "base/crc.h"
 #include "base/log.h"
 #include "qbdd/memory.h"
+#include "qbdd/notify.h"
 #include "qbdd/qbdd.h"
 
 static void link_changed(void *context, uint32_t peer, bool up)
@@ -235,6 +236,7 @@ int qbdd_start(struct qbdd *daemon, struct base_error *error)
 	code = rundir_open(&daemon->run, daemon->conf.volume, error);
 	if (code)
 		return code;
+	daemon_log(daemon->run.log_path);
 	memory_prepare();
 	urcu_memb_register_thread();
 	code = qbdd_loop_open(daemon, error);

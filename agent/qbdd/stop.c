@@ -36,9 +36,7 @@ static void transfer(struct qbdd *daemon, struct order *order)
 	case 0:
 		return;
 	case -ENOTCONN:
-		base_error_set(error, -ENOTCONN,
-			       "%s does not lead; %s does: ask there", self,
-			       node_name(daemon, view.leader));
+		base_error_set(error, -ENOTCONN, "%s does not lead", self);
 		return;
 	case -EBUSY:
 		base_error_set(error, -EBUSY,
