@@ -69,7 +69,7 @@ static void image_checkpoint(struct node *node)
 	    (!node->checkpoint_due_us ||
 	     (node->checkpoint_bytes <
 		      node->log_capacity / CHECKPOINT_SHARE &&
-	      node->now_us < node->checkpoint_due_us)))
+	      node->now_us < node->checkpoint_due_us && !node->stopping)))
 		return;
 	if (fill_blocks_log(node) ||
 	    (node->fill.phase == FILL_PREPARING && !mark))
