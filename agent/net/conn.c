@@ -71,11 +71,6 @@ struct net_conn *net_conn_new(struct net *net, int fd,
 	return conn;
 }
 
-bool net_conn_up(const struct net_conn *conn)
-{
-	return conn && conn->state == NET_CONN_UP && !conn->write_error;
-}
-
 const char *net_conn_who(const struct net_conn *conn)
 {
 	return conn->peer ? conn->peer->config.name : conn->source;

@@ -128,8 +128,12 @@ struct net_conn {
  */
 struct net_conn *net_conn_new(struct net *net, int fd,
 			      enum net_conn_state state);
-/** net_conn_up() - can a message be queued? */
-bool net_conn_up(const struct net_conn *conn);
+/** net_conn_up() - can a message be queued? NULL is allowed. */
+static inline bool net_conn_up(const struct net_conn *conn)
+{
+	return conn && conn->state == NET_CONN_UP && !conn->write_error;
+}
+
 /** net_conn_tune() - socket options, before connecting or listening */
 void net_conn_tune(int fd);
 /** net_conn_wait() - tell epoll what the connection waits for now */

@@ -88,14 +88,13 @@ int net_new(const struct net_config *config, uint64_t now_ms, struct net **out,
 
 static void free_closed(struct net *net)
 {
-	while (!base_list_empty(&net->closed)) {
-		struct net_conn *conn = base_container_of(net->closed.next,
-							  struct net_conn,
-							  link);
+	struct base_list *at, *next;
 
-		base_list_del(&conn->link);
-		free(conn);
+	for (at = net->closed.next; at != &net->closed; at = next) {
+		next = at->next;
+		free(base_container_of(at, struct net_conn, link));
 	}
+	base_list_init(&net->closed);
 }
 
 void net_free(struct net *net)

@@ -8,6 +8,7 @@
  * is complete is handled before more is read, so nothing waits in conn->in
  * that epoll does not know of.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,8 @@ static void handle(struct net_conn *conn, struct wire_msg *msg)
 		net_handshake_refused(conn, msg->text);
 		break;
 	default:
+		/* Decoding lets nothing else pass until the link is up. */
+		assert(conn->state == NET_CONN_UP && conn->peer);
 		net->config.received(net->config.context, conn->peer->config.id,
 				     msg);
 		break;

@@ -8,7 +8,7 @@ static void wrong_addresses_are_told_apart(void)
 	static const struct {
 		const char *text;
 		const char *why; /* NULL: it is right */
-	} cases[] = {
+	} tries[] = {
 		{ "10.0.0.1:7000", NULL },
 		{ "node-1.example:1", NULL },
 		{ "[fe80::1]:65535", NULL },
@@ -31,12 +31,12 @@ static void wrong_addresses_are_told_apart(void)
 	struct base_error error;
 	size_t i;
 
-	for (i = 0; i < TAP_COUNT(cases); i++) {
-		int err = net_address_check(cases[i].text, &error);
+	for (i = 0; i < TAP_COUNT(tries); i++) {
+		int err = net_address_check(tries[i].text, &error);
 
-		tap_check_eq(err, cases[i].why ? -EINVAL : 0);
-		if (cases[i].why &&
-		    !tap_check(strstr(error.text, cases[i].why)))
+		tap_check_eq(err, tries[i].why ? -EINVAL : 0);
+		if (tries[i].why &&
+		    !tap_check(strstr(error.text, tries[i].why)))
 			printf("# %s\n", error.text);
 	}
 }

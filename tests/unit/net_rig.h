@@ -261,14 +261,15 @@ static inline void rig_turn(uint64_t wait_ms)
 }
 
 /* True as soon as @condition holds; false after RIG_PATIENCE_MS. */
-#define rig_until(condition)                                                  \
-	({                                                                    \
-		uint64_t rig_end = rig_real_ms() + RIG_PATIENCE_MS;           \
-		bool rig_holds;                                               \
-                                                                              \
-		while (!(rig_holds = (condition)) && rig_real_ms() < rig_end) \
-			rig_turn(20);                                         \
-		rig_holds;                                                    \
+#define rig_until(condition)                                        \
+	({                                                          \
+		uint64_t rig_end = rig_real_ms() + RIG_PATIENCE_MS; \
+		bool rig_holds = (condition);                       \
+		while (!rig_holds && rig_real_ms() < rig_end) {     \
+			rig_turn(20);                               \
+			rig_holds = (condition);                    \
+		}                                                   \
+		rig_holds;                                          \
 	})
 
 /* Let @ms of real time pass: to see that something does not happen. */
@@ -391,26 +392,34 @@ static inline bool rig_raw_poll(int fd, struct rig_inbox *inbox)
 	return inbox->ended;
 }
 
+/* Length of the frame that @inbox begins with, 0: it is not whole yet. */
+static inline size_t rig_raw_whole(const struct rig_inbox *inbox)
+{
+	struct base_error error;
+	int64_t length;
+
+	if (inbox->used < WIRE_HEAD_BYTES)
+		return 0;
+	length = wire_frame_length(inbox->bytes, &error);
+	return length > 0 && inbox->used >= (size_t)length ? (size_t)length : 0;
+}
+
 /* The next message; false: none came, or the connection has ended. */
 static inline bool rig_raw_receive(int fd, struct rig_inbox *inbox,
 				   struct wire_msg *msg)
 {
 	struct base_error error;
 	struct base_buf *buf;
-	int64_t length = 0;
+	size_t length;
 	int err;
 
-	if (!rig_until((rig_raw_poll(fd, inbox),
-			inbox->used >= WIRE_HEAD_BYTES &&
-				(length = wire_frame_length(inbox->bytes,
-							    &error)) > 0 &&
-				inbox->used >= (size_t)length) ||
-		       inbox->ended) ||
-	    length <= 0 || inbox->used < (size_t)length)
+	rig_until(rig_raw_whole(inbox) || rig_raw_poll(fd, inbox));
+	length = rig_raw_whole(inbox);
+	if (!length)
 		return false;
-	buf = base_buf_new((size_t)length);
-	memcpy(buf->data, inbox->bytes, (size_t)length);
-	inbox->used -= (size_t)length;
+	buf = base_buf_new(length);
+	memcpy(buf->data, inbox->bytes, length);
+	inbox->used -= length;
 	memmove(inbox->bytes, inbox->bytes + length, inbox->used);
 	err = wire_decode(buf, RIG_VOLUME_BYTES, msg, &error);
 	base_buf_put(buf);

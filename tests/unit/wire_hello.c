@@ -137,7 +137,7 @@ static void the_highest_common_version_is_spoken(void)
 {
 	static const struct {
 		uint16_t min, max, spoken; /* ours: 3 to 5 */
-	} cases[] = {
+	} tries[] = {
 		{ 1, 2, 0 }, { 1, 3, 3 }, { 2, 4, 4 }, { 3, 5, 5 },
 		{ 4, 9, 5 }, { 5, 5, 5 }, { 6, 6, 0 },
 	};
@@ -145,17 +145,17 @@ static void the_highest_common_version_is_spoken(void)
 	struct pair pair;
 	size_t i;
 
-	for (i = 0; i < TAP_COUNT(cases); i++) {
+	for (i = 0; i < TAP_COUNT(tries); i++) {
 		uint16_t version = 0;
 		int err;
 
 		pair_begin(&pair);
-		pair.theirs.version_min = cases[i].min;
-		pair.theirs.version_max = cases[i].max;
+		pair.theirs.version_min = tries[i].min;
+		pair.theirs.version_max = tries[i].max;
 		err = wire_hello_check(&pair.ours, &pair.theirs, &version,
 				       &error);
-		tap_check_eq(err, cases[i].spoken ? 0 : -EPROTO);
-		tap_check_eq(version, cases[i].spoken);
+		tap_check_eq(err, tries[i].spoken ? 0 : -EPROTO);
+		tap_check_eq(version, tries[i].spoken);
 	}
 }
 
