@@ -23,6 +23,8 @@
 
 #include "rig.h"
 
+static uint16_t family;	/* its number, 0: not asked yet */
+
 #define MESSAGE_MAX (QBD_MSG_BYTES_MAX + 4096)
 
 static void die(const char *what)
@@ -74,6 +76,7 @@ void rig_setup(void)
 
 void rig_unload(void)
 {
+	family = 0;	/* the next load is given another */
 	if (system("rmmod qbd") != 0)
 		die("rmmod qbd");
 }
@@ -284,7 +287,6 @@ int rig_talk(int fd, struct rig_msg *msg, struct rig_msg *reply)
 
 uint16_t rig_family(void)
 {
-	static uint16_t family;
 	struct rig_msg *msg = malloc(sizeof(*msg));
 	const uint16_t *id;
 	int fd;
@@ -311,8 +313,7 @@ void rig_begin(struct rig_msg *msg, uint8_t cmd)
 
 /* ADMINISTRATION */
 
-/* A message on a socket of its own */
-static int talk_once(struct rig_msg *msg, struct rig_msg *reply)
+int rig_talk_once(struct rig_msg *msg, struct rig_msg *reply)
 {
 	int fd = rig_socket(0, 0);
 	int err = rig_talk(fd, msg, reply);
@@ -321,27 +322,39 @@ static int talk_once(struct rig_msg *msg, struct rig_msg *reply)
 	return err;
 }
 
-int rig_new(struct rig_device *dev, uint32_t ram, uint32_t io_timeout_ms)
+void rig_put_new(struct rig_msg *msg, const char *name, const char *replica)
+{
+	rig_begin(msg, QBD_CMD_DEVICE_NEW);
+	rig_put_str(msg, QBD_A_NAME, name);
+	rig_put_u64(msg, QBD_A_SIZE, RIG_SIZE);
+	rig_put_str(msg, QBD_A_REPLICA, replica);
+}
+
+int rig_new_on(struct rig_device *dev, const char *name, const char *replica,
+	       uint32_t io_timeout_ms)
 {
 	struct rig_msg msg;
-	char name[32];
 	int err;
 
 	memset(dev, 0, sizeof(*dev));
-	dev->ram = ram;
-	snprintf(name, sizeof(name), "test%u", ram);
-	snprintf(dev->replica, sizeof(dev->replica), "/dev/ram%u", ram);
-	rig_begin(&msg, QBD_CMD_DEVICE_NEW);
-	rig_put_str(&msg, QBD_A_NAME, name);
-	rig_put_u64(&msg, QBD_A_SIZE, RIG_SIZE);
-	rig_put_str(&msg, QBD_A_REPLICA, dev->replica);
+	snprintf(dev->replica, sizeof(dev->replica), "%s", replica);
+	rig_put_new(&msg, name, replica);
 	rig_put_u32(&msg, QBD_A_IO_TIMEOUT_MS, io_timeout_ms);
-	err = talk_once(&msg, &msg);
+	err = rig_talk_once(&msg, &msg);
 	if (err)
 		return err;
 	dev->minor = rig_get_u32(&msg, QBD_A_MINOR);
 	snprintf(dev->path, sizeof(dev->path), "/dev/qbd%u", dev->minor);
 	return 0;
+}
+
+int rig_new(struct rig_device *dev, uint32_t ram, uint32_t io_timeout_ms)
+{
+	char replica[32], name[32];
+
+	snprintf(replica, sizeof(replica), "/dev/ram%u", ram);
+	snprintf(name, sizeof(name), "test%u", ram);
+	return rig_new_on(dev, name, replica, io_timeout_ms);
 }
 
 int rig_del(const struct rig_device *dev, bool force)
@@ -352,7 +365,7 @@ int rig_del(const struct rig_device *dev, bool force)
 	rig_put_u32(&msg, QBD_A_MINOR, dev->minor);
 	if (force)
 		rig_put_u32(&msg, QBD_A_FLAGS, QBD_F_FORCE);
-	return talk_once(&msg, NULL);
+	return rig_talk_once(&msg, NULL);
 }
 
 int rig_abort(const struct rig_device *dev)
@@ -361,7 +374,7 @@ int rig_abort(const struct rig_device *dev)
 
 	rig_begin(&msg, QBD_CMD_DEVICE_ABORT);
 	rig_put_u32(&msg, QBD_A_MINOR, dev->minor);
-	return talk_once(&msg, NULL);
+	return rig_talk_once(&msg, NULL);
 }
 
 int rig_set_timeout(const struct rig_device *dev, uint32_t ms)
@@ -371,14 +384,14 @@ int rig_set_timeout(const struct rig_device *dev, uint32_t ms)
 	rig_begin(&msg, QBD_CMD_DEVICE_SET);
 	rig_put_u32(&msg, QBD_A_MINOR, dev->minor);
 	rig_put_u32(&msg, QBD_A_IO_TIMEOUT_MS, ms);
-	return talk_once(&msg, NULL);
+	return rig_talk_once(&msg, NULL);
 }
 
 int rig_get_device(const struct rig_device *dev, struct rig_msg *reply)
 {
 	rig_begin(reply, QBD_CMD_DEVICE_GET);
 	rig_put_u32(reply, QBD_A_MINOR, dev->minor);
-	return talk_once(reply, reply);
+	return rig_talk_once(reply, reply);
 }
 
 uint32_t rig_gate(const struct rig_device *dev)

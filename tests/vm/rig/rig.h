@@ -66,12 +66,17 @@ const char *rig_extack(void);
 
 struct rig_device {
 	uint32_t minor;
-	uint32_t ram;		/* /dev/ramN is its replica */
 	char path[32];		/* /dev/qbdN */
 	char replica[32];
 };
 
 int rig_new(struct rig_device *dev, uint32_t ram, uint32_t io_timeout_ms);
+int rig_new_on(struct rig_device *dev, const char *name, const char *replica,
+	       uint32_t io_timeout_ms);
+/* The message for the same, to be changed and talked by the test */
+void rig_put_new(struct rig_msg *msg, const char *name, const char *replica);
+/* Talk on a socket of its own */
+int rig_talk_once(struct rig_msg *msg, struct rig_msg *reply);
 int rig_del(const struct rig_device *dev, bool force);
 int rig_abort(const struct rig_device *dev);
 int rig_set_timeout(const struct rig_device *dev, uint32_t ms);
