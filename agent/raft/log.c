@@ -136,9 +136,9 @@ void raft_log_compact(struct raft_log *log, uint64_t index)
 	gone = run_of(log, index);
 	log->base_term = log->runs[gone].term;
 	log->base_index = index;
-	if (gone + 1 < log->run_count
-		    ? log->runs[gone + 1].first_index == index + 1
-		    : log->last_index == index)
+	if (gone + 1 < log->run_count ?
+		    log->runs[gone + 1].first_index == index + 1 :
+		    log->last_index == index)
 		gone++;
 	log->run_count -= gone;
 	memmove(log->runs, log->runs + gone,

@@ -258,10 +258,10 @@ static void finish(struct raft *raft)
 	update->log_seq = raft->log_seq;
 	for (i = 0; i < update->msg_count; i++) {
 		struct raft_msg *msg = &update->msgs[i];
-		bool prevote = (msg->type == RAFT_MSG_VOTE &&
-				msg->vote.prevote) ||
-			       (msg->type == RAFT_MSG_VOTE_REPLY &&
-				msg->vote_reply.prevote);
+		bool prevote =
+			(msg->type == RAFT_MSG_VOTE && msg->vote.prevote) ||
+			(msg->type == RAFT_MSG_VOTE_REPLY &&
+			 msg->vote_reply.prevote);
 
 		/* PreVote promises nothing. */
 		msg->needs_state = !prevote &&

@@ -23,8 +23,7 @@ bool raft_transfer_begin(struct raft *raft, uint32_t to)
 	    peer->heard_us + raft->config.election_timeout_us <= raft->now_us)
 		return false;
 	raft->transferee = to;
-	raft->transfer_due_us =
-		raft->now_us + raft->config.election_timeout_us;
+	raft->transfer_due_us = raft->now_us + raft->config.election_timeout_us;
 	raft_transfer_try(raft);
 	return true;
 }

@@ -40,7 +40,7 @@ static bool run(uint64_t seed)
 		sim_world_run();
 		return true;
 	}
-	printf("again: TRACE=1 %s %llu\n", program,
+	printf("# again: TRACE=1 %s %llu\n", program,
 	       (unsigned long long)sim.seed);
 	return false;
 }
@@ -74,7 +74,7 @@ int main(int argc, char **argv)
 		all.trace_hash = all.trace_hash * 31 + sim.trace_hash;
 		sim_world_end();
 	}
-	printf("raft_sim: %llu seeds, %.1f virtual hours, %llu steps, "
+	printf("# raft_sim: %llu seeds, %.1f virtual hours, %llu steps, "
 	       "%llu commits, %llu elections; crashes %llu, pauses %llu, "
 	       "cuts %llu, transfers %llu, disks lost %llu, copies %llu, "
 	       "messages lost %llu; %u failed; hash %016llx\n",
@@ -87,6 +87,9 @@ int main(int argc, char **argv)
 	       (unsigned long long)all.copies,
 	       (unsigned long long)all.mails_lost, failed,
 	       (unsigned long long)all.trace_hash);
+	printf("1..1\n%sok 1 - the_core_from_seeds_%llu_to_%llu\n",
+	       failed ? "not " : "", (unsigned long long)from,
+	       (unsigned long long)to);
 	fflush(stdout);
 	/* A run that failed half-way leaves memory behind: no leak report. */
 	if (failed)

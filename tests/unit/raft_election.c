@@ -180,7 +180,8 @@ static void two_members_survive_the_loss_of_one_disk(void)
 	rig_pass(10 * RIG_T);
 	tap_check_eq(rig_leader(), 1);
 	tap_check(raft_hard_state(rig_raft(2))->joined);
-	tap_check_eq(raft_last_index(rig_raft(2)), raft_last_index(rig_raft(1)));
+	tap_check_eq(raft_last_index(rig_raft(2)),
+		     raft_last_index(rig_raft(1)));
 	tap_check_eq(raft_commit_index(rig_raft(1)),
 		     raft_last_index(rig_raft(1)));
 }

@@ -72,7 +72,8 @@ static void lease_needs_a_majority(void)
 	echo(2, rig.now);
 	tap_check_eq(raft_lease_until(rig_raft(1)), lease);
 	echo(3, rig.now - 1);
-	tap_check_eq(raft_lease_until(rig_raft(1)), rig.now - 1 + RIG_T - 10000);
+	tap_check_eq(raft_lease_until(rig_raft(1)),
+		     rig.now - 1 + RIG_T - 10000);
 }
 
 static void fresh_leader_has_no_lease_before_a_round(void)
@@ -400,7 +401,8 @@ int main(int argc, char **argv)
 		TAP_TEST(transfer_hands_over_without_waiting),
 		TAP_TEST(transfer_waits_for_the_target_to_have_everything),
 		TAP_TEST(transfer_that_does_not_get_there_is_given_up),
-		TAP_TEST(leader_that_sent_timeout_now_leads_no_more_in_its_term),
+		TAP_TEST(
+			leader_that_sent_timeout_now_leads_no_more_in_its_term),
 		TAP_TEST(transfer_to_who_cannot_take_it_is_refused),
 		TAP_TEST(leadership_can_be_given_up_without_a_heir),
 		TAP_TEST(timeout_now_of_a_stranger_is_ignored),

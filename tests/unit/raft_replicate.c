@@ -730,10 +730,9 @@ static void compaction_keeps_the_bases_term(void)
 		rig_start(3, &boot);
 		compacted(1, base);
 		tap_check_eq(raft_base_index(rig_raft(1)), base);
-		tap_check_eq(raft_entry_term(rig_raft(1), base),
-			     base < 4 ? 1 :
-			     base < 8 ? 2 :
-					3);
+		tap_check_eq(raft_entry_term(rig_raft(1), base), base < 4 ? 1 :
+								 base < 8 ? 2 :
+									    3);
 		tap_check_eq(raft_entry_term(rig_raft(1), 10), 3);
 		tap_check_eq(raft_entry_term(rig_raft(1), base - 1), 0);
 		tap_check_eq(raft_entry_term(rig_raft(1), 11), 0);
@@ -748,7 +747,8 @@ int main(int argc, char **argv)
 		TAP_TEST(leaders_disk_counts_like_any_other),
 		TAP_TEST(follower_answers_entries_when_durable),
 		TAP_TEST(heartbeat_is_answered_at_once_with_what_is_durable),
-		TAP_TEST(durable_entries_are_not_claimed_before_they_are_matched),
+		TAP_TEST(
+			durable_entries_are_not_claimed_before_they_are_matched),
 		TAP_TEST(agreement_of_an_older_term_is_forgotten),
 		TAP_TEST(answer_of_a_new_term_waits_for_its_saving),
 		TAP_TEST(conflict_truncates_and_replaces),
@@ -773,7 +773,8 @@ int main(int argc, char **argv)
 		TAP_TEST(peer_behind_the_base_but_holding_it_needs_no_copy),
 		TAP_TEST(reset_is_refused_where_the_log_holds_the_entry),
 		TAP_TEST(damaged_replica_refuses_entries_until_it_is_filled),
-		TAP_TEST(damaged_replica_joins_when_it_holds_all_it_may_have_promised),
+		TAP_TEST(
+			damaged_replica_joins_when_it_holds_all_it_may_have_promised),
 		TAP_TEST(barred_replica_counts_neither_for_commit_nor_lease),
 		TAP_TEST(no_rejoin_without_proof_of_leading_since_the_damage),
 		TAP_TEST(fresh_replica_is_filled_from_the_log_and_joins),

@@ -54,7 +54,8 @@ static inline struct raft *rig_raft(uint32_t id)
 /* A heartbeat's worth of randomness, different for each call and node. */
 static inline uint64_t rig_random(uint32_t id)
 {
-	rig.random = rig.random * 6364136223846793005ULL + 1442695040888963407ULL;
+	rig.random =
+		rig.random * 6364136223846793005ULL + 1442695040888963407ULL;
 	return (rig.random >> 33) + id;
 }
 
@@ -141,7 +142,8 @@ static inline void rig_step(uint32_t id, struct raft_event *event)
 		struct rig_mail mail = { .msg = update->msgs[i] };
 
 		for (k = 0; mail.msg.type == RAFT_MSG_APPEND &&
-			    k < mail.msg.append.count; k++)
+			    k < mail.msg.append.count;
+		     k++)
 			mail.terms[k] = raft_entry_term(
 				node->raft, mail.msg.append.prev_index + 1 + k);
 		mail.state_seq = update->state_seq;

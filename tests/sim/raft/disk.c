@@ -237,8 +237,7 @@ void disk_boot(const struct sim_node *node, struct raft_boot *boot,
 	for (index = disk->base + 1; index <= disk->last; index++) {
 		uint64_t term = disk->entries[index].term;
 
-		if (boot->run_count &&
-		    runs[boot->run_count - 1].term == term)
+		if (boot->run_count && runs[boot->run_count - 1].term == term)
 			continue;
 		runs[boot->run_count].first_index = index;
 		runs[boot->run_count++].term = term;

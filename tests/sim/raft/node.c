@@ -11,9 +11,8 @@
 static const char *const role_names[] = { "follower", "precandidate",
 					  "candidate", "leader" };
 static const char *const event_names[] = {
-	"tick",	    "recv",	   "propose",  "send",	    "persisted",
-	"saved",    "campaign",	   "transfer", "compacted", "reset",
-	"link",
+	"tick",	    "recv",	"propose",   "send",  "persisted", "saved",
+	"campaign", "transfer", "compacted", "reset", "link",
 };
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
@@ -75,9 +74,9 @@ static void hold(struct sim_node *node, struct sim_mail *mail, uint64_t seq)
 		node->held_room = node->held_room ? 2 * node->held_room : 16;
 		node->held = realloc(node->held,
 				     node->held_room * sizeof(*node->held));
-		node->held_seq = realloc(
-			node->held_seq,
-			node->held_room * sizeof(*node->held_seq));
+		node->held_seq =
+			realloc(node->held_seq,
+				node->held_room * sizeof(*node->held_seq));
 		if (!node->held || !node->held_seq)
 			abort();
 	}
@@ -98,11 +97,11 @@ static void take_messages(struct sim_node *node)
 
 	for (i = 0; i < update->msg_count; i++) {
 		const struct raft_msg *msg = &update->msgs[i];
-		uint32_t count = msg->type == RAFT_MSG_APPEND ?
-					 msg->append.count :
-					 0;
-		struct sim_mail *mail = calloc(
-			1, sizeof(*mail) + count * sizeof(mail->entries[0]));
+		uint32_t count =
+			msg->type == RAFT_MSG_APPEND ? msg->append.count : 0;
+		struct sim_mail *mail =
+			calloc(1, sizeof(*mail) +
+					  count * sizeof(mail->entries[0]));
 
 		if (!mail)
 			abort();
@@ -142,8 +141,7 @@ static void trace_step(const struct sim_node *node,
 	sum = sum * 31 + raft_last_index(raft);
 	sum = sum * 31 + raft_commit_index(raft);
 	sum = sum * 31 + node->update.msg_count;
-	sim.trace_hash = (sim.trace_hash ^ sum ^ sim.now_us) *
-			 0x100000001b3ULL;
+	sim.trace_hash = (sim.trace_hash ^ sum ^ sim.now_us) * 0x100000001b3ULL;
 	if (!sim.trace)
 		return;
 	if (event->type == RAFT_EV_RECV) {
@@ -376,11 +374,11 @@ void node_handle(struct sim_node *node, struct sim_event *event)
 		return;
 	}
 	if (node->waiting_count == node->waiting_room) {
-		node->waiting_room = node->waiting_room ?
-					     2 * node->waiting_room :
-					     64;
-		node->waiting = realloc(node->waiting, node->waiting_room *
-						sizeof(*node->waiting));
+		node->waiting_room =
+			node->waiting_room ? 2 * node->waiting_room : 64;
+		node->waiting =
+			realloc(node->waiting,
+				node->waiting_room * sizeof(*node->waiting));
 		if (!node->waiting)
 			abort();
 	}

@@ -196,9 +196,9 @@ void oracle_step(struct sim_node *node)
 void oracle_message(const struct sim_node *node, const struct raft_msg *msg)
 {
 	const struct sim_disk *disk = &node->disk;
-	bool prevote = (msg->type == RAFT_MSG_VOTE && msg->vote.prevote) ||
-		       (msg->type == RAFT_MSG_VOTE_REPLY &&
-			msg->vote_reply.prevote);
+	bool prevote =
+		(msg->type == RAFT_MSG_VOTE && msg->vote.prevote) ||
+		(msg->type == RAFT_MSG_VOTE_REPLY && msg->vote_reply.prevote);
 	uint64_t match = msg->append_reply.match;
 
 	if (!prevote && disk->state.term < msg->term)

@@ -75,8 +75,7 @@ uint64_t sim_clock_to_real(const struct sim_node *node, uint64_t own_us)
 	if (own_us <= now)
 		return sim.now_us;
 	return sim.now_us + 2 +
-	       (own_us - now) * 1000000 /
-		       (uint64_t)(1000000 + node->clock_ppm);
+	       (own_us - now) * 1000000 / (uint64_t)(1000000 + node->clock_ppm);
 }
 
 void sim_clock_drift(struct sim_node *node)
@@ -121,8 +120,8 @@ struct sim_event *sim_schedule(uint64_t in_us, enum sim_kind kind,
 
 	if (sim.queue_count == sim.queue_room) {
 		sim.queue_room = sim.queue_room ? 2 * sim.queue_room : 1024;
-		sim.queue = realloc(sim.queue,
-				    sim.queue_room * sizeof(*sim.queue));
+		sim.queue =
+			realloc(sim.queue, sim.queue_room * sizeof(*sim.queue));
 		if (!sim.queue)
 			abort();
 	}
@@ -173,8 +172,8 @@ static struct sim_mail *copy_of(const struct sim_mail *mail)
 
 static void deliver_later(struct sim_mail *mail)
 {
-	uint64_t latency = sim.weather.latency_us / 4 +
-			   sim_below(sim.weather.latency_us);
+	uint64_t latency =
+		sim.weather.latency_us / 4 + sim_below(sim.weather.latency_us);
 
 	if (sim_chance(sim.weather.slow_mail))
 		latency = sim_below(3 * sim.timeout_us);
