@@ -191,6 +191,8 @@ static void persisted(struct raft *raft, const struct raft_event *event)
 	/* A caller that does not say what it is about is a bug, not news. */
 	assert(event->seq > 0 && event->seq <= raft->log_seq);
 	if (event->seq != raft->log_seq ||
+	    event->index < raft->log.base_index ||
+	    event->index > raft->log.last_index ||
 	    raft_log_term(&raft->log, event->index) != event->term)
 		return;
 	if (event->index > raft->log.durable)
