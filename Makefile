@@ -21,7 +21,18 @@ B := build
 prefix ?= /usr
 sbindir ?= $(prefix)/sbin
 docdir ?= $(prefix)/share/doc/qbd
+unitdir ?= $(prefix)/lib/systemd/system
+udevdir ?= $(prefix)/lib/udev/rules.d
+moddir ?= /lib/modules/$(shell uname -r)/updates
 DESTDIR ?=
+
+ifeq ($(V),1)
+Q :=
+say :=
+else
+Q := @
+say = @printf '  %-7s %s\n' $(1) $@;
+endif
 
 PKGS := libnl-3.0 libnl-genl-3.0 libconfig jansson liburcu liburcu-cds blkid uuid
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
@@ -54,9 +65,24 @@ VM_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/vm/*.c))
 # A test's first line may name further flags and sources: /* build: ... */
 extra = $(shell sed -n '1s:^/\* build\: \(.*\) \*/$$:\1:p' $<)
 
-.PHONY: all agent module tests clean help
+.PHONY: all agent module module-running tests check check-unit sim demo lint \
+	setup install uninstall clean help print-cflags
 
 all: agent module
+
+help:
+	@echo 'make all             the agent, the command, and the module for $(KERNELS)'
+	@echo 'make agent           the agent and the command (build/agent)'
+	@echo 'make module-running  the module for the running kernel (build/running)'
+	@echo 'make demo            set-up, build, and the main job in a guest'
+	@echo 'make check           set-up, build, and all tests'
+	@echo 'make check-unit      the unit tests alone'
+	@echo 'make sim SEEDS=1..N  whole volumes from N seeds (SEED=K TRACE=1 for one)'
+	@echo 'make lint            every checker; silent when all is well'
+	@echo 'make install         programs, unit, udev rule (DESTDIR, prefix), and the'
+	@echo '                     module for the running kernel when it is built'
+	@echo 'make uninstall, make clean'
+	@echo 'V=1 shows the commands.'
 
 agent: $(PROGRAMS)
 
@@ -66,47 +92,93 @@ module-%:
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
 $(B)/asan/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(ASAN_FLAGS) -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(ASAN_FLAGS) -c -o $@ $<
 
 $(B)/obj/libagent.a: $(LIB_OBJS)
 	@rm -f $@
-	$(AR) crs $@ $^
+	$(call say,AR)$(AR) crs $@ $^
 
 $(B)/asan/libagent.a: $(ASAN_OBJS)
 	@rm -f $@
-	$(AR) crs $@ $^
+	$(call say,AR)$(AR) crs $@ $^
 
 $(B)/agent/qbdd: $(B)/obj/agent/qbdd/main.o $(B)/obj/libagent.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(B)/agent/qbd: $(CLI_OBJS) $(B)/obj/libagent.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 tests: $(UNIT_BINS) $(SIM_BINS) $(VM_BINS)
 
 $(UNIT_BINS): $(B)/tests/unit/%: tests/unit/%.c $(B)/asan/libagent.a
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) -I. -Itests/unit $(CFLAGS_ALL) $(ASAN_FLAGS) \
-		-o $@ $< $(extra) $(B)/asan/libagent.a $(PKG_LIBS)
+	$(call say,TEST)$(CC) $(CPPFLAGS_ALL) -I. -Itests/unit $(CFLAGS_ALL) \
+		$(ASAN_FLAGS) -o $@ $< $(extra) $(B)/asan/libagent.a $(PKG_LIBS)
 
 # Simulations run for many virtual hours: optimized, assertions stay on.
-$(SIM_BINS): $(B)/tests/sim/%: tests/sim/%.c $(B)/obj/libagent.a
+$(SIM_BINS): $(B)/tests/sim/%: tests/sim/%.c $(B)/obj/libagent.a \
+		$(wildcard tests/sim/*/*.[ch])
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) -I. -Itests/unit $(CFLAGS_ALL) \
+	$(call say,TEST)$(CC) $(CPPFLAGS_ALL) -I. -Itests/unit $(CFLAGS_ALL) \
 		-o $@ $< $(extra) $(B)/obj/libagent.a $(PKG_LIBS)
 
-$(VM_BINS): $(B)/tests/vm/%: tests/vm/%.c $(B)/obj/libagent.a
+$(VM_BINS): $(B)/tests/vm/%: tests/vm/%.c $(B)/obj/libagent.a \
+		$(wildcard tests/vm/rig/*.[ch])
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) -I. -Itests/unit -Itests/vm $(CFLAGS_ALL) \
-		-o $@ $< $(extra) $(B)/obj/libagent.a $(PKG_LIBS)
+	$(call say,TEST)$(CC) $(CPPFLAGS_ALL) -I. -Itests/unit -Itests/vm \
+		$(CFLAGS_ALL) -o $@ $< $(extra) $(B)/obj/libagent.a $(PKG_LIBS)
+
+# What a newcomer types sets up what is missing first.
+setup:
+	@scripts/setup build test
+
+demo: setup
+	@$(MAKE) --no-print-directory agent module-6.1
+	@scripts/demo
+
+check: setup
+	@$(MAKE) --no-print-directory all tests
+	@scripts/check
+
+check-unit: $(UNIT_BINS)
+	@scripts/check unit
+
+SEEDS ?= $(if $(SEED),$(SEED)..$(SEED),1..1000)
+sim: $(B)/tests/sim/cluster_sim
+	@$(if $(TRACE),TRACE=$(TRACE)) $< $(subst .., ,$(SEEDS))
+
+lint:
+	@scripts/setup build lint
+	@scripts/lint
+
+install: agent
+	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir) \
+		$(DESTDIR)$(udevdir) $(DESTDIR)/etc/qbd
+	install -m 755 $(B)/agent/qbd $(B)/agent/qbdd $(DESTDIR)$(sbindir)
+	install -m 644 README.md uapi/linux/qbd.h $(DESTDIR)$(docdir)
+	install -m 644 scripts/qbd@.service $(DESTDIR)$(unitdir)
+	install -m 644 scripts/60-qbd.rules $(DESTDIR)$(udevdir)
+	if [ -e $(B)/running/qbd.ko ]; then \
+		install -D -m 644 $(B)/running/qbd.ko $(DESTDIR)$(moddir)/qbd.ko; \
+		[ -n "$(DESTDIR)" ] || depmod; fi
+
+uninstall:
+	rm -f $(DESTDIR)$(sbindir)/qbd $(DESTDIR)$(sbindir)/qbdd
+	rm -rf $(DESTDIR)$(docdir)
+	rm -f $(DESTDIR)$(unitdir)/qbd@.service $(DESTDIR)$(udevdir)/60-qbd.rules
+	rm -f $(DESTDIR)$(moddir)/qbd.ko
+
+print-cflags:
+	@echo '$(CPPFLAGS_ALL)'
 
 clean:
-	rm -rf $(B)/agent $(B)/obj $(B)/asan $(B)/tests $(KERNELS:%=$(B)/%)
+	rm -rf $(B)/agent $(B)/obj $(B)/asan $(B)/tests $(B)/check \
+		$(KERNELS:%=$(B)/%) $(B)/running
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(B)/asan $(B)/tests -name '*.d' 2>/dev/null)

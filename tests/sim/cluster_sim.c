@@ -6,7 +6,7 @@
  * module.  Faults for a while, then calm: everything acknowledged must be
  * there, each block linearizable, the replicas the same byte for byte.
  *
- *	cluster_sim FROM TO	run these seeds; TRACE=1 tells what happens
+ *	cluster_sim [FROM [TO]]	run these seeds; TRACE=1 tells what happens
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +16,8 @@
 
 #define FAULT_US 20000000ULL /* virtual time with faults */
 #define CALM_US 90000000ULL /* bound of healing */
+#define SEEDS_CI 150 /* without arguments */
+#define FAILURES_MAX 5 /* enough to look at */
 
 enum fault {
 	FAULT_KILL_AGENT,
@@ -219,44 +221,66 @@ static const char *run_seed(uint64_t seed, struct world **out)
 	return problem;
 }
 
+struct totals {
+	uint64_t seeds;
+	uint64_t failed;
+	uint64_t us;
+	uint64_t writes;
+	uint64_t reads;
+	uint64_t opens;
+	uint64_t copies;
+};
+
+static void run_seeds(uint64_t from, uint64_t to, struct totals *totals)
+{
+	struct world *world;
+	const char *problem;
+	uint64_t seed;
+
+	for (seed = from; seed <= to && totals->failed < FAILURES_MAX; seed++) {
+		problem = run_seed(seed, &world);
+		if (problem) {
+			printf("# seed %lu failed: %s\n"
+			       "# reproduce: TRACE=1 build/tests/sim/cluster_sim %lu\n",
+			       (unsigned long)seed, problem,
+			       (unsigned long)seed);
+			fflush(stdout);
+			totals->failed++;
+		}
+		totals->seeds++;
+		totals->writes += world->writes;
+		totals->reads += world->reads;
+		totals->copies += world->copies;
+		totals->opens += world->opens;
+		totals->us += world->now_us;
+		world_free(world);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t from = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
-	uint64_t to = argc > 2 ? strtoull(argv[2], NULL, 10) : from;
-	uint64_t writes = 0, reads = 0, copies = 0, opens = 0, hours_us = 0;
-	uint64_t failed = 0;
-	uint64_t seed;
+	uint64_t to = argc > 2 ? strtoull(argv[2], NULL, 10) :
+		      argc > 1 ? from :
+				 SEEDS_CI;
+	struct totals totals = { 0 };
 	int i;
 
-	for (seed = from; seed <= to; seed++) {
-		struct world *world;
-		const char *problem = run_seed(seed, &world);
-
-		if (problem) {
-			printf("seed %lu failed: %s\n"
-			       "reproduce: TRACE=1 %s %lu %lu\n",
-			       (unsigned long)seed, problem, argv[0],
-			       (unsigned long)seed, (unsigned long)seed);
-			fflush(stdout);
-			failed++;
-		}
-		writes += world->writes;
-		reads += world->reads;
-		copies += world->copies;
-		opens += world->opens;
-		hours_us += world->now_us;
-		world_free(world);
-		if (failed >= 5)
-			break;
+	if (!from || to < from) {
+		fprintf(stderr, "usage: cluster_sim [FROM [TO]]\n");
+		return 2;
 	}
-	printf("seeds=%lu virtual_hours=%.2f writes=%lu reads=%lu opens=%lu copies=%lu failed=%lu\nfaults:",
-	       (unsigned long)(seed - from), (double)hours_us / 3.6e9,
-	       (unsigned long)writes, (unsigned long)reads,
-	       (unsigned long)opens, (unsigned long)copies,
-	       (unsigned long)failed);
+	printf("1..1\n");
+	run_seeds(from, to, &totals);
+	printf("# seeds %lu, virtual hours %.2f, writes %lu, reads %lu, opens %lu, copies %lu\n# faults:",
+	       (unsigned long)totals.seeds, (double)totals.us / 3.6e9,
+	       (unsigned long)totals.writes, (unsigned long)totals.reads,
+	       (unsigned long)totals.opens, (unsigned long)totals.copies);
 	for (i = 0; i < FAULT_KINDS; i++)
-		printf(" %s=%lu", fault_names[i],
+		printf(" %s %lu", fault_names[i],
 		       (unsigned long)fault_counts[i]);
-	printf("\n");
-	return failed != 0;
+	printf("\n%sok 1 - whole_volumes_from_seeds_%lu_to_%lu\n",
+	       totals.failed ? "not " : "", (unsigned long)from,
+	       (unsigned long)to);
+	return totals.failed != 0;
 }
