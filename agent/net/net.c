@@ -236,6 +236,7 @@ static void conn_expire(struct net_conn *conn)
 		net_say(conn->net, net_conn_who(conn), why, !conn->peer);
 		break;
 	case NET_CONN_UP:
+		_Static_assert(NET_SILENCE_MS == 10000, "the text says it");
 		why = "nothing received for 10 s";
 		break;
 	default:

@@ -7,6 +7,12 @@
  * out in its handshake or speaks garbage is closed and, by its connecting end,
  * made anew after a delay that grows to a bound.  What was queued on it is
  * lost; Raft sends again.  Refusals are told once per reason.
+ *
+ * The owner sends something to every peer at least every few seconds: a link
+ * without a received byte for NET_SILENCE_MS is taken for dead.  A connection
+ * of another process of a peer whose link is alive is refused (its agent runs
+ * twice); where the old link is silent or of the same process, the new
+ * connection replaces it.
  */
 #ifndef NET_NET_H
 #define NET_NET_H
@@ -72,6 +78,9 @@ struct net_peer_view {
 /**
  * net_new() - listen and begin to connect
  * @now_ms: monotonic
+ * Peers' addresses that are names are looked up here, which blocks for as long
+ * as the resolver does; and again, at most once a minute, while connecting
+ * keeps failing.  A node that must not stand still has numeric addresses.
  * Return: 0; -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (address) with a text.
  */
 int net_new(const struct net_config *config, uint64_t now_ms, struct net **net,

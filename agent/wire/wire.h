@@ -2,12 +2,13 @@
 /*
  * Bytes of the messages between agents.  Pure: memory in, memory out.
  *
- * A frame is a head of WIRE_HEAD_BYTES (magic, type, flags, body length, CRC32C
- * of head and body head), the body's fixed part, then payloads.  All integers
- * are little-endian.  A received frame is a stranger's until decoded: every
- * count and length is checked against the bounds below and against the bytes
- * that are there.  The payload of an entry is covered by raft_entry.data_crc,
- * which decoding verifies; everything else by the frame's own checksum.
+ * A frame is a head of WIRE_HEAD_BYTES (magic, type, lengths, CRC32C of the
+ * fixed part, CRC32C of the head), the fixed part, then payloads: frame.c has
+ * the layout, and the file of each type its own.  All integers are
+ * little-endian.  A received frame is a stranger's until decoded: every count
+ * and length is checked against the bounds below and against the bytes that are
+ * there.  The payload of an entry is covered by raft_entry.data_crc, which
+ * decoding verifies; everything else by the frame's own checksums.
  */
 #ifndef WIRE_WIRE_H
 #define WIRE_WIRE_H
