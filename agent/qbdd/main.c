@@ -122,13 +122,8 @@ int main(int argc, char **argv)
 		return 1;
 	if (!arguments.foreground && daemon_fork())
 		return fail("can't go into the background");
-	if (qbdd_start(&daemon, &error)) {
-		if (!arguments.foreground) /* else it is the same place */
-			base_log(BASE_LOG_ERROR,
-				 "event=not-started error=\"%s\"",
-				 error.text);
+	if (qbdd_start(&daemon, &error))
 		return fail(error.text);
-	}
 	base_log(BASE_LOG_NOTICE, "event=started version=%s pid=%d",
 		 QBD_VERSION, daemon.identity.pid);
 	daemon_ready();

@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 #define LOG_BYTES_MAX (4 << 20) /* larger at the start: begin anew */
 
 static int ready_fd = -1; /* the parent reads its other end */
@@ -123,8 +125,12 @@ void daemon_log(const char *path)
 
 void daemon_complain(const char *text)
 {
-	dprintf(complain_fd < 0 ? STDERR_FILENO : complain_fd, "qbdd: %s\n",
-		text);
+	if (complain_fd < 0) {
+		dprintf(STDERR_FILENO, "qbdd: %s\n", text);
+		return;
+	}
+	dprintf(complain_fd, "qbdd: %s\n", text);
+	base_log(BASE_LOG_ERROR, "event=not-started error=\"%s\"", text);
 }
 
 void daemon_ready(void)

@@ -12,6 +12,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <urcu/arch.h>
+
 #include "base/list.h"
 
 /* liburcu is not instrumented: tell ThreadSanitizer what its queue orders. */
@@ -66,7 +68,7 @@ void qbdd_queue_wake(struct qbdd_queue *queue)
 {
 	const uint64_t one = 1;
 
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	cmm_smp_mb();
 	if (!__atomic_load_n(&queue->dozing, __ATOMIC_RELAXED) ||
 	    !__atomic_exchange_n(&queue->dozing, 0, __ATOMIC_RELAXED))
 		return;
@@ -101,7 +103,7 @@ struct qbdd_item *qbdd_list_next(struct qbdd_list *list)
 bool qbdd_queue_doze(struct qbdd_queue *queue)
 {
 	__atomic_store_n(&queue->dozing, 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	cmm_smp_mb();
 	if (cds_wfcq_empty(&queue->head, &queue->tail))
 		return true;
 	qbdd_queue_awake(queue);
