@@ -86,6 +86,12 @@ static json_t *without_daemon(const struct ask *ask, const char *how,
 	return status;
 }
 
+/* It may be well, but not for us. */
+static json_t *unknown(const struct ask *ask, const char *problem)
+{
+	return without_daemon(ask, "unknown", "unknown", problem);
+}
+
 static json_t *dead(const struct ask *ask, bool device)
 {
 	char problem[512];
@@ -126,25 +132,23 @@ static json_t *take_reply(struct ask *ask, uint64_t until_ms, bool device)
 	if (ask->code == -ENOENT || ask->code == -ECONNREFUSED)
 		return dead(ask, device);
 	if (ask->code)
-		return without_daemon(ask, "hung", "hung",
-				      ask->code == -EACCES ?
-					      "its control socket is root's; "
-					      "run this as root" :
-					      strerror(-ask->code));
+		return unknown(ask, ask->code == -EACCES ?
+					    "its control socket is root's; "
+					    "run this as root" :
+					    strerror(-ask->code));
 	reply = control_receive(&ask->control, until_ms, &error);
 	if (!reply && error.code == -ETIMEDOUT)
 		return hung(ask);
 	if (!reply || control_refused(reply, &error)) {
 		json_decref(reply);
-		return without_daemon(ask, "hung", "hung", error.text);
+		return unknown(ask, error.text);
 	}
 	status = json_incref(json_object_get(reply, "status"));
 	json_decref(reply);
 	if (!json_is_object(status)) {
 		json_decref(status);
-		return without_daemon(ask, "hung", "hung",
-				      "its daemon qbdd answers nonsense; are "
-				      "qbd and qbdd of the same version?");
+		return unknown(ask, "its daemon qbdd answers nonsense; are "
+				    "qbd and qbdd of the same version?");
 	}
 	json_object_set_new(status, "daemon", json_string("running"));
 	return status;

@@ -15,7 +15,7 @@
 #include "cli/control.h"
 #include "nl/nl.h"
 
-#define ANSWER_MS 5000
+#define ANSWER_MS 3000
 #define END_MS 30000 /* a last checkpoint may be on the way */
 
 /* Wait until the process has ended; false: it has not in time. */

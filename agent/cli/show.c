@@ -218,4 +218,9 @@ void show_status(const json_t *status, FILE *out)
 	print_nodes(status, out);
 	if (*problem)
 		fprintf(out, "  ! %s\n", problem);
+	if (strcmp(text_of(device, "gate"), "fenced") == 0)
+		fprintf(out,
+			"  ! this opening of %s has lost its right to it: "
+			"unmount or close it, then open it again\n",
+			text_of(device, "path"));
 }

@@ -69,9 +69,10 @@
  * `qbd status --json` adds what the kernel knows, so that it is there when the
  * daemon is not; VOLUME given: one object; else an array of them.
  *
- *	daemon		"running" "hung" (no answer in 500 ms) "dead"
- *	state		without the daemon's: "hung", or "dead" (the device is
- *			there), or "down"
+ *	daemon		"running" "hung" (no answer in 500 ms) "dead" "unknown"
+ *			(it can't be asked: not root, another version)
+ *	state		without the daemon's: "hung", "unknown", "dead" (the
+ *			device is there) or "down"
  *	device_problem	why nothing is known of the device, "" if all is
  *	device		null when there is none, else { "minor", "path",
  *			  "size_bytes", "block_size", "replica",

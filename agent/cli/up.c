@@ -5,9 +5,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,10 +21,12 @@
 #define DAEMON "qbdd"
 
 /*
- * Run a program to its end; its exit status, 127: it could not be run.
- * @quiet: what it says is of no interest
+ * Run a program to its end, with no file of ours but its output.  A shell's open
+ * /dev/qbd0 that the daemon inherits would keep this very device open for good.
+ * @output: a descriptor, -1: what it says is of no interest
+ * Return: its exit status, 127: it could not be run.
  */
-static int run_program(char *const *argv, bool quiet)
+static int run_program(char *const *argv, int output)
 {
 	pid_t pid = fork();
 	int status, nothing;
@@ -30,12 +34,14 @@ static int run_program(char *const *argv, bool quiet)
 	if (pid < 0)
 		return 127;
 	if (pid == 0) {
-		nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
-		if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0)
+		nothing = open("/dev/null", O_RDWR);
+		if (output < 0)
+			output = nothing;
+		if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 ||
+		    dup2(output, STDOUT_FILENO) < 0 ||
+		    dup2(output, STDERR_FILENO) < 0)
 			_exit(127);
-		if (quiet && (dup2(nothing, STDOUT_FILENO) < 0 ||
-			      dup2(nothing, STDERR_FILENO) < 0))
-			_exit(127);
+		close_range(STDERR_FILENO + 1, UINT_MAX, 0);
 		execvp(argv[0], argv);
 		_exit(127);
 	}
@@ -53,8 +59,15 @@ static bool need_module(void)
 	int ret;
 
 	ret = nl_admin_open(&admin, &error);
-	if (ret == -ENOENT && run_program(modprobe, true) == 0)
+	if (ret == -ENOENT) {
+		if (run_program(modprobe, -1)) {
+			cli_fail("the kernel module qbd is not loaded, and "
+				 "modprobe qbd fails; install it for this "
+				 "kernel (make install), and be root");
+			return false;
+		}
 		ret = nl_admin_open(&admin, &error);
+	}
 	if (ret) {
 		cli_fail("%s", error.text);
 		return false;
@@ -101,22 +114,71 @@ static void find_daemon(char *path, size_t size)
 	snprintf(path, size, "%s", DAEMON);
 }
 
+static bool make_folder(const char *path)
+{
+	if (mkdir(path, 0755) == 0 || errno == EEXIST)
+		return true;
+	cli_fail("folder %s can't be made: %s%s", path, strerror(errno),
+		 errno == EACCES ? "; run this as root" : "");
+	return false;
+}
+
 /*
- * The daemon leaves its parent only when it has started; why it could not, it
- * says on the standard error that it has from here.
+ * What the daemon said to people since it was started: its events, which begin
+ * with the journal's "<level>", say the same again.
+ */
+static void print_log_from(int log, off_t from)
+{
+	FILE *file;
+	char *line = NULL;
+	size_t room = 0;
+	int copy = dup(log);
+
+	file = copy < 0 ? NULL : fdopen(copy, "r");
+	if (!file || fseeko(file, from, SEEK_SET)) {
+		if (file)
+			fclose(file);
+		else if (copy >= 0)
+			close(copy);
+		return;
+	}
+	while (getline(&line, &room, file) > 0)
+		if (*line != '<')
+			fputs(line, stderr);
+	free(line);
+	fclose(file);
+}
+
+/*
+ * The daemon leaves its parent only when it has started.  What it says until
+ * then belongs into its log as all the rest; why it could not start is read
+ * there.
  */
 static enum cli_exit start(const char *volume, char **argv)
 {
-	int status = run_program(argv, false);
+	char path[PATH_MAX];
+	off_t before;
+	int log, status;
 
+	snprintf(path, sizeof(path), "%s/%s.log", conf_run_dir(), volume);
+	log = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	if (log < 0)
+		return cli_fail("log %s can't be opened: %s%s", path,
+				strerror(errno),
+				errno == EACCES ? "; run this as root" : "");
+	before = lseek(log, 0, SEEK_END);
+	status = run_program(argv, log);
+	if (status)
+		print_log_from(log, before);
+	close(log);
 	if (status == 127)
 		return cli_fail("volume %s: the daemon %s can't be run; "
 				"install it beside qbd or into the PATH",
 				volume, argv[0]);
 	if (status)
 		return cli_fail("volume %s: its daemon did not start (exit "
-				"status %d)",
-				volume, status);
+				"status %d); why stands above, and in %s",
+				volume, status, path);
 	return CLI_DONE;
 }
 
@@ -161,7 +223,8 @@ static enum cli_exit run(const struct cli_args *args)
 	int count = 0;
 
 	node = cli_configured(args, &conf);
-	if (!node || is_running(volume) || !need_module())
+	if (!node || is_running(volume) || !need_module() ||
+	    !make_folder(conf_run_dir()))
 		return CLI_FAILED;
 	find_daemon(daemon, sizeof(daemon));
 	argv[count++] = daemon;
@@ -176,6 +239,7 @@ static enum cli_exit run(const struct cli_args *args)
 		argv[count++] = "--foreground";
 	argv[count] = NULL;
 	if (args->foreground) {
+		close_range(STDERR_FILENO + 1, UINT_MAX, 0);
 		execvp(argv[0], argv);
 		return cli_fail("volume %s: the daemon %s can't be run: %s",
 				volume, daemon, strerror(errno));

@@ -168,21 +168,19 @@ void nl_device_holder(const struct nl_device *device, char *text, size_t size)
 		*text = '\0';
 }
 
-/* Behind the kernel's own text. */
-static void add_holder(struct nl_admin *admin, const char *name,
-		       struct base_error *error)
+/* The kernel only says that somebody has it. */
+static void tell_holder(struct nl_admin *admin, const char *name,
+			struct base_error *error)
 {
 	struct nl_device device = { .minor = 0 };
 	char text[256];
-	size_t used;
 
 	if (!error || nl_device_get(admin, name, &device, NULL))
 		return;
 	nl_device_holder(&device, text, sizeof(text));
-	used = strlen(error->text);
 	if (*text)
-		snprintf(error->text + used, sizeof(error->text) - used, "; %s",
-			 text);
+		base_error_set(error, -EBUSY, "volume %s stays up: %s", name,
+			       text);
 }
 
 int nl_device_del(struct nl_admin *admin, const char *name, bool force,
@@ -197,7 +195,7 @@ int nl_device_del(struct nl_admin *admin, const char *name, bool force,
 	}
 	ret = order(admin, msg, name, "removing its device", error);
 	if (ret == -EBUSY)
-		add_holder(admin, name, error);
+		tell_holder(admin, name, error);
 	return ret;
 }
 
