@@ -63,9 +63,9 @@ up() {
 write_blocks() {
 	local device=$1 offset=$2 count=$3 pattern=$4
 
-	tr '\0' "$pattern" </dev/zero |
-		dd of="$device" bs=4k seek="$offset" count="$count" \
-			iflag=fullblock oflag=direct conv=notrunc status=none
+	head -c $((count * 4096)) /dev/zero | tr '\0' "$pattern" |
+		dd of="$device" bs=4k seek="$offset" iflag=fullblock \
+			oflag=direct conv=notrunc status=none
 }
 
 # Are these blocks all of PATTERN?
