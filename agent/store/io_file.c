@@ -124,11 +124,15 @@ static int write_zeroes(struct store_io *io, uint64_t offset, uint64_t size)
 	return error;
 }
 
-/* What says "this way isn't possible here", against a failing disk. */
+/*
+ * What says "this way isn't possible here", against a failing disk.  EBUSY: the
+ * kernel could not drop the page cache of that range, which somebody reads (udev
+ * looks at disks); writing zeroes past it is as good.
+ */
 static bool not_supported(int error)
 {
 	return error == EOPNOTSUPP || error == ENOSYS || error == ENOTTY ||
-	       error == EINVAL || error == EPERM;
+	       error == EINVAL || error == EPERM || error == EBUSY;
 }
 
 static int file_zero(struct store_io *io, uint64_t offset, uint64_t size)

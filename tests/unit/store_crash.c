@@ -764,9 +764,26 @@ static void truncations_cut_anywhere_leave_no_phantom(void)
 	}
 }
 
+/* Both slots of a pair must never be under way at once. */
+static void saves_torn_anywhere_keep_one_slot(void)
+{
+	struct model *model;
+	uint64_t seed;
+	bool good = true;
+
+	for (seed = 1; good && seed <= 300; seed++) {
+		model = model_new(seed);
+		good = do_append(model) && do_sync(model) && do_apply(model) &&
+		       cut_at(model, 1 + seed % 5, DISK_CRASH_TEAR,
+			      seed % 2 ? do_state : do_checkpoint);
+		model_free(model);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
+		TAP_TEST(saves_torn_anywhere_keep_one_slot),
 		TAP_TEST(checkpoints_cut_in_a_row_keep_the_log),
 		TAP_TEST(what_was_only_read_is_not_taken_for_durable),
 		TAP_TEST(truncations_cut_anywhere_leave_no_phantom),

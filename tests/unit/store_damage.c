@@ -409,6 +409,34 @@ static void rot_of_a_tail_nobody_noted_looks_torn(void)
 	disk_free(bad);
 }
 
+static void later_record_proves_an_earlier_one(void)
+{
+	struct raft_entry *entries[2];
+	uint64_t at;
+
+	seed = 10;
+	tap_need(build(512, true) && measure());
+	at = shapes[last].position + shapes[last].bytes;
+	tap_need(open_on(good, false));
+	entries[0] = rig_entry(&identity, last + 1, 99);
+	entries[1] = rig_entry(&identity, last + 2, 99);
+	tap_check_eq(store_log_append(store, &entries[0], 1), 0);
+	tap_check_eq(store_log_sync(store), 0);
+	tap_check_eq(store_log_append(store, &entries[1], 1), 0);
+	raft_entry_put(entries[0]);
+	raft_entry_put(entries[1]);
+	shut();
+	disk_crash(good, DISK_CRASH_KEEP_ALL);
+	disk_copy(bad, good);
+	disk_flip(bad, layout.ring + at % layout.ring_bytes + 64, 1);
+	tap_need(open_on(bad, true));
+	tap_check(boot.state.damaged);
+	tap_check_eq(boot.last_index, last);
+	shut();
+	disk_free(good);
+	disk_free(bad);
+}
+
 static void reading_a_rotten_entry_is_not_final(void)
 {
 	struct raft_entry *entry;
@@ -445,6 +473,7 @@ int main(int argc, char **argv)
 		TAP_TEST(lost_vote_is_damage),
 		TAP_TEST(lost_checkpoint_is_damage),
 		TAP_TEST(rot_of_a_tail_nobody_noted_looks_torn),
+		TAP_TEST(later_record_proves_an_earlier_one),
 		TAP_TEST(reading_a_rotten_entry_is_not_final),
 	};
 

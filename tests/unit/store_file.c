@@ -2,6 +2,8 @@
 /* The store on a real file, through O_DIRECT where the file system has it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -135,6 +137,134 @@ static void zeroed_range_reads_back_as_zeroes(void)
 	unlink(path);
 }
 
+#define CROWD_ENTRIES 1200
+
+struct crowd {
+	struct store_identity identity;
+	struct store *store;
+	uint64_t durable; /* atomic */
+	bool failed; /* atomic */
+};
+
+static void crowd_check(struct crowd *crowd, bool holds)
+{
+	if (!holds)
+		__atomic_store_n(&crowd->failed, true, __ATOMIC_RELAXED);
+}
+
+static bool crowd_goes_on(struct crowd *crowd)
+{
+	return !__atomic_load_n(&crowd->failed, __ATOMIC_RELAXED);
+}
+
+static void *crowd_log(void *argument)
+{
+	struct crowd *crowd = argument;
+	struct raft_entry *entry;
+	uint64_t next = 1;
+	int error;
+
+	while (next <= CROWD_ENTRIES && crowd_goes_on(crowd)) {
+		entry = rig_entry(&crowd->identity, next, 1);
+		error = store_log_append(crowd->store, &entry, 1);
+		raft_entry_put(entry);
+		crowd_check(crowd, !error || error == -ENOSPC);
+		if (!error && next++ % 50)
+			continue;
+		crowd_check(crowd, store_log_sync(crowd->store) == 0);
+		__atomic_store_n(&crowd->durable, next - 1, __ATOMIC_RELEASE);
+		if (error)
+			sched_yield();
+	}
+	crowd_check(crowd, store_log_sync(crowd->store) == 0);
+	__atomic_store_n(&crowd->durable, next - 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void *crowd_image(void *argument)
+{
+	struct crowd *crowd = argument;
+	struct store_checkpoint checkpoint = { .applied_term = 1 };
+	struct raft_entry *entry;
+	uint64_t applied = 0, base;
+
+	while (applied < CROWD_ENTRIES && crowd_goes_on(crowd)) {
+		while (applied <
+		       __atomic_load_n(&crowd->durable, __ATOMIC_ACQUIRE)) {
+			entry = rig_entry(&crowd->identity, ++applied, 1);
+			crowd_check(crowd, store_apply(crowd->store, &entry,
+						       1) == 0);
+			raft_entry_put(entry);
+		}
+		if (applied == checkpoint.applied) {
+			sched_yield();
+			continue;
+		}
+		checkpoint.applied = applied;
+		crowd_check(crowd, store_checkpoint(crowd->store, &checkpoint,
+						    &base) == 0);
+	}
+	return NULL;
+}
+
+static void *crowd_reader(void *argument)
+{
+	struct crowd *crowd = argument;
+	uint64_t index = 1, last = 0;
+	struct raft_entry *entry;
+	int error;
+
+	while (last < CROWD_ENTRIES && crowd_goes_on(crowd)) {
+		last = __atomic_load_n(&crowd->durable, __ATOMIC_ACQUIRE);
+		index = index < last ? index + 1 : last > 40 ? last - 40 : 1;
+		error = store_log_read(crowd->store, index, &entry);
+		crowd_check(crowd, !error || error == -ENOENT);
+		if (error)
+			continue;
+		crowd_check(crowd, entry->index == index &&
+					   rig_is(&crowd->identity, entry,
+						  true));
+		raft_entry_put(entry);
+	}
+	return NULL;
+}
+
+static void log_image_and_readers_work_at_once(void)
+{
+	void *(*const jobs[])(void *) = { crowd_log, crowd_image,
+					  crowd_reader };
+	struct crowd crowd = { .identity = rig_identity(4096) };
+	struct store_boot boot;
+	struct store_io *io;
+	pthread_t threads[3];
+	unsigned int i;
+
+	tap_need(file_make(rig_disk_bytes()));
+	io = store_io_open(path, 1, NULL);
+	tap_need(io);
+	tap_need(store_format(io, &crowd.identity, false, NULL, NULL, NULL) ==
+		 0);
+	tap_need(store_open(io, &crowd.identity, false, &crowd.store, &boot,
+			    NULL) == 0);
+	store_boot_free(&boot);
+	for (i = 0; i < 3; i++)
+		tap_need(pthread_create(&threads[i], NULL, jobs[i], &crowd) ==
+			 0);
+	for (i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	tap_check(!crowd.failed);
+	store_close(crowd.store);
+	io = store_io_open(path, 1, NULL);
+	tap_need(io);
+	tap_need(store_open(io, &crowd.identity, true, &crowd.store, &boot,
+			    NULL) == 0);
+	tap_check_eq(boot.last_index, CROWD_ENTRIES);
+	tap_check_str(boot.damage, "");
+	store_boot_free(&boot);
+	store_close(crowd.store);
+	unlink(path);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -142,6 +272,7 @@ int main(int argc, char **argv)
 		TAP_TEST(second_opener_is_refused),
 		TAP_TEST(wrong_paths_are_told),
 		TAP_TEST(zeroed_range_reads_back_as_zeroes),
+		TAP_TEST(log_image_and_readers_work_at_once),
 	};
 	char folder[] = "/tmp/store_file_XXXXXX";
 	int failed;
