@@ -11,7 +11,8 @@
  * Who may still use a device that is being removed, and why each ends:
  * the block layer - nobody has it open and del_gendisk() waits for the rest;
  * the works and the timer - cancelled by device_teardown(), nothing queues them
- * on a removed device; commands and dumps - they hold a reference on the kref.
+ * once qbd_device.removed is set; commands, dumps, the agent in the sender's
+ * place - they hold a reference on the kref, which keeps the pools as well.
  */
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -91,6 +92,9 @@ static void device_free(struct kref *kref)
 {
 	struct qbd_device *dev = container_of(kref, struct qbd_device, kref);
 
+	/* pools that were not made yet are all zeroes, which these take */
+	bioset_exit(&dev->clones);
+	mempool_exit(&dev->pool);
 	kvfree_rcu(dev, rcu);
 }
 
@@ -309,21 +313,19 @@ struct qbd_device *qbd_device_new(const struct qbd_device_config *config,
 	err = bioset_init(&dev->clones, QBD_READS_MIN,
 			  offsetof(struct qbd_read, clone), 0);
 	if (err)
-		goto out_pool;
+		goto out_replica;
+	__module_get(THIS_MODULE);
 	err = disk_make(dev);
 	if (err)
-		goto out_clones;
-	__module_get(THIS_MODULE);
+		goto out_module;
 	kref_get(&dev->kref);
 	mutex_lock(&devices_mutex);
 	WRITE_ONCE(dev->live, true);
 	mutex_unlock(&devices_mutex);
 	return dev;
 
-out_clones:
-	bioset_exit(&dev->clones);
-out_pool:
-	mempool_exit(&dev->pool);
+out_module:
+	module_put(THIS_MODULE);
 out_replica:
 	qbd_compat_bdev_close(&dev->replica);
 out_unreserve:
@@ -368,8 +370,6 @@ static void device_teardown(struct qbd_device *dev)
 	if (dev->opening.close)
 		qbd_write_put(dev, &dev->opening.close->req);
 	put_disk(dev->disk);
-	bioset_exit(&dev->clones);
-	mempool_exit(&dev->pool);
 	qbd_compat_bdev_close(&dev->replica);
 	device_unreserve(dev);
 	qbd_device_put(dev);

@@ -23,12 +23,14 @@
 
 /**
  * qbd_send_retry() - try again in a moment
- * @dev: the device
+ * @dev: the device, locked
  */
 void qbd_send_retry(struct qbd_device *dev)
 {
-	queue_delayed_work(qbd_workqueue, &dev->send_work,
-			   msecs_to_jiffies(QBD_RETRY_MS));
+	lockdep_assert_held(&dev->lock);
+	if (!dev->removed)
+		queue_delayed_work(qbd_workqueue, &dev->send_work,
+				   msecs_to_jiffies(QBD_RETRY_MS));
 }
 
 /* What a message will weigh, rounded up */

@@ -41,8 +41,10 @@ static void oldest_read(struct oldest *oldest, struct list_head *list)
 
 static void oldest_bio(struct oldest *oldest, struct bio_list *list)
 {
-	if (!bio_list_empty(list))
-		oldest_note(oldest, qbd_bio_arrived(bio_list_peek(list)));
+	struct bio *bio;
+
+	bio_list_for_each(bio, list)
+		oldest_note(oldest, qbd_bio_arrived(bio));
 }
 
 static struct oldest find_oldest(struct qbd_device *dev)
@@ -67,7 +69,8 @@ static struct oldest find_oldest(struct qbd_device *dev)
 void qbd_timeout_arm(struct qbd_device *dev)
 {
 	lockdep_assert_held(&dev->lock);
-	if (dev->io_timeout_ms && !delayed_work_pending(&dev->timeout_work))
+	if (dev->io_timeout_ms && !dev->removed &&
+	    !delayed_work_pending(&dev->timeout_work))
 		queue_delayed_work(qbd_workqueue, &dev->timeout_work,
 				   msecs_to_jiffies(dev->io_timeout_ms));
 }
@@ -86,7 +89,7 @@ void qbd_timeout_work(struct work_struct *work)
 
 	qbd_turn_begin(dev, &turn);
 	oldest = find_oldest(dev);
-	if (dev->io_timeout_ms && oldest.any) {
+	if (dev->io_timeout_ms && oldest.any && !dev->removed) {
 		end = oldest.arrived + msecs_to_jiffies(dev->io_timeout_ms);
 		if (time_after_eq(jiffies, end)) {
 			dev->stats.timeouts++;

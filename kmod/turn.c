@@ -2,8 +2,8 @@
 /*
  * qbd: turns under the device's lock
  *
- * I/Os are ended, and works queued, only after unlocking: whoever is told that
- * his I/O is over may come back with the next one at once.
+ * I/Os are ended only after unlocking: whoever is told that his I/O is over may
+ * come back with the next one at once.
  */
 #include <net/sock.h>
 
@@ -93,11 +93,12 @@ void qbd_turn_end(struct qbd_device *dev, struct qbd_turn *turn)
 	ends = !list_empty(&turn->ended) || !list_empty(&turn->dropped);
 	if (ends && !bio_list_empty(&dev->parked_writes))
 		turn->send = true;
+	/* under the lock: once a device is marked removed, nothing is queued */
+	if (turn->send && !turn->sends && !dev->removed)
+		mod_delayed_work(qbd_workqueue, &dev->send_work, 0);
+	if (turn->read && !dev->removed)
+		queue_work(qbd_workqueue, &dev->read_work);
 	spin_unlock_irqrestore(&dev->lock, turn->flags);
 
 	turn_carry_out(dev, turn);
-	if (turn->send && !turn->sends)
-		mod_delayed_work(qbd_workqueue, &dev->send_work, 0);
-	if (turn->read)
-		queue_work(qbd_workqueue, &dev->read_work);
 }
