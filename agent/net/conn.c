@@ -177,6 +177,7 @@ void net_conn_refuse(struct net_conn *conn, const char *who, const char *why)
 {
 	struct wire_msg msg = { .type = WIRE_REFUSE };
 
+	assert(conn->state != NET_CONN_CLOSED);
 	net_say(conn->net, who, why, !conn->peer);
 	snprintf(msg.text, sizeof(msg.text), "%s", why);
 	conn_part(conn, why, true);

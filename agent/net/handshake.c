@@ -6,6 +6,7 @@
  * to; the listening side learns from it who that is (never from the address),
  * and answers.  Whoever minds what it hears says REFUSE instead.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -111,6 +112,7 @@ void net_handshake_hello(struct net_conn *conn, const struct wire_hello *hello)
 		net_conn_refuse(conn, who, problem);
 		return;
 	}
+	assert(!conn->peer || conn->peer == peer);
 	conn->incarnation = hello->incarnation;
 	if (!conn->peer)
 		adopt(conn, peer);

@@ -170,6 +170,32 @@ static void a_full_queue_refuses_and_tells_when_there_is_room(void)
 	rig_stop_all();
 }
 
+/* The socket may take it all in net_flush(): nothing else would tell then. */
+static void room_is_told_after_a_flush_that_took_all(void)
+{
+	struct wire_msg msg = rig_copy(WIRE_COPY_DATA_MAX, 1);
+	unsigned int i;
+
+	tap_need(rig_begin(2));
+	tap_need(rig_until(rig_both_up(1, 2)));
+	while (net_queued_bytes(rig_nodes[1].net, 2) < NET_QUEUE_LOW_BYTES)
+		tap_need(net_send(rig_nodes[1].net, 2, &msg) == 0);
+	wire_msg_clear(&msg);
+	net_flush(rig_nodes[1].net);
+	tap_check_eq(rig_nodes[1].writable[2], 0); /* not from net_flush() */
+	for (i = 0; i < 1000 && !rig_nodes[1].writable[2]; i++) {
+		struct pollfd fd = { .fd = net_fd(rig_nodes[1].net),
+				     .events = POLLIN };
+
+		if (poll(&fd, 1, 5))
+			net_ready(rig_nodes[1].net, rig_now_ms());
+		else
+			rig_node_turn(&rig_nodes[2], true);
+	}
+	tap_check_eq(rig_nodes[1].writable[2], 1);
+	rig_stop_all();
+}
+
 static void many_small_messages_are_bounded_too(void)
 {
 	unsigned int i;
@@ -270,6 +296,7 @@ static void owners_may_drop_while_they_receive(void)
 	tap_check(rig_until(rig_nodes[2].downs[1] == 1));
 	/* The rest of what had come is not delivered any more. */
 	tap_check_eq(rig_nodes[2].received[1], 1);
+	tap_check_eq(rig_nodes[2].refused, 0);
 	tap_check(rig_until(rig_nodes[1].downs[2] == 1));
 	rig_nodes[2].on_received = NULL;
 	tap_check(rig_until(rig_both_up(1, 2)));
@@ -419,7 +446,7 @@ static void running_out_of_descriptors_passes(void)
 {
 	struct rlimit old, low;
 	int fds[256];
-	unsigned int count = 0;
+	unsigned int count = 0, before;
 	int fd;
 
 	tap_need(rig_begin(2));
@@ -436,7 +463,9 @@ static void running_out_of_descriptors_passes(void)
 	tap_need(count > 0);
 	close(fds[--count]);
 	tap_check(rig_until(rig_told(&rig_nodes[2], "Too many open files")));
+	before = rig_nodes[2].turns;
 	rig_pass(100);
+	tap_check(rig_nodes[2].turns - before < 10); /* it does not spin */
 	tap_check_eq(rig_told(&rig_nodes[2], "Too many open files"), 1);
 	while (count)
 		close(fds[--count]);
@@ -453,6 +482,7 @@ int main(int argc, char **argv)
 		TAP_TEST(payloads_of_all_sizes_arrive_and_stay),
 		TAP_TEST(appends_arrive_with_their_entries),
 		TAP_TEST(a_full_queue_refuses_and_tells_when_there_is_room),
+		TAP_TEST(room_is_told_after_a_flush_that_took_all),
 		TAP_TEST(many_small_messages_are_bounded_too),
 		TAP_TEST(nobody_is_sent_to_who_is_not_up),
 		TAP_TEST(a_restarted_peer_is_found_again),

@@ -73,8 +73,11 @@ static void frames_before_hello_are_refused(void)
 		rig_raw_msg(fd, &msg);
 		tap_need(rig_raw_receive(fd, &inbox, &reply));
 		tap_check_eq(reply.type, WIRE_REFUSE);
-		tap_check(strstr(reply.text, "before the handshake") ||
-			  strstr(reply.text, "something else than HELLO"));
+		/* Long ones aren't even taken in. */
+		tap_check(
+			strstr(reply.text, type == WIRE_COPY_DATA ?
+						   "something else than HELLO" :
+						   "before the handshake"));
 		tap_check(is_ended(fd, &inbox));
 		close(fd);
 		wire_msg_clear(&msg);
@@ -274,27 +277,48 @@ static void who_is_no_member_is_refused(void)
 	rig_stop_all();
 }
 
+/* A socket that listens as node 2. */
+static int listen_as_two(void)
+{
+	struct sockaddr_in address;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int one = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	rig_sockaddr(2, &address);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
+	    listen(fd, 1)) {
+		close(fd);
+		return -1;
+	}
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	return fd;
+}
+
+static int accept_one(int listener)
+{
+	int fd = -1;
+
+	if (rig_until((fd = accept(listener, NULL, NULL)) >= 0))
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+	return fd;
+}
+
 /* Whoever listens as node 2 and refuses is quoted. */
 static void a_refusal_reaches_the_other_log(void)
 {
-	struct sockaddr_in address;
 	struct wire_msg got,
 		msg = { .type = WIRE_REFUSE, .text = "not on Sundays" };
 	struct rig_inbox inbox = { .used = 0 };
 	struct net_peer_view view;
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int one = 1, fd = -1;
+	int listener = listen_as_two();
+	int fd;
 
-	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	rig_sockaddr(2, &address);
-	tap_need(bind(listener, (struct sockaddr *)&address, sizeof(address)) ==
-			 0 &&
-		 listen(listener, 1) == 0);
-	fcntl(listener, F_SETFL, O_NONBLOCK);
+	tap_need(listener >= 0);
 	rig_configure(1, 2);
 	tap_need(rig_start(1));
-	tap_need(rig_until((fd = accept(listener, NULL, NULL)) >= 0));
-	fcntl(fd, F_SETFL, O_NONBLOCK);
+	fd = accept_one(listener);
+	tap_need(fd >= 0);
 	tap_need(rig_raw_receive(fd, &inbox, &got));
 	tap_check_eq(got.type, WIRE_HELLO);
 	tap_check_eq(got.hello.from, 1);
@@ -315,16 +339,10 @@ static void a_refusal_reaches_the_other_log(void)
 
 static void who_accepts_and_is_silent_is_given_up(void)
 {
-	struct sockaddr_in address;
 	struct net_peer_view view;
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int one = 1;
+	int listener = listen_as_two();
 
-	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	rig_sockaddr(2, &address);
-	tap_need(bind(listener, (struct sockaddr *)&address, sizeof(address)) ==
-			 0 &&
-		 listen(listener, 1) == 0);
+	tap_need(listener >= 0);
 	rig_configure(1, 2);
 	tap_need(rig_start(1));
 	tap_check(rig_until((net_peer(rig_nodes[1].net, 2, &view),
@@ -337,11 +355,68 @@ static void who_accepts_and_is_silent_is_given_up(void)
 	rig_stop_all();
 }
 
+/* It knows our name, and is not who we look for. */
+static void an_impostor_who_answers_is_refused(void)
+{
+	struct rig_inbox inbox = { .used = 0 };
+	int listener = listen_as_two();
+	struct wire_msg hello, got;
+	int fd;
+
+	tap_need(listener >= 0);
+	rig_configure(1, 3);
+	tap_need(rig_start(1));
+	fd = accept_one(listener);
+	tap_need(fd >= 0);
+	rig_raw_hello(&hello, 3, 1);
+	rig_raw_msg(fd, &hello);
+	tap_need(rig_raw_receive(fd, &inbox, &got));
+	tap_check_eq(got.type, WIRE_HELLO);
+	tap_need(rig_raw_receive(fd, &inbox, &got));
+	tap_check_eq(got.type, WIRE_REFUSE);
+	tap_check(strstr(got.text, "where node 2 should be, n3"));
+	tap_check_eq(rig_nodes[1].ups[2] + rig_nodes[1].ups[3], 0);
+	close(fd);
+	close(listener);
+	rig_stop_all();
+}
+
+/* A reset would overtake the reason on its way. */
+static void a_refusal_is_not_followed_by_a_reset(void)
+{
+	static uint8_t junk[100000];
+	struct rig_inbox inbox = { .used = 0 };
+	struct wire_msg hello, got;
+	int fd;
+
+	rig_skip(100000);
+	rig_configure(2, 2);
+	tap_need(rig_start(2));
+	fd = rig_raw(2);
+	rig_raw_hello(&hello, 1, 2);
+	other_volume(&hello.hello);
+	rig_raw_msg(fd, &hello);
+	rig_raw_send(fd, junk, sizeof(junk));
+	tap_need(rig_raw_receive(fd, &inbox, &got));
+	tap_check_eq(got.type, WIRE_REFUSE);
+	tap_check(is_ended(fd, &inbox));
+	tap_check(!inbox.reset);
+	/* Whoever never closes is closed. */
+	rig_skip(5000);
+	rig_pass(20);
+	rig_raw_send(fd, junk, 1);
+	rig_pass(20);
+	tap_check(!rig_raw_send(fd, junk, 1));
+	close(fd);
+	rig_stop_all();
+}
+
 static void strangers_who_stall_are_bounded(void)
 {
 	struct rig_inbox inbox = { .used = 0 };
-	int fds[100];
+	struct wire_msg hello;
 	unsigned int i, open = 0;
+	int fds[100], slow;
 
 	tap_need(rig_begin(2));
 	tap_need(rig_until(rig_both_up(1, 2)));
@@ -361,6 +436,26 @@ static void strangers_who_stall_are_bounded(void)
 	/* Meanwhile a peer that has been away gets in. */
 	net_drop(rig_nodes[1].net, 2, "because of the test");
 	tap_check(rig_until(rig_nodes[1].downs[2] == 1));
+	tap_check(rig_until(rig_both_up(1, 2)));
+	/* One who is slow, but not that slow, gets in as well. */
+	net_drop(rig_nodes[1].net, 2, "because of the test");
+	tap_check(rig_until(rig_nodes[2].downs[1] == 2));
+	rig_stop(1);
+	slow = rig_raw(2);
+	for (i = 0; i < 10; i++) {
+		close(fds[i]);
+		fds[i] = rig_raw(2);
+		rig_raw_send(fds[i], "QBD", 3);
+		rig_turn(10);
+	}
+	rig_raw_hello(&hello, 1, 2);
+	rig_raw_msg(slow, &hello);
+	memset(&inbox, 0, sizeof(inbox));
+	tap_need(rig_raw_receive(slow, &inbox, &hello));
+	tap_check_eq(hello.type, WIRE_HELLO);
+	close(slow);
+	tap_check(rig_until(rig_nodes[2].downs[1] == 3));
+	tap_need(rig_start(1));
 	tap_check(rig_until(rig_both_up(1, 2)));
 	/* And their time is bounded, drop by drop too. */
 	rig_skip(NET_HANDSHAKE_MS - 100);
@@ -598,6 +693,8 @@ int main(int argc, char **argv)
 		TAP_TEST(a_doubled_node_is_told),
 		TAP_TEST(who_is_no_member_is_refused),
 		TAP_TEST(a_refusal_reaches_the_other_log),
+		TAP_TEST(an_impostor_who_answers_is_refused),
+		TAP_TEST(a_refusal_is_not_followed_by_a_reset),
 		TAP_TEST(who_accepts_and_is_silent_is_given_up),
 		TAP_TEST(strangers_who_stall_are_bounded),
 		TAP_TEST(a_new_connection_replaces_the_old_one),

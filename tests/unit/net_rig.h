@@ -378,6 +378,7 @@ struct rig_inbox {
 	uint8_t bytes[65536];
 	size_t used;
 	bool ended;
+	bool reset; /* and not in order */
 };
 
 static inline bool rig_raw_poll(int fd, struct rig_inbox *inbox)
@@ -389,6 +390,8 @@ static inline bool rig_raw_poll(int fd, struct rig_inbox *inbox)
 		inbox->used += (size_t)got;
 	else if (got == 0 || errno != EAGAIN)
 		inbox->ended = true;
+	if (got < 0 && errno != EAGAIN)
+		inbox->reset = true;
 	return inbox->ended;
 }
 
