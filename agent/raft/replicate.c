@@ -67,6 +67,16 @@ void raft_send_entries(struct raft *raft, struct raft_peer *peer,
 	append_to(raft, peer, count < most ? count : (uint32_t)most);
 }
 
+/*
+ * What was sent before is of no account any more: if late answers to it ended
+ * the probing, each would have the whole window sent again.
+ */
+static void probe(struct raft *raft, struct raft_peer *peer)
+{
+	peer->probing = true;
+	peer->probe_us = raft->now_us;
+}
+
 static void append_own(struct raft *raft, uint32_t count)
 {
 	raft->update->append_first = raft->log.last_index + 1;
@@ -101,7 +111,7 @@ void raft_lead(struct raft *raft)
 		memset(peer, 0, sizeof(*peer));
 		peer->id = raft->config.members[i];
 		peer->next = raft->term_start;
-		peer->probing = true;
+		probe(raft, peer);
 	}
 	raft_base_moved(raft);
 	raft_heartbeat_all(raft);
@@ -122,7 +132,7 @@ void raft_peer_link(struct raft *raft, struct raft_peer *peer)
 {
 	peer->match = 0;
 	peer->next = raft->log.last_index + 1;
-	peer->probing = true;
+	probe(raft, peer);
 	peer->needs_copy = false;
 	peer->damaged = false;
 	peer->barred = false;
@@ -143,7 +153,7 @@ void raft_base_moved(struct raft *raft)
 		if (peer->next > raft->log.base_index)
 			continue;
 		peer->next = raft->log.base_index + 1;
-		peer->probing = true;
+		probe(raft, peer);
 	}
 }
 
@@ -175,19 +185,20 @@ void raft_commit_advance(struct raft *raft)
 	raft->update->flags |= RAFT_UP_COMMIT;
 }
 
-static void accepted(struct raft *raft, struct raft_peer *peer, uint64_t match)
+static void accepted(struct raft *raft, struct raft_peer *peer,
+		     const struct raft_msg *msg)
 {
-	if (match > peer->match)
-		peer->match = match;
-	if (peer->probing) {
+	if (msg->append_reply.match > peer->match)
+		peer->match = msg->append_reply.match;
+	if (peer->probing && msg->append_reply.sent_us >= peer->probe_us) {
 		/*
 		 * It holds our base at least, since we asked for nothing
 		 * before; of that, its disk may still be behind.
 		 */
 		peer->probing = false;
+		peer->needs_copy = false;
 		peer->next = raft->log.base_index + 1;
 	}
-	peer->needs_copy = false;
 	if (peer->next <= peer->match)
 		peer->next = peer->match + 1;
 }
@@ -201,7 +212,7 @@ static void refused(struct raft *raft, struct raft_peer *peer, uint64_t prev,
 	if (prev <= peer->match || prev >= peer->next || hint >= prev ||
 	    (peer->probing && prev != peer->next - 1))
 		return;
-	peer->probing = true;
+	probe(raft, peer);
 	if (hint < peer->match)
 		hint = peer->match;
 	if (hint < base && prev == base) {
@@ -241,10 +252,10 @@ void raft_append_reply_recv(struct raft *raft, const struct raft_msg *msg)
 		return;
 	note_state(raft, peer, msg);
 	if (peer->damaged) {
-		peer->probing = true;
+		probe(raft, peer);
 		peer->needs_copy = true;
 	} else if (msg->append_reply.ok) {
-		accepted(raft, peer, msg->append_reply.match);
+		accepted(raft, peer, msg);
 	} else {
 		refused(raft, peer, msg->append_reply.match,
 			msg->append_reply.hint);

@@ -48,6 +48,7 @@ struct raft_peer {
 	uint64_t heard_us; /* newest message of this term, 0: never */
 	uint64_t echo_us; /* newest sent_us echoed in this term, unbarred */
 	bool probing;
+	uint64_t probe_us; /* since when: only an echo of that or later ends it */
 	bool needs_copy;
 	bool damaged;
 	bool barred;

@@ -380,6 +380,36 @@ static void new_link_means_probing(void)
 	tap_check_eq(view.match, 12);
 }
 
+static void late_answers_do_not_end_probing(void)
+{
+	struct raft_peer_view view;
+	struct raft_msg reply;
+
+	rig_start(3, &veteran);
+	rig_elect(1);
+	rig_isolate(2, true);
+	rig_propose(1, 8);
+	rig_settle();
+	rig.now += 1000;
+	reply = reply_msg(2, 1, 2, false, 15);
+	reply.append_reply.hint = 11;
+	rig_recv(1, &reply, NULL);
+	tap_need(raft_peer(rig_raft(1), 2, &view));
+	tap_check(view.probing);
+	/* To what was sent before the refusal came: no reason to resend. */
+	reply = reply_msg(2, 1, 2, true, 12);
+	reply.append_reply.sent_us = rig.now - 1;
+	rig_recv(1, &reply, NULL);
+	tap_need(raft_peer(rig_raft(1), 2, &view));
+	tap_check(view.probing);
+	tap_check_eq(view.match, 12);
+	reply.append_reply.sent_us = rig.now;
+	rig_recv(1, &reply, NULL);
+	tap_need(raft_peer(rig_raft(1), 2, &view));
+	tap_check(!view.probing);
+	tap_check_eq(view.next, 13);
+}
+
 static void committed_entries_are_never_truncated(void)
 {
 	const uint64_t terms[] = { 3 };
@@ -761,6 +791,7 @@ int main(int argc, char **argv)
 		TAP_TEST(entries_flow_without_waiting_up_to_a_bound),
 		TAP_TEST(lost_entries_are_sent_again),
 		TAP_TEST(new_link_means_probing),
+		TAP_TEST(late_answers_do_not_end_probing),
 		TAP_TEST(committed_entries_are_never_truncated),
 		TAP_TEST(leader_that_contradicts_itself_is_ignored),
 		TAP_TEST(two_leaders_of_one_term_are_not_believed),

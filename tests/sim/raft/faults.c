@@ -20,6 +20,8 @@ void faults_begin(void)
 	weather->fault_every_us = 10000 + sim_below(600000);
 	if (sim_chance(300000)) /* a storm */
 		weather->fault_every_us = 3000 + sim_below(40000);
+	weather->hunts_leaders = sim_chance(500000) ? sim_below(900000) : 0;
+	weather->batch = sim_chance(500000) ? 20 : 1 + sim_below(3);
 	weather->client_every_us = 5000 + sim_below(150000);
 	weather->end_us = 5000000 + sim_below(15000000);
 	weather->loses_disks = sim_chance(500000);
@@ -126,6 +128,29 @@ static void tempt(void)
 	sim_schedule(sim.timeout_us + after, SIM_HEAL_CUTS, 0);
 }
 
+/*
+ * A leader is most vulnerable when it is new: figure 3.7 begins with leaders
+ * that reach nobody with what they wrote.
+ */
+void faults_leads(struct sim_node *node)
+{
+	uint64_t after;
+	uint32_t to;
+
+	if (sim.healed || !sim_chance(sim.weather.hunts_leaders))
+		return;
+	after = sim_below(sim_chance(500000) ? 5000 : sim.timeout_us / 2);
+	if (sim_chance(500000)) {
+		sim_schedule(after, SIM_CRASH, node->id);
+		return;
+	}
+	for (to = 1; to <= sim.count; to++)
+		if (sim_chance(700000))
+			cut_one_way(node->id, to);
+	after = sim_below(4 * sim.timeout_us);
+	sim_schedule(after, SIM_HEAL_CUTS, 0);
+}
+
 static unsigned int lost_disks(void)
 {
 	unsigned int lost = 0;
@@ -144,6 +169,46 @@ static void lose_disk(struct sim_node *node)
 	sim.disk_losses++;
 	crash(node, true);
 	disk_lose(node);
+}
+
+/* Its disk is gone, and of all peers it sees only the one it once followed. */
+void faults_usurp(struct sim_node *node, uint32_t old_leader)
+{
+	uint64_t after;
+	uint32_t id;
+
+	if (sim.healed)
+		return;
+	lose_disk(node);
+	for (id = 1; id <= sim.count; id++) {
+		if (id == old_leader)
+			continue;
+		cut_one_way(id, node->id);
+		cut_one_way(node->id, id);
+	}
+	after = sim_below(4 * sim.timeout_us);
+	sim_schedule(after, SIM_HEAL_CUTS, 0);
+}
+
+/*
+ * A leader sleeps through its deposition, and who deposed it forgets, so that
+ * the sleeper may find a follower when it wakes.
+ */
+static void usurp(void)
+{
+	struct sim_node *leader = some_leader();
+	uint64_t sleep = 2 * sim.timeout_us + sim_below(4 * sim.timeout_us);
+	uint64_t before = sim_below(sim.timeout_us);
+	struct sim_event *event;
+
+	if (sim.count < 3 || !leader->up || leader->paused)
+		return;
+	sim.pauses++;
+	leader->paused = true;
+	sim_note("n%u is stopped", leader->id);
+	sim_schedule(sleep, SIM_RESUME, leader->id);
+	event = sim_schedule(sleep - before, SIM_USURP, any_node()->id);
+	event->a = leader->id;
 }
 
 static void pause_node(struct sim_node *node)
@@ -169,7 +234,7 @@ static void strike_once(void)
 	struct sim_node *node = sim_chance(400000) ? some_leader() : any_node();
 	uint32_t id;
 
-	switch (sim_below(18)) {
+	switch (sim_below(19)) {
 	case 0:
 	case 1:
 	case 2:
@@ -215,6 +280,9 @@ static void strike_once(void)
 	case 16:
 	case 17:
 		tempt();
+		break;
+	case 18:
+		usurp();
 		break;
 	}
 }

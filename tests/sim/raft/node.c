@@ -176,6 +176,8 @@ static void send_entries(struct sim_node *node);
 void node_step(struct sim_node *node, struct raft_event *event,
 	       const struct sim_mail *mail)
 {
+	uint64_t led_term;
+
 	event->now_us = sim_clock(node);
 	event->random = sim_random();
 	raft_step(node->raft, event, &node->update);
@@ -188,8 +190,11 @@ void node_step(struct sim_node *node, struct raft_event *event,
 		disk_queue_reset(node, event->index);
 	if (node->update.flags & RAFT_UP_STATE)
 		disk_queue_state(node);
+	led_term = node->led_term;
 	oracle_step(node);
 	take_messages(node);
+	if (node->led_term != led_term)
+		faults_leads(node);
 	if (event->type != RAFT_EV_SEND)
 		send_entries(node);
 	arm_timer(node);
@@ -205,7 +210,8 @@ static void send_entries(struct sim_node *node)
 		struct raft_event event = { .type = RAFT_EV_SEND, .peer = to };
 
 		while (raft_send_due(node->raft, to) && !sim_chance(200000)) {
-			event.count = 1 + (uint32_t)sim_below(20);
+			event.count =
+				1 + (uint32_t)sim_below(sim.weather.batch);
 			node_step(node, &event, NULL);
 		}
 	}

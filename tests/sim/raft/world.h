@@ -48,6 +48,7 @@ enum sim_kind {
 	SIM_HEAL_CUTS,
 	SIM_CONNECT,
 	SIM_CRASH,
+	SIM_USURP,
 };
 
 /* A message between nodes: the core's, or the offer of a copy. */
@@ -153,6 +154,8 @@ struct sim_weather {
 	uint64_t client_every_us;
 	uint64_t end_us; /* faults stop */
 	bool loses_disks;
+	uint64_t hunts_leaders;
+	uint64_t batch; /* entries in one message at most */
 };
 
 struct sim_world {
@@ -230,6 +233,8 @@ void faults_begin(void);
 void faults_strike(void);
 void faults_client(void);
 void faults_crash(struct sim_node *node);
+void faults_leads(struct sim_node *node);
+void faults_usurp(struct sim_node *node, uint32_t old_leader);
 void faults_heal(void);
 
 /* oracle.c */
