@@ -48,12 +48,10 @@ CFLAGS_ALL = -std=gnu11 $(CFLAGS) $(WARN) -fno-strict-aliasing \
 ASAN_FLAGS := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 
-LIB_SRCS := $(filter-out agent/qbdd/main.c agent/cli/%.c, \
+LIB_SRCS := $(filter-out agent/qbdd/main.c agent/cli/main.c, \
 	$(wildcard agent/*/*.c))
-CLI_SRCS := $(wildcard agent/cli/*.c)
 
 LIB_OBJS := $(LIB_SRCS:%.c=$(B)/obj/%.o)
-CLI_OBJS := $(CLI_SRCS:%.c=$(B)/obj/%.o)
 ASAN_OBJS := $(LIB_SRCS:%.c=$(B)/asan/%.o)
 
 PROGRAMS := $(if $(wildcard agent/qbdd/main.c),$(B)/agent/qbdd) \
@@ -110,7 +108,7 @@ $(B)/agent/qbdd: $(B)/obj/agent/qbdd/main.o $(B)/obj/libagent.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
-$(B)/agent/qbd: $(CLI_OBJS) $(B)/obj/libagent.a
+$(B)/agent/qbd: $(B)/obj/agent/cli/main.o $(B)/obj/libagent.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The `qbd` command: one file per subcommand, main.c has their table.
+ * The `qbd` command: one file per subcommand, run.c has their table.
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
@@ -57,6 +57,9 @@ extern const struct cli_command cli_status;
 extern const struct cli_command cli_transfer;
 extern const struct cli_command cli_up;
 extern const struct cli_command cli_version;
+
+/** cli_main() - all of it; returns the exit status */
+int cli_main(int argc, char **argv);
 
 /**
  * cli_fail() - say what failed and with which remedy, on standard error

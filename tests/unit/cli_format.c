@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+/* qbd format: what it makes, and what it does not overwrite. */
+#include "cli_rig.h"
+
+#include "base/crc.h"
+
+#define DISK_BYTES (32U << 20)
+
+static char disk[64];
+
+static bool make_disk(uint64_t size)
+{
+	int fd, ret;
+
+	snprintf(disk, sizeof(disk), "%s/disk", rig_folder);
+	fd = open(disk, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	ret = ftruncate(fd, (off_t)size);
+	close(fd);
+	return tap_check(!ret);
+}
+
+/* A sum over all of the disk: did anything change? */
+static uint32_t disk_sum(void)
+{
+	static uint8_t bytes[DISK_BYTES];
+	int fd = open(disk, O_RDONLY);
+	ssize_t size = read(fd, bytes, sizeof(bytes));
+
+	close(fd);
+	return base_crc32c(0, bytes, size > 0 ? (size_t)size : 0);
+}
+
+static void blank_file_becomes_a_replica(void)
+{
+	tap_need(rig_setup() && make_disk(DISK_BYTES));
+	tap_check_eq(rig_run("format", "vol0", NULL), 0);
+	rig_said("is a blank replica of node n1 now, 1 MiB and a log of "
+		 "16 MiB");
+	rig_teardown();
+}
+
+static void missing_disk_says_how_to_make_one(void)
+{
+	tap_need(rig_setup());
+	tap_check_eq(rig_run("format", "vol0", NULL), 1);
+	rig_said("/disk of node n1 does not exist; make such a file with: "
+		 "truncate -s ");
+	rig_teardown();
+}
+
+static void too_small_file_is_refused(void)
+{
+	uint32_t sum;
+
+	tap_need(rig_setup() && make_disk(4 << 20));
+	sum = disk_sum();
+	tap_check_eq(rig_run("format", "vol0", NULL), 1);
+	rig_said("too small");
+	tap_check_eq(disk_sum(), sum);
+	rig_teardown();
+}
+
+static void replica_is_not_overwritten(void)
+{
+	uint32_t sum;
+
+	tap_need(rig_setup() && make_disk(DISK_BYTES));
+	tap_check_eq(rig_run("format", "vol0", NULL), 0);
+	sum = disk_sum();
+	tap_check_eq(rig_run("format", "vol0", NULL), 1);
+	rig_said("holds a replica already: of volume vol0, node id 1; --force");
+	tap_check_eq(disk_sum(), sum);
+	rig_teardown();
+}
+
+static void other_volumes_replica_is_not_overwritten(void)
+{
+	uint32_t sum;
+
+	tap_need(rig_setup() && make_disk(DISK_BYTES));
+	rig_configure("vol1", "");
+	tap_check_eq(rig_run("format", "vol0", NULL), 0);
+	sum = disk_sum();
+	tap_check_eq(rig_run("format", "vol1", NULL), 1);
+	rig_said("holds a replica already: of volume vol0");
+	tap_check_eq(disk_sum(), sum);
+	tap_check_eq(rig_run("format", "vol1", "--force", NULL), 0);
+	tap_check_eq(rig_run("format", "vol0", NULL), 1);
+	rig_said("holds a replica already: of volume vol1");
+	rig_teardown();
+}
+
+/* Spoil each place where the volume's name stands: all superblocks. */
+static unsigned int spoil_superblocks(void)
+{
+	static uint8_t bytes[DISK_BYTES];
+	int fd = open(disk, O_RDWR);
+	unsigned int spoilt = 0;
+	uint8_t *at = bytes;
+	ssize_t size = read(fd, bytes, sizeof(bytes));
+
+	while (size > 0 &&
+	       (at = memmem(at, (size_t)(bytes + size - at), "vol0", 4))) {
+		*at++ ^= 0xff;
+		spoilt++;
+	}
+	if (size < 0 || pwrite(fd, bytes, (size_t)size, 0) != size)
+		spoilt = 0;
+	close(fd);
+	return spoilt;
+}
+
+static void damaged_superblock_is_not_overwritten(void)
+{
+	uint32_t sum;
+
+	tap_need(rig_setup() && make_disk(DISK_BYTES));
+	tap_check_eq(rig_run("format", "vol0", NULL), 0);
+	tap_need(spoil_superblocks() > 0);
+	sum = disk_sum();
+	tap_check_eq(rig_run("format", "vol0", NULL), 1);
+	rig_said("damaged");
+	rig_said("--force overwrites it");
+	tap_check_eq(disk_sum(), sum);
+	tap_check_eq(rig_run("format", "vol0", "--force", NULL), 0);
+	rig_teardown();
+}
+
+static void filesystem_is_not_overwritten(void)
+{
+	char command[128];
+	uint32_t sum;
+
+	tap_need(rig_setup() && make_disk(DISK_BYTES));
+	snprintf(command, sizeof(command),
+		 "PATH=$PATH:/sbin:/usr/sbin mkfs.ext4 -q -L home %s 2>&1",
+		 disk);
+	if (system(command)) {
+		tap_skip("mkfs.ext4 is missing");
+		rig_teardown();
+		return;
+	}
+	sum = disk_sum();
+	tap_check_eq(rig_run("format", "vol0", NULL), 1);
+	rig_said("holds a filesystem (ext4, label home); --force");
+	tap_check_eq(disk_sum(), sum);
+	tap_check_eq(rig_run("format", "vol0", "--force", NULL), 0);
+	tap_check_eq(rig_run("format", "vol0", NULL), 1);
+	rig_said("holds a replica already");
+	rig_teardown();
+}
+
+static void partition_table_is_not_overwritten(void)
+{
+	uint8_t mbr[512] = { [446] = 0x80, [450] = 0x83, [454] = 8,
+			     [459] = 8,	   [510] = 0x55, [511] = 0xaa };
+	int fd;
+
+	tap_need(rig_setup() && make_disk(DISK_BYTES));
+	fd = open(disk, O_WRONLY);
+	tap_check(pwrite(fd, mbr, sizeof(mbr), 0) == sizeof(mbr));
+	close(fd);
+	tap_check_eq(rig_run("format", "vol0", NULL), 1);
+	rig_said("holds a partition table (dos)");
+	rig_teardown();
+}
+
+static void file_in_use_is_refused(void)
+{
+	struct flock lock = { .l_type = F_WRLCK };
+	int fd;
+
+	tap_need(rig_setup() && make_disk(DISK_BYTES));
+	fd = open(disk, O_RDWR);
+	tap_check(!fcntl(fd, F_OFD_SETLK, &lock));
+	tap_check_eq(rig_run("format", "vol0", NULL), 1);
+	rig_said("in use");
+	close(fd);
+	rig_teardown();
+}
+
+static void folder_is_no_disk(void)
+{
+	tap_need(rig_setup());
+	snprintf(disk, sizeof(disk), "%s/disk", rig_folder);
+	tap_check(!mkdir(disk, 0700));
+	tap_check_eq(rig_run("format", "vol0", NULL), 1);
+	rig_said("/disk");
+	rig_teardown();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct tap_test tests[] = {
+		TAP_TEST(blank_file_becomes_a_replica),
+		TAP_TEST(missing_disk_says_how_to_make_one),
+		TAP_TEST(too_small_file_is_refused),
+		TAP_TEST(replica_is_not_overwritten),
+		TAP_TEST(other_volumes_replica_is_not_overwritten),
+		TAP_TEST(damaged_superblock_is_not_overwritten),
+		TAP_TEST(filesystem_is_not_overwritten),
+		TAP_TEST(partition_table_is_not_overwritten),
+		TAP_TEST(file_in_use_is_refused),
+		TAP_TEST(folder_is_no_disk),
+	};
+
+	return tap_main(tests, TAP_COUNT(tests), argc, argv);
+}
