@@ -176,11 +176,13 @@ static void conn_part(struct net_conn *conn, const char *why, bool refused)
 void net_conn_refuse(struct net_conn *conn, const char *who, const char *why)
 {
 	struct wire_msg msg = { .type = WIRE_REFUSE };
+	bool stranger = !conn->peer;
 
 	assert(conn->state != NET_CONN_CLOSED);
-	net_say(conn->net, who, why, !conn->peer);
 	snprintf(msg.text, sizeof(msg.text), "%s", why);
+	/* Part first: who is told may drop the peer. */
 	conn_part(conn, why, true);
+	net_say(conn->net, who, why, stranger);
 	net_queue_clear_unsent(&conn->queue);
 	base_buf_put(conn->body);
 	conn->body = NULL;

@@ -224,6 +224,7 @@ static void conn_expire(struct net_conn *conn)
 {
 	const char *why;
 
+	_Static_assert(NET_SILENCE_MS == 10000, "a text says it");
 	switch (conn->state) {
 	case NET_CONN_CONNECTING:
 		why = "no answer";
@@ -236,7 +237,6 @@ static void conn_expire(struct net_conn *conn)
 		net_say(conn->net, net_conn_who(conn), why, !conn->peer);
 		break;
 	case NET_CONN_UP:
-		_Static_assert(NET_SILENCE_MS == 10000, "the text says it");
 		why = "nothing received for 10 s";
 		break;
 	default:
@@ -246,19 +246,28 @@ static void conn_expire(struct net_conn *conn)
 	net_conn_close(conn, why);
 }
 
-static void expire(struct net *net)
+static struct net_conn *find_expired(const struct net *net)
 {
-	struct base_list *at, *next;
-	unsigned int i;
+	const struct base_list *at;
 
-	for (at = net->conns.next; at != &net->conns; at = next) {
+	for (at = net->conns.next; at != &net->conns; at = at->next) {
 		struct net_conn *conn =
 			base_container_of(at, struct net_conn, link);
 
-		next = at->next;
 		if (net->now_ms >= conn_deadline(conn))
-			conn_expire(conn);
+			return conn;
 	}
+	return NULL;
+}
+
+static void expire(struct net *net)
+{
+	struct net_conn *conn;
+	unsigned int i;
+
+	/* From the start each time: who is told of one may drop others. */
+	while ((conn = find_expired(net)) != NULL)
+		conn_expire(conn);
 	for (i = 0; i < net->config.peer_count; i++) {
 		struct net_peer *peer = &net->peers[i];
 

@@ -625,6 +625,47 @@ static void a_damaged_frame_ends_the_link(void)
 	rig_stop_all();
 }
 
+static void drop_one(struct rig_node *node)
+{
+	net_drop(node->net, 1, "dropped while told of a refusal");
+	rig_send_ask(node->id, 1, 1);
+	net_flush(node->net);
+}
+
+static void owners_may_drop_while_told_of_a_refusal(void)
+{
+	struct wire_msg hello, msg = { .type = WIRE_HELLO };
+	int stranger, fd;
+
+	rig_skip(100000);
+	rig_configure(2, 2);
+	rig_nodes[2].on_refused = drop_one;
+	tap_need(rig_start(2));
+	/* It is the refused one itself... */
+	rig_raw_hello(&hello, 1, 2);
+	fd = rig_raw(2);
+	rig_raw_msg(fd, &hello);
+	tap_need(rig_until(net_up(rig_nodes[2].net, 1)));
+	rig_raw_hello(&msg, 1, 2);
+	rig_raw_msg(fd, &msg);
+	tap_check(rig_until(rig_nodes[2].downs[1] == 1));
+	tap_check_eq(rig_nodes[2].refused, 1);
+	close(fd);
+	rig_pass(20);
+	/* ... or the next in the list of those whose time is up. */
+	stranger = rig_raw(2);
+	rig_pass(20);
+	fd = rig_raw(2);
+	rig_raw_msg(fd, &hello);
+	tap_need(rig_until(net_up(rig_nodes[2].net, 1)));
+	rig_skip(NET_HANDSHAKE_MS);
+	tap_check(rig_until(rig_nodes[2].downs[1] == 2));
+	tap_check_eq(rig_told(&rig_nodes[2], "said no HELLO"), 1);
+	close(fd);
+	close(stranger);
+	rig_stop_all();
+}
+
 /* Cut anywhere, in pieces of any size: what is whole arrives, once. */
 static void frames_in_pieces_are_put_together(void)
 {
@@ -702,6 +743,7 @@ int main(int argc, char **argv)
 		TAP_TEST(a_quick_restart_is_no_double),
 		TAP_TEST(a_second_hello_ends_the_link),
 		TAP_TEST(a_damaged_frame_ends_the_link),
+		TAP_TEST(owners_may_drop_while_told_of_a_refusal),
 		TAP_TEST(frames_in_pieces_are_put_together),
 	};
 

@@ -51,6 +51,7 @@ struct rig_node {
 	void (*on_link)(struct rig_node *node, uint32_t peer, bool up);
 	void (*on_received)(struct rig_node *node, uint32_t peer,
 			    struct wire_msg *msg);
+	void (*on_refused)(struct rig_node *node);
 };
 
 static struct rig_node rig_nodes[RIG_NODES + 1]; /* by id */
@@ -133,6 +134,8 @@ static inline void rig_refused(void *context, const char *who, const char *why)
 
 	snprintf(node->who[at], sizeof(node->who[at]), "%s", who);
 	snprintf(node->why[at], sizeof(node->why[at]), "%s", why);
+	if (node->on_refused)
+		node->on_refused(node);
 }
 
 static inline void rig_address(uint32_t id, char *text, size_t size)
