@@ -191,24 +191,76 @@ void faults_usurp(struct sim_node *node, uint32_t old_leader)
 }
 
 /*
- * A leader sleeps through its deposition, and who deposed it forgets, so that
- * the sleeper may find a follower when it wakes.
+ * A leader sleeps through its deposition, out of the new one's sight, and one
+ * of those who deposed it forgets: the sleeper finds a follower when it wakes.
  */
 static void usurp(void)
 {
 	struct sim_node *leader = some_leader();
 	uint64_t sleep = 2 * sim.timeout_us + sim_below(4 * sim.timeout_us);
 	uint64_t before = sim_below(sim.timeout_us);
+	uint32_t heir = any_node()->id, id;
 	struct sim_event *event;
 
-	if (sim.count < 3 || !leader->up || leader->paused)
+	if (sim.count < 3 || !leader->up || leader->paused ||
+	    heir == leader->id)
 		return;
+	for (id = 1; id <= sim.count; id++) {
+		if (id == heir)
+			continue;
+		cut_one_way(id, leader->id);
+		cut_one_way(leader->id, id);
+	}
 	sim.pauses++;
 	leader->paused = true;
 	sim_note("n%u is stopped", leader->id);
 	sim_schedule(sleep, SIM_RESUME, leader->id);
-	event = sim_schedule(sleep - before, SIM_USURP, any_node()->id);
+	event = sim_schedule(sleep - before, SIM_USURP, heir);
 	event->a = leader->id;
+}
+
+/*
+ * A bare majority commits, one of it forgets, is filled by the leader, and then
+ * the leader is gone: what only these two had must not be missed by the rest.
+ */
+static void forget(void)
+{
+	const struct sim_node *leader = some_leader();
+	uint64_t keep = sim.majority - 1, after;
+	uint32_t to = any_node()->id, i;
+
+	if (sim.count < 3)
+		return;
+	after = sim.timeout_us / 4 + sim_below(sim.timeout_us / 2);
+	for (i = 0; i < sim.count; i++, to = to % sim.count + 1) {
+		if (to == leader->id)
+			continue;
+		if (keep) {
+			if (--keep == 0)
+				sim_schedule(after, SIM_FORGET, to);
+			continue;
+		}
+		cut_one_way(leader->id, to);
+		cut_one_way(to, leader->id);
+	}
+}
+
+void faults_forget(struct sim_node *node)
+{
+	if (sim.healed)
+		return;
+	lose_disk(node);
+	memset(sim.cut, 0, sizeof(sim.cut));
+	sim.hunts_copiers = true;
+}
+
+/* @from has just filled somebody. */
+void faults_copied(uint32_t from)
+{
+	if (!sim.hunts_copiers)
+		return;
+	sim.hunts_copiers = false;
+	sim_schedule(sim_below(4000), SIM_CRASH, from);
 }
 
 static void pause_node(struct sim_node *node)
@@ -234,7 +286,7 @@ static void strike_once(void)
 	struct sim_node *node = sim_chance(400000) ? some_leader() : any_node();
 	uint32_t id;
 
-	switch (sim_below(19)) {
+	switch (sim_below(20)) {
 	case 0:
 	case 1:
 	case 2:
@@ -283,6 +335,9 @@ static void strike_once(void)
 		break;
 	case 18:
 		usurp();
+		break;
+	case 19:
+		forget();
 		break;
 	}
 }

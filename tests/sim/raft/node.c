@@ -252,6 +252,7 @@ static void receive_copy(struct sim_node *node, const struct sim_mail *mail)
 	node->applied = mail->copy_index;
 	node->commit_seen = mail->copy_index;
 	node_step(node, &event, NULL);
+	faults_copied(mail->msg.from);
 }
 
 static void offer_copy(struct sim_node *node, uint32_t to)

@@ -253,6 +253,10 @@ static void happen(struct sim_event *event)
 		if (node->up && node->life == event->life)
 			faults_crash(node);
 		break;
+	case SIM_FORGET:
+		if (node->up && node->life == event->life)
+			faults_forget(node);
+		break;
 	case SIM_USURP:
 		if (node->up && node->life == event->life)
 			faults_usurp(node, (uint32_t)event->a);

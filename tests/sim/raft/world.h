@@ -49,6 +49,7 @@ enum sim_kind {
 	SIM_CONNECT,
 	SIM_CRASH,
 	SIM_USURP,
+	SIM_FORGET,
 };
 
 /* A message between nodes: the core's, or the offer of a copy. */
@@ -167,6 +168,7 @@ struct sim_world {
 	bool trace;
 	bool healed;
 	bool client_stopped;
+	bool hunts_copiers; /* the next to fill a peer will crash */
 	unsigned int count;
 	unsigned int majority;
 	uint64_t timeout_us;
@@ -235,6 +237,8 @@ void faults_client(void);
 void faults_crash(struct sim_node *node);
 void faults_leads(struct sim_node *node);
 void faults_usurp(struct sim_node *node, uint32_t old_leader);
+void faults_forget(struct sim_node *node);
+void faults_copied(uint32_t from);
 void faults_heal(void);
 
 /* oracle.c */
