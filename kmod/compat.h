@@ -27,9 +27,9 @@ struct qbd_compat_limits {
 	bool nowait;
 };
 
-#define QBD_PHYSICAL_BLOCK	4096
-#define QBD_MAX_HW_SECTORS	(QBD_REQ_DATA_MAX >> SECTOR_SHIFT)
-#define QBD_MAX_SEGMENTS	16
+#define QBD_PHYSICAL_BLOCK 4096
+#define QBD_MAX_HW_SECTORS (QBD_REQ_DATA_MAX >> SECTOR_SHIFT)
+#define QBD_MAX_SEGMENTS 16
 
 #if QBD_KERNEL_BEFORE(6, 11)
 static inline struct gendisk *
@@ -86,7 +86,7 @@ qbd_compat_disk_alloc(const struct qbd_compat_limits *want)
 /* The replica, claimed for @holder and opened for reading */
 struct qbd_compat_bdev {
 	struct block_device *bdev;
-	struct file *file;	/* since 6.9 */
+	struct file *file; /* since 6.9 */
 };
 
 #if QBD_KERNEL_BEFORE(6, 9)
@@ -105,17 +105,17 @@ static inline void qbd_compat_bdev_close(struct qbd_compat_bdev *it)
 	blkdev_put(it->bdev, FMODE_READ | FMODE_EXCL);
 }
 
-#define QBD_COMPAT_OPEN(name, open)					\
-static int name(struct block_device *bdev, fmode_t mode)		\
-{									\
-	return open(bdev->bd_disk, mode & FMODE_WRITE);			\
-}
+#define QBD_COMPAT_OPEN(name, open)                              \
+	static int name(struct block_device *bdev, fmode_t mode) \
+	{                                                        \
+		return open(bdev->bd_disk, mode & FMODE_WRITE);  \
+	}
 
-#define QBD_COMPAT_RELEASE(name, release)				\
-static void name(struct gendisk *disk, fmode_t mode)			\
-{									\
-	release(disk);							\
-}
+#define QBD_COMPAT_RELEASE(name, release)                    \
+	static void name(struct gendisk *disk, fmode_t mode) \
+	{                                                    \
+		release(disk);                               \
+	}
 #else
 static inline int qbd_compat_bdev_open(struct qbd_compat_bdev *it,
 				       const char *path, void *holder)
@@ -132,17 +132,17 @@ static inline void qbd_compat_bdev_close(struct qbd_compat_bdev *it)
 	bdev_fput(it->file);
 }
 
-#define QBD_COMPAT_OPEN(name, open)					\
-static int name(struct gendisk *disk, blk_mode_t mode)			\
-{									\
-	return open(disk, mode & BLK_OPEN_WRITE);			\
-}
+#define QBD_COMPAT_OPEN(name, open)                            \
+	static int name(struct gendisk *disk, blk_mode_t mode) \
+	{                                                      \
+		return open(disk, mode & BLK_OPEN_WRITE);      \
+	}
 
-#define QBD_COMPAT_RELEASE(name, release)				\
-static void name(struct gendisk *disk)					\
-{									\
-	release(disk);							\
-}
+#define QBD_COMPAT_RELEASE(name, release)      \
+	static void name(struct gendisk *disk) \
+	{                                      \
+		release(disk);                 \
+	}
 #endif
 
 #if QBD_KERNEL_BEFORE(6, 4)
@@ -177,9 +177,9 @@ static inline void qbd_compat_acct_end(struct block_device *bdev,
 
 /* What pre_doit is told of the command */
 #if QBD_KERNEL_BEFORE(6, 2)
-#define QBD_COMPAT_GENL_OPS	const struct genl_ops
+#define QBD_COMPAT_GENL_OPS const struct genl_ops
 #else
-#define QBD_COMPAT_GENL_OPS	const struct genl_split_ops
+#define QBD_COMPAT_GENL_OPS const struct genl_split_ops
 #endif
 
 #if QBD_KERNEL_BEFORE(6, 15)
@@ -207,8 +207,7 @@ qbd_compat_hrtimer_init(struct hrtimer *timer,
 /* Pages of a large kmalloc() have no reference count any more. */
 static inline bool qbd_compat_page_ok(struct page *page)
 {
-	return sendpage_ok(page) &&
-	       !folio_test_large_kmalloc(page_folio(page));
+	return sendpage_ok(page) && !folio_test_large_kmalloc(page_folio(page));
 }
 #endif
 

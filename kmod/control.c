@@ -20,7 +20,7 @@
 
 #include "device.h"
 
-#define CONTROL_BYTES_MAX \
+#define CONTROL_BYTES_MAX                   \
 	(NLMSG_HDRLEN + GENL_HDRLEN + 256 + \
 	 QBD_MSG_DONES_MAX * (int)sizeof(struct qbd_done))
 
@@ -84,8 +84,7 @@ static int control_message(struct control *control, size_t count)
 	const struct genlmsghdr *genl;
 	int err;
 
-	if (header->nlmsg_len != count ||
-	    header->nlmsg_type != qbd_family.id ||
+	if (header->nlmsg_len != count || header->nlmsg_type != qbd_family.id ||
 	    header->nlmsg_flags & ~(NLM_F_REQUEST | NLM_F_ACK))
 		return -EINVAL;
 	genl = nlmsg_data(header);
@@ -94,8 +93,7 @@ static int control_message(struct control *control, size_t count)
 	policy = policy_of(genl->cmd);
 	if (!policy)
 		return -EOPNOTSUPP;
-	err = nla_parse(control->attrs, QBD_A_MAX,
-			(void *)genl + GENL_HDRLEN,
+	err = nla_parse(control->attrs, QBD_A_MAX, (void *)genl + GENL_HDRLEN,
 			count - NLMSG_HDRLEN - GENL_HDRLEN, policy, NULL);
 	if (err)
 		return err;

@@ -26,12 +26,12 @@
 
 #include "device.h"
 
-struct workqueue_struct *qbd_workqueue;		/* lets I/O go on */
-struct workqueue_struct *qbd_delete_workqueue;	/* may wait */
+struct workqueue_struct *qbd_workqueue; /* lets I/O go on */
+struct workqueue_struct *qbd_delete_workqueue; /* may wait */
 struct kmem_cache *qbd_write_cache;
 
 static int qbd_major;
-static DEFINE_MUTEX(devices_mutex);	/* changes of devices; name, net, live */
+static DEFINE_MUTEX(devices_mutex); /* changes of devices; name, net, live */
 static DEFINE_XARRAY_ALLOC(devices);
 
 static void qbd_submit_bio(struct bio *bio)
@@ -64,8 +64,8 @@ static const struct block_device_operations qbd_fops = {
 	.release = qbd_block_release,
 };
 
-static ssize_t volume_show(struct device *device,
-			   struct device_attribute *attr, char *text)
+static ssize_t volume_show(struct device *device, struct device_attribute *attr,
+			   char *text)
 {
 	struct qbd_device *dev = dev_to_disk(device)->private_data;
 
@@ -73,20 +73,15 @@ static ssize_t volume_show(struct device *device,
 }
 static DEVICE_ATTR_RO(volume);
 
-static struct attribute *qbd_attrs[] = {
-	&dev_attr_volume.attr,
-	NULL
-};
+static struct attribute *qbd_attrs[] = { &dev_attr_volume.attr, NULL };
 
 static const struct attribute_group qbd_attr_group = {
 	.name = "qbd",
 	.attrs = qbd_attrs,
 };
 
-static const struct attribute_group *qbd_attr_groups[] = {
-	&qbd_attr_group,
-	NULL
-};
+static const struct attribute_group *qbd_attr_groups[] = { &qbd_attr_group,
+							   NULL };
 
 static void device_free(struct kref *kref)
 {
@@ -181,12 +176,12 @@ static int device_reserve(struct qbd_device *dev, s32 want,
 		limit = XA_LIMIT(want, want);
 	mutex_lock(&devices_mutex);
 	if (name_taken(dev->net, dev->name)) {
-		NL_SET_ERR_MSG(extack, "a device of this name exists: delete it, or choose another name");
+		NL_SET_ERR_MSG(extack, "the name is taken: choose another");
 		err = -EEXIST;
 	} else {
 		err = xa_alloc(&devices, &dev->minor, dev, limit, GFP_KERNEL);
 		if (err == -EBUSY) {
-			NL_SET_ERR_MSG(extack, "the minor is taken: choose another, or none");
+			NL_SET_ERR_MSG(extack, "the minor is taken: give none");
 			err = -EEXIST;
 		}
 	}
@@ -233,17 +228,20 @@ static int replica_open(struct qbd_device *dev, struct netlink_ext_ack *extack)
 
 	err = qbd_compat_bdev_open(&dev->replica, dev->replica_path, dev);
 	if (err == -EBUSY)
-		NL_SET_ERR_MSG(extack, "the replica is in use: unmount or release it");
+		NL_SET_ERR_MSG(extack,
+			       "the replica is in use: unmount or release it");
 	else if (err)
-		NL_SET_ERR_MSG(extack, "the replica cannot be opened as a block device");
+		NL_SET_ERR_MSG(extack,
+			       "the replica cannot be opened as a block device");
 	if (err)
 		return err;
 	err = -EINVAL;
 	if (bdev_nr_bytes(dev->replica.bdev) < dev->size) {
-		NL_SET_ERR_MSG(extack, "the replica is smaller than the size asked for");
+		NL_SET_ERR_MSG(extack,
+			       "the replica is smaller than the size asked for");
 	} else if (dev->block_size %
 		   bdev_logical_block_size(dev->replica.bdev)) {
-		NL_SET_ERR_MSG(extack, "the replica's blocks are larger: use its block size");
+		NL_SET_ERR_MSG(extack, "take the replica's block size");
 	} else {
 		return 0;
 	}
@@ -402,10 +400,11 @@ int qbd_device_del(struct qbd_device *dev, bool force,
 	if (dev->removed) {
 		err = -ENODEV;
 	} else if (dev->opening.openers || dev->opening.waiting) {
-		NL_SET_ERR_MSG(extack, "the device is open, or being opened: close it first");
+		NL_SET_ERR_MSG(extack, "the device is open: close it first");
 		err = -EBUSY;
 	} else if (dev->session.sk && !force) {
-		NL_SET_ERR_MSG(extack, "an agent is bound: stop it first, or force");
+		NL_SET_ERR_MSG(extack,
+			       "an agent is bound: stop it first, or force");
 		err = -EBUSY;
 	} else {
 		qbd_gate_remove(dev, &turn, "deleted");

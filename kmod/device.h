@@ -28,11 +28,11 @@
 struct sk_buff;
 struct sock;
 
-#define QBD_CHARGES		1024	/* messages under way, at most */
-#define QBD_FRAGS_MAX		(MAX_SKB_FRAGS < 17 ? MAX_SKB_FRAGS : 17)
-#define QBD_WRITES_MIN		256	/* requests that need no memory */
-#define QBD_READS_MIN		64	/* reads that need no memory */
-#define QBD_RETRY_MS		5	/* after no memory, or a full socket */
+#define QBD_CHARGES 1024 /* messages under way, at most */
+#define QBD_FRAGS_MAX (MAX_SKB_FRAGS < 17 ? MAX_SKB_FRAGS : 17)
+#define QBD_WRITES_MIN 256 /* requests that need no memory */
+#define QBD_READS_MIN 64 /* reads that need no memory */
+#define QBD_RETRY_MS 5 /* after no memory, or a full socket */
 
 /**
  * struct qbd_write - a request and the piece of a bio it carries
@@ -262,7 +262,7 @@ struct qbd_device_config {
 	u64 size;
 	u32 block_size;
 	u32 io_timeout_ms;
-	s32 minor;		/* -1: any */
+	s32 minor; /* -1: any */
 };
 
 struct qbd_device *qbd_device_new(const struct qbd_device_config *config,
@@ -332,7 +332,8 @@ void qbd_send_retry(struct qbd_device *dev);
 /* session.c */
 int qbd_session_bind(struct qbd_device *dev, struct sock *sk, u32 portid,
 		     u32 rcvbuf, struct sk_buff *reply,
-		     int (*fill)(struct qbd_device *dev, struct sk_buff *reply));
+		     int (*fill)(struct qbd_device *dev,
+				 struct sk_buff *reply));
 void qbd_session_unbind(struct qbd_device *dev, struct qbd_turn *turn,
 			const char *reason);
 int qbd_session_deliver(struct qbd_device *dev, struct sk_buff *skb);

@@ -73,8 +73,8 @@ enum qbd_gate qbd_gate_now(struct qbd_device *dev, struct qbd_turn *turn)
 
 static enum hrtimer_restart gate_timer(struct hrtimer *timer)
 {
-	struct qbd_device *dev = container_of(timer, struct qbd_device,
-					      lease_timer);
+	struct qbd_device *dev =
+		container_of(timer, struct qbd_device, lease_timer);
 	struct qbd_turn turn;
 
 	qbd_turn_begin(dev, &turn);

@@ -14,19 +14,34 @@
 
 #include "device.h"
 
-#define IO_TIMEOUT_MS	30000	/* when DEVICE_NEW does not say */
+#define IO_TIMEOUT_MS 30000 /* when DEVICE_NEW does not say */
 
 static struct netlink_range_validation rcvbuf_range = {
 	.min = QBD_RCVBUF_MIN,
 	.max = S32_MAX,
 };
 
-#define POLICY_MINOR	NLA_POLICY_MAX(NLA_U32, QBD_MINORS_MAX - 1)
-#define POLICY_NAME	{ .type = NLA_NUL_STRING, .len = QBD_NAME_MAX }
-#define POLICY_PATH	{ .type = NLA_NUL_STRING, .len = QBD_PATH_MAX }
-#define POLICY_REASON	{ .type = NLA_NUL_STRING, .len = QBD_REASON_MAX }
-#define POLICY_U32	{ .type = NLA_U32 }
-#define POLICY_U64	{ .type = NLA_U64 }
+#define POLICY_MINOR NLA_POLICY_MAX(NLA_U32, QBD_MINORS_MAX - 1)
+#define POLICY_NAME                                         \
+	{                                                   \
+		.type = NLA_NUL_STRING, .len = QBD_NAME_MAX \
+	}
+#define POLICY_PATH                                         \
+	{                                                   \
+		.type = NLA_NUL_STRING, .len = QBD_PATH_MAX \
+	}
+#define POLICY_REASON                                         \
+	{                                                     \
+		.type = NLA_NUL_STRING, .len = QBD_REASON_MAX \
+	}
+#define POLICY_U32              \
+	{                       \
+		.type = NLA_U32 \
+	}
+#define POLICY_U64              \
+	{                       \
+		.type = NLA_U64 \
+	}
 
 static const struct nla_policy new_policy[QBD_A_MAX + 1] = {
 	[QBD_A_MINOR] = POLICY_MINOR,
@@ -93,14 +108,16 @@ static struct qbd_device *named_device(struct genl_info *info)
 	struct qbd_device *dev;
 
 	if (!minor && !name) {
-		GENL_SET_ERR_MSG(info, "name the device: give its minor or name");
+		GENL_SET_ERR_MSG(info,
+				 "name the device: give its minor or name");
 		return ERR_PTR(-EINVAL);
 	}
 	dev = qbd_device_find(genl_info_net(info),
 			      minor ? (s32)nla_get_u32(minor) : -1,
 			      name ? nla_data(name) : NULL);
 	if (!dev) {
-		GENL_SET_ERR_MSG(info, "no such device in this network namespace");
+		GENL_SET_ERR_MSG(info,
+				 "no such device in this network namespace");
 		return ERR_PTR(-ENODEV);
 	}
 	return dev;
@@ -112,7 +129,8 @@ static bool name_ok(const char *name)
 	if (!isalnum(*name))
 		return false;
 	for (; *name; name++)
-		if (!isascii(*name) || (!isalnum(*name) && !strchr("._-", *name)))
+		if (!isascii(*name) ||
+		    (!isalnum(*name) && !strchr("._-", *name)))
 			return false;
 	return true;
 }
@@ -130,15 +148,18 @@ static int parse_new(struct genl_info *info, struct qbd_device_config *config)
 	config->replica = nla_data(attrs[QBD_A_REPLICA]);
 	config->size = nla_get_u64(attrs[QBD_A_SIZE]);
 	config->block_size = attrs[QBD_A_BLOCK_SIZE] ?
-		nla_get_u32(attrs[QBD_A_BLOCK_SIZE]) : 512;
-	config->io_timeout_ms = attrs[QBD_A_IO_TIMEOUT_MS] ?
-		nla_get_u32(attrs[QBD_A_IO_TIMEOUT_MS]) : IO_TIMEOUT_MS;
-	config->minor = attrs[QBD_A_MINOR] ?
-		(s32)nla_get_u32(attrs[QBD_A_MINOR]) : -1;
+				     nla_get_u32(attrs[QBD_A_BLOCK_SIZE]) :
+				     512;
+	config->io_timeout_ms =
+		attrs[QBD_A_IO_TIMEOUT_MS] ?
+			nla_get_u32(attrs[QBD_A_IO_TIMEOUT_MS]) :
+			IO_TIMEOUT_MS;
+	config->minor =
+		attrs[QBD_A_MINOR] ? (s32)nla_get_u32(attrs[QBD_A_MINOR]) : -1;
 
 	if (!name_ok(config->name)) {
 		NL_SET_ERR_MSG_ATTR(info->extack, attrs[QBD_A_NAME],
-				    "a name is letters, digits and ._- and begins with a letter or digit");
+				    "a name is letters, digits and ._-");
 		return -EINVAL;
 	}
 	if (config->block_size != 512 && config->block_size != 4096) {
@@ -149,7 +170,7 @@ static int parse_new(struct genl_info *info, struct qbd_device_config *config)
 	if (!config->size || config->size % config->block_size ||
 	    config->size > LLONG_MAX) {
 		NL_SET_ERR_MSG_ATTR(info->extack, attrs[QBD_A_SIZE],
-				    "the size must be a multiple of the block size, and not 0");
+				    "not a multiple of the block size");
 		return -EINVAL;
 	}
 	return 0;
@@ -227,7 +248,7 @@ static int do_set(struct sk_buff *skb, struct genl_info *info)
 		return PTR_ERR(dev);
 	qbd_turn_begin(dev, &turn);
 	dev->io_timeout_ms = nla_get_u32(timeout);
-	if (!dev->removed)	/* look anew at who waits */
+	if (!dev->removed) /* look anew at who waits */
 		mod_delayed_work(qbd_workqueue, &dev->timeout_work, 0);
 	qbd_turn_end(dev, &turn);
 	qbd_device_put(dev);
@@ -276,7 +297,8 @@ static int do_bind(struct sk_buff *skb, struct genl_info *info)
 	int err;
 
 	if (!info->attrs[QBD_A_RCVBUF]) {
-		GENL_SET_ERR_MSG(info, "the size of the receive buffer is needed");
+		GENL_SET_ERR_MSG(info,
+				 "the size of the receive buffer is needed");
 		return -EINVAL;
 	}
 	dev = named_device(info);
@@ -340,8 +362,7 @@ static u64 bio_list_count(struct bio_list *list)
 	struct bio *bio;
 	u64 n = 0;
 
-	bio_list_for_each(bio, list)
-		n++;
+	bio_list_for_each(bio, list) n++;
 	return n;
 }
 
@@ -441,7 +462,7 @@ static int check_caller(struct sk_buff *skb, struct netlink_ext_ack *extack)
 	if (netlink_capable(skb, CAP_NET_ADMIN) &&
 	    netlink_capable(skb, CAP_SYS_ADMIN))
 		return 0;
-	NL_SET_ERR_MSG(extack, "needs CAP_NET_ADMIN and CAP_SYS_ADMIN in the initial user namespace");
+	NL_SET_ERR_MSG(extack, "this is for the machine's root alone");
 	return -EPERM;
 }
 
@@ -474,13 +495,10 @@ static int pre_doit(QBD_COMPAT_GENL_OPS *ops, struct sk_buff *skb,
 	return check_caller(skb, info->extack);
 }
 
-#define OP(command, rules, handler)		\
-	{					\
-		.cmd = (command),		\
-		.policy = (rules),		\
-		.maxattr = QBD_A_MAX,		\
-		.doit = (handler),		\
-		.flags = GENL_ADMIN_PERM,	\
+#define OP(command, rules, handler)                                        \
+	{                                                                  \
+		.cmd = (command), .policy = (rules), .maxattr = QBD_A_MAX, \
+		.doit = (handler), .flags = GENL_ADMIN_PERM,               \
 	}
 
 static const struct genl_ops ops[] = {
@@ -509,7 +527,7 @@ struct genl_family qbd_family __ro_after_init = {
 	.maxattr = QBD_A_MAX,
 	.netnsok = true,
 	.parallel_ops = true,
-	.resv_start_op = QBD_CMD_DEVICE_NEW,	/* all are checked strictly */
+	.resv_start_op = QBD_CMD_DEVICE_NEW, /* all are checked strictly */
 	.pre_doit = pre_doit,
 	.ops = ops,
 	.n_ops = ARRAY_SIZE(ops),

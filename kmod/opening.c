@@ -156,7 +156,7 @@ static int open_to_write_end(struct qbd_device *dev, u32 round, long waited)
 	else if (!err)
 		err = waited < 0 ? -EINTR : -EIO;
 	if (!err && !opening->epoch)
-		err = -EIO;	/* granted, and lost again before we woke */
+		err = -EIO; /* granted, and lost again before we woke */
 	opening_settle(dev, &turn);
 	qbd_turn_end(dev, &turn);
 	return err;
@@ -175,9 +175,9 @@ static int open_to_write(struct qbd_device *dev, u32 timeout_ms)
 	qbd_send_run(dev, 1);
 	waited = wait_event_killable_timeout(opening->wait,
 					     READ_ONCE(opening->round) != round,
-					     timeout_ms ?
-					     msecs_to_jiffies(timeout_ms) :
-					     MAX_SCHEDULE_TIMEOUT);
+					     timeout_ms ? msecs_to_jiffies(
+								  timeout_ms) :
+							  MAX_SCHEDULE_TIMEOUT);
 	return open_to_write_end(dev, round, waited);
 }
 

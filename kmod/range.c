@@ -8,11 +8,11 @@
 
 #include "range.h"
 
-#define RANGE_FIRST(range)	((range)->first)
-#define RANGE_LAST(range)	((range)->last)
+#define RANGE_FIRST(range) ((range)->first)
+#define RANGE_LAST(range) ((range)->last)
 
-INTERVAL_TREE_DEFINE(struct qbd_range, rb, u64, subtree_last,
-		     RANGE_FIRST, RANGE_LAST, static, range_tree)
+INTERVAL_TREE_DEFINE(struct qbd_range, rb, u64, subtree_last, RANGE_FIRST,
+		     RANGE_LAST, static, range_tree)
 
 /**
  * qbd_ranges_init() - make an empty set

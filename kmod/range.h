@@ -21,7 +21,7 @@
 #include <linux/types.h>
 
 /* Ranges are counted in blocks of this size, rounded outwards. */
-#define QBD_RANGE_SHIFT		12
+#define QBD_RANGE_SHIFT 12
 
 /**
  * struct qbd_range - one read or write in the trees

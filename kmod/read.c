@@ -70,8 +70,8 @@ void qbd_read_end(struct qbd_device *dev, struct qbd_read *read,
 static struct qbd_read *read_alloc(struct qbd_device *dev, struct bio *bio,
 				   unsigned long arrived, gfp_t gfp)
 {
-	struct bio *clone = bio_alloc_clone(dev->replica.bdev, bio, gfp,
-					    &dev->clones);
+	struct bio *clone =
+		bio_alloc_clone(dev->replica.bdev, bio, gfp, &dev->clones);
 	struct qbd_read *read;
 
 	if (!clone)
@@ -103,9 +103,9 @@ static void read_wait(struct qbd_device *dev, struct qbd_turn *turn,
 }
 
 enum read_fate {
-	READ_GOES,	/* the caller passes it down */
-	READ_HELD,	/* whoever it waits for frees it */
-	READ_PARKED,	/* its bio waits for the gate, or has failed */
+	READ_GOES, /* the caller passes it down */
+	READ_HELD, /* whoever it waits for frees it */
+	READ_PARKED, /* its bio waits for the gate, or has failed */
 };
 
 static enum read_fate read_enter(struct qbd_device *dev, struct qbd_turn *turn,
@@ -221,8 +221,8 @@ static struct bio *next_parked(struct qbd_device *dev)
  */
 void qbd_read_work(struct work_struct *work)
 {
-	struct qbd_device *dev = container_of(work, struct qbd_device,
-					      read_work);
+	struct qbd_device *dev =
+		container_of(work, struct qbd_device, read_work);
 	struct qbd_read *read;
 	struct bio *bio;
 

@@ -19,7 +19,7 @@
 #include "device.h"
 #include "trace.h"
 
-#define SEND_GFP	(GFP_ATOMIC | __GFP_NOWARN)
+#define SEND_GFP (GFP_ATOMIC | __GFP_NOWARN)
 
 /**
  * qbd_send_retry() - try again in a moment
@@ -70,8 +70,8 @@ static unsigned int pick(struct qbd_device *dev, struct qbd_turn *turn)
 	return n;
 }
 
-static int add_copy(struct sk_buff *skb, struct bio *bio,
-		    struct bvec_iter from, u32 bytes)
+static int add_copy(struct sk_buff *skb, struct bio *bio, struct bvec_iter from,
+		    u32 bytes)
 {
 	struct page *page = alloc_page(SEND_GFP);
 	struct bvec_iter it;
@@ -132,7 +132,8 @@ static struct sk_buff *message_new(struct qbd_device *dev, u8 cmd,
 	void *header;
 
 	skb = genlmsg_new(2 * nla_total_size(sizeof(u32)) +
-			  nla_total_size(bytes), SEND_GFP);
+				  nla_total_size(bytes),
+			  SEND_GFP);
 	if (!skb)
 		return NULL;
 	header = genlmsg_put(skb, 0, 0, &qbd_family, 0, cmd);
@@ -313,8 +314,8 @@ void qbd_send_run(struct qbd_device *dev, unsigned int messages)
  */
 void qbd_send_work(struct work_struct *work)
 {
-	struct qbd_device *dev = container_of(work, struct qbd_device,
-					      send_work.work);
+	struct qbd_device *dev =
+		container_of(work, struct qbd_device, send_work.work);
 
 	qbd_send_run(dev, 64);
 }

@@ -169,7 +169,7 @@ int qbd_session_bind(struct qbd_device *dev, struct sock *sk, u32 portid,
 	if (!err)
 		err = qbd_session_deliver(dev, reply);
 	if (err) {
-		sock_put(sk);	/* never the last: the caller has it open */
+		sock_put(sk); /* never the last: the caller has it open */
 		session->sk = NULL;
 		session->portid = 0;
 		session->cookie = 0;
@@ -240,7 +240,7 @@ static int session_done(struct qbd_device *dev, struct qbd_turn *turn,
 		applied = nla_get_u64(attrs[QBD_A_APPLIED]);
 	if (received >= dev->table.next_tag || applied >= dev->table.next_tag) {
 		dev->stats.done_refused++;
-		NL_SET_ERR_MSG(extack, "received or applied is a tag that was not given out yet");
+		NL_SET_ERR_MSG(extack, "a tag that was not given out yet");
 		return -EINVAL;
 	}
 	qbd_table_applied(&dev->table, applied, &turn->dropped, &turn->freed);
@@ -250,7 +250,7 @@ static int session_done(struct qbd_device *dev, struct qbd_turn *turn,
 		memcpy(&done, nla_data(attrs[QBD_A_DONES]) + at, sizeof(done));
 		if (done_one(dev, turn, &done)) {
 			err = -ENOENT;
-			NL_SET_ERR_MSG(extack, "a completion was for no open request of that tag and epoch");
+			NL_SET_ERR_MSG(extack, "no such tag and epoch is open");
 		}
 	}
 	session_received(dev, turn, received);
@@ -264,12 +264,14 @@ static int session_check(struct qbd_device *dev, struct nlattr **attrs,
 	if (!dev->session.sk ||
 	    nla_get_u64(attrs[QBD_A_COOKIE]) != dev->session.cookie) {
 		dev->stats.cookie_refused++;
-		NL_SET_ERR_MSG(extack, "wrong cookie: this session is over, bind again");
+		NL_SET_ERR_MSG(extack,
+			       "wrong cookie: this session is over, bind again");
 		return -ESTALE;
 	}
 	if (from && from != dev->session.sk) {
 		dev->stats.cookie_refused++;
-		NL_SET_ERR_MSG(extack, "send this from the socket that has bound, or write it to the control device");
+		NL_SET_ERR_MSG(extack,
+			       "send it from the socket that has bound");
 		return -EPERM;
 	}
 	return 0;
@@ -310,12 +312,13 @@ static int session_complete(u8 cmd, struct nlattr **attrs,
 {
 	if (!attrs[QBD_A_MINOR] || !attrs[QBD_A_COOKIE] ||
 	    (cmd == QBD_CMD_LEASE && !attrs[QBD_A_LEASE_NS])) {
-		NL_SET_ERR_MSG(extack, "minor, cookie and, for a lease, its end are needed");
+		NL_SET_ERR_MSG(extack, "minor, cookie or lease is missing");
 		return -EINVAL;
 	}
 	if (attrs[QBD_A_DONES] &&
 	    nla_len(attrs[QBD_A_DONES]) % sizeof(struct qbd_done)) {
-		NL_SET_ERR_MSG_ATTR(extack, attrs[QBD_A_DONES], "not an array of struct qbd_done");
+		NL_SET_ERR_MSG_ATTR(extack, attrs[QBD_A_DONES],
+				    "not an array of struct qbd_done");
 		return -EINVAL;
 	}
 	return 0;
@@ -343,7 +346,8 @@ int qbd_session_command(struct net *net, u8 cmd, struct nlattr **attrs,
 		return err;
 	dev = qbd_device_find(net, nla_get_u32(attrs[QBD_A_MINOR]), NULL);
 	if (!dev) {
-		NL_SET_ERR_MSG(extack, "no such device in this network namespace");
+		NL_SET_ERR_MSG(extack,
+			       "no such device in this network namespace");
 		return -ENODEV;
 	}
 	qbd_turn_begin(dev, &turn);

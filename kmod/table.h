@@ -29,9 +29,9 @@
 #include "range.h"
 
 /* Bounds; those the agent must know stand in linux/qbd.h. */
-#define QBD_TABLE_BUCKETS	1024
-#define QBD_TABLE_WAITING_MAX	1024	/* blocked and ready */
-#define QBD_TABLE_HOLDS_MAX	8192	/* above it nothing new is handed over */
+#define QBD_TABLE_BUCKETS 1024
+#define QBD_TABLE_WAITING_MAX 1024 /* blocked and ready */
+#define QBD_TABLE_HOLDS_MAX 8192 /* above it nothing new is handed over */
 
 enum qbd_request_state {
 	QBD_REQUEST_NEW,
@@ -43,8 +43,8 @@ enum qbd_request_state {
 };
 
 /* Bits of struct qbd_request.bits */
-#define QBD_REQUEST_FINISHED	0	/* somebody has won the right to end it */
-#define QBD_REQUEST_BUSY	1	/* the sender looks at it, unlocked */
+#define QBD_REQUEST_FINISHED 0 /* somebody has won the right to end it */
+#define QBD_REQUEST_BUSY 1 /* the sender looks at it, unlocked */
 
 /**
  * struct qbd_request - what the table knows of a request

@@ -43,8 +43,7 @@ static void oldest_bio(struct oldest *oldest, struct bio_list *list)
 {
 	struct bio *bio;
 
-	bio_list_for_each(bio, list)
-		oldest_note(oldest, qbd_bio_arrived(bio));
+	bio_list_for_each(bio, list) oldest_note(oldest, qbd_bio_arrived(bio));
 }
 
 static struct oldest find_oldest(struct qbd_device *dev)
@@ -81,8 +80,8 @@ void qbd_timeout_arm(struct qbd_device *dev)
  */
 void qbd_timeout_work(struct work_struct *work)
 {
-	struct qbd_device *dev = container_of(work, struct qbd_device,
-					      timeout_work.work);
+	struct qbd_device *dev =
+		container_of(work, struct qbd_device, timeout_work.work);
 	struct oldest oldest;
 	struct qbd_turn turn;
 	unsigned long end;

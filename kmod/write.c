@@ -13,7 +13,7 @@
 #include "device.h"
 #include "trace.h"
 
-#define BLOCK_MASK	((1ULL << QBD_RANGE_SHIFT) - 1)
+#define BLOCK_MASK ((1ULL << QBD_RANGE_SHIFT) - 1)
 
 static int op_of(const struct bio *bio)
 {
@@ -131,7 +131,8 @@ static bool take_piece(struct qbd_device *dev)
 	write->frags = 0;
 	write->copy = false;
 	bytes = op == QBD_OP_WRITE ? cut_data(bio, write) :
-		op == QBD_OP_FLUSH ? 0 : cut_range(bio);
+		op == QBD_OP_FLUSH ? 0 :
+				     cut_range(bio);
 	qbd_request_init(&write->req, op, flags_of(bio), dev->opening.epoch,
 			 bytes ? offset : 0, bytes);
 	if (bytes < bio->bi_iter.bi_size) {

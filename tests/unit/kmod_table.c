@@ -355,7 +355,7 @@ static void bytes_are_bounded_too(void)
 
 struct life {
 	struct qbd_request req;
-	bool alive;	/* added and not ended */
+	bool alive; /* added and not ended */
 	int ends;
 };
 
@@ -438,17 +438,16 @@ static void a_long_random_life_ends_each_request_once(void)
 		case 1:
 			if (random() % 16)
 				break;
-			qbd_table_rewind(&table, (uint64_t)random() %
-						 table.next_tag);
+			qbd_table_rewind(&table,
+					 (uint64_t)random() % table.next_tag);
 			break;
 		case 2:
-			if (life->alive &&
-			    life->req.state < QBD_REQUEST_HOLD)
+			if (life->alive && life->req.state < QBD_REQUEST_HOLD)
 				end(&life->req, -EIO);
 			break;
 		case 3:
-			qbd_table_applied(&table, (uint64_t)random() %
-						  table.next_tag,
+			qbd_table_applied(&table,
+					  (uint64_t)random() % table.next_tag,
 					  &dropped, &freed);
 			drop_all();
 			break;
@@ -465,7 +464,8 @@ static void a_long_random_life_ends_each_request_once(void)
 			break;
 		default:
 			if (!match(table.next_tag - 1 -
-				   (uint64_t)random() % 200, 7, 0, &req))
+					   (uint64_t)random() % 200,
+				   7, 0, &req))
 				end(req, 0);
 		}
 		if (!counts_agree())

@@ -314,6 +314,31 @@ static void open_to_read_asks_only_without_a_lease(void)
 	tap_check_eq(rig_del(&dev, false), 0);
 }
 
+static void open_to_read_waits_little_and_serves_the_next(void)
+{
+	uint64_t start = rig_now_ms();
+	struct rig_request req;
+	struct rig_agent agent;
+	struct rig_device dev;
+	struct rig_io io;
+
+	tap_need(rig_new(&dev, 0, 30000) == 0);
+	tap_need(rig_bind(&agent, &dev, 0) == 0);
+	rig_open_start(&io, &dev, O_RDONLY);
+	tap_need(rig_next(&agent, &req, RIG_WAIT_MS) == 0);
+	tap_check_eq(rig_io_end(&io), (uint64_t)-EBUSY);
+	tap_check(rig_now_ms() - start < 15000);
+	/* its question is still open, and does for the next */
+	rig_open_start(&io, &dev, O_RDONLY);
+	tap_check(rig_silent(&agent, 100));
+	req.wire.epoch = 4;
+	rig_done(&agent, &req, 0, true);
+	tap_need(rig_io_end(&io) >= 0);
+	tap_check_eq(rig_close_taken(&agent, io.result), 0);
+	rig_unbind(&agent);
+	tap_check_eq(rig_del(&dev, false), 0);
+}
+
 static void open_waits_at_most_the_timeout(void)
 {
 	struct rig_device dev;
@@ -476,6 +501,7 @@ int main(int argc, char **argv)
 		TAP_TEST(fence_lasts_until_the_last_close),
 		TAP_TEST(agents_refusal_is_the_opens_error),
 		TAP_TEST(open_to_read_asks_only_without_a_lease),
+		TAP_TEST(open_to_read_waits_little_and_serves_the_next),
 		TAP_TEST(open_waits_at_most_the_timeout),
 		TAP_TEST(open_that_waits_is_ended_by_abort),
 		TAP_TEST(killed_open_is_closed_when_granted_later),

@@ -115,9 +115,9 @@ static bool reads_as(struct served *it, const uint8_t *want, uint64_t offset,
 
 static void all_sizes_and_offsets_read_back(void)
 {
-	static const uint32_t sizes[] = { 512,	 1024,	 3584,	 4096,
-					  4608,	 32768,	 65024,	 65536,
-					  66048, 131072, 262656, 1048576,
+	static const uint32_t sizes[] = { 512,	  1024,	  3584,	  4096,
+					  4608,	  32768,  65024,  65536,
+					  66048,  131072, 262656, 1048576,
 					  3145728 };
 	static const uint32_t offsets[] = { 0, 512, 3584, 4096, 61440, 65024 };
 	struct served it;
@@ -212,8 +212,7 @@ static void whole_device_discards_in_bounded_requests(void)
 	fd = rig_open_granted(&agent, &dev, 1);
 	tap_need(fd >= 0);
 	rig_io_start(&io, 'd', fd, all[0], (uint32_t)all[1], 0);
-	while (seen < RIG_SIZE &&
-	       rig_next(&agent, &req, RIG_WAIT_MS) == 0) {
+	while (seen < RIG_SIZE && rig_next(&agent, &req, RIG_WAIT_MS) == 0) {
 		tap_check_eq(req.wire.op, QBD_OP_DISCARD);
 		tap_check_eq(req.wire.offset, seen);
 		tap_check_eq(req.wire.data_bytes, 0);

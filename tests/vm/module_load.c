@@ -28,7 +28,8 @@ static pid_t fio_start(const struct rig_device *dev, int seconds,
 		 "--bsrange=512-200k --bs_unaligned=0 --verify=crc32c "
 		 "--verify_backlog=64 --verify_fatal=1 --time_based "
 		 "--runtime=%d --randrepeat=1 %s --output=/tmp/fio.log "
-		 ">/tmp/fio.err 2>&1", dev->path, seconds, more);
+		 ">/tmp/fio.err 2>&1",
+		 dev->path, seconds, more);
 	pid = fork();
 	if (pid == 0) {
 		execl("/bin/sh", "sh", "-c", command, NULL);

@@ -300,8 +300,7 @@ static void port_id_snatched_while_dying_is_sent_nothing(void)
 				fd = rig_socket(portid, 0);
 			} while (fd < 0 && rig_now_ms() < end);
 			rig_sleep_ms(50);
-			_exit(fd >= 0 &&
-			      recv(fd, &byte, 1, MSG_DONTWAIT) > 0);
+			_exit(fd >= 0 && recv(fd, &byte, 1, MSG_DONTWAIT) > 0);
 		}
 		/* writes arrive all the time, some in that very moment */
 		rig_io_start(&io, 'w', it.fd, 0, 65536, 0x55);
@@ -409,7 +408,7 @@ static const char *bad_disk(void)
 
 	if (system("modprobe null_blk nr_devices=0 2>/dev/null && "
 		   "{ mountpoint -q /sys/kernel/config || "
-		   "mount -t configfs configfs /sys/kernel/config; } && "
+		   "mount -t configfs none /sys/kernel/config; } && "
 		   "cd /sys/kernel/config/nullb && mkdir bad && cd bad && "
 		   "echo 128 >size && echo 1 >memory_backed && "
 		   "echo +128-135 >badblocks && echo 1 >power") != 0)

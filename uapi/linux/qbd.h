@@ -26,9 +26,12 @@
  *	Makes /dev/qbdMINOR (the lowest free one when not given), gate
  *	detached.  The block device QBD_A_REPLICA is claimed exclusively; reads
  *	go to its bytes 0 to QBD_A_SIZE - 1.
+ *	A name is letters, digits and "._-" and begins with a letter or digit; it
+ *	is taken once in a namespace, a minor once on the machine.  Whoever else
+ *	opens the replica (the agent) must not ask for it exclusively.
  *	-EEXIST name or minor taken; -ENOTBLK, -ENOENT, -EBUSY the replica;
  *	-EINVAL a size that is zero, not a multiple of the block size, or more
- *	than the replica has.
+ *	than the replica has, or blocks smaller than the replica's.
  *
  * QBD_CMD_DEVICE_DEL
  *	in:  device
@@ -49,8 +52,9 @@
  * QBD_CMD_DEVICE_ABORT
  *	in:  device
  *	Every request and every open that waits fails with EIO at once, and the
- *	present opening, if there is one, is fenced: what was aborted may have
- *	been committed or not, so who wrote it must not go on as if it knew.
+ *	present opening for writing, if there is one, is fenced: what was aborted
+ *	may have been committed or not, so who wrote it must not go on as if it
+ *	knew.
  *
  * THE AGENT'S SESSION
  *
@@ -61,7 +65,10 @@
  *	The sending socket becomes the owner of the device's queue.  -EBUSY when
  *	a live socket owns it.  The registration dies with the socket.  Then
  *	every request that is still open is sent again: same tag, same order,
- *	QBD_REQ_F_RESENT set.  The reply comes before the first request.
+ *	QBD_REQ_F_RESENT set, whatever the gate.  The reply comes before the first
+ *	request; an ACK, when one was asked for, may come after it.
+ *	Holds of earlier sessions (see QBD_CMD_IO_DONE) stay until this one tells
+ *	that they are applied: QBD_A_NEXT_TAG - 1 when nothing is resent.
  *
  *	Commands of a session carry QBD_A_COOKIE (a random number that only the
  *	reply to BIND told); a wrong one gets -ESTALE and counts.  They may be
@@ -69,7 +76,10 @@
  *	per write(2), netlink header and all - to /dev/qbd-control.  That second
  *	door takes no lock of generic netlink, which any family's slow command
  *	can hold up, and is the one to prefer: a completion must not wait for
- *	memory that only this completion frees.
+ *	memory that only this completion frees.  It takes nlmsg_flags of
+ *	NLM_F_REQUEST and NLM_F_ACK, sends no ACK, and tells errors by errno alone;
+ *	it looks in the network namespace of the writer.  From another socket than
+ *	the owner these commands get -EPERM.
  *
  * QBD_CMD_IO_REQ (kernel to agent, unicast)
  *	QBD_A_MINOR, QBD_A_GENERATION, QBD_A_REQS (array of struct qbd_req),
@@ -79,7 +89,11 @@
  *	module keeps the request until it is completed.
  *	The module keeps what is under way below QBD_A_RCVBUF (credits): the
  *	charge of a message comes back when its last request is received as
- *	told by QBD_A_RECEIVED (or completed).
+ *	told by QBD_A_RECEIVED (or completed).  Requests handed over and not
+ *	completed are at most QBD_OPEN_REQS_MAX, with QBD_OPEN_BYTES_MAX of payload;
+ *	aborted ones do not count any more.
+ *	nlmsg_pid and nlmsg_seq are 0.  The message is put on the owner's socket
+ *	itself: a monitor of netlink does not see it.
  *
  * QBD_CMD_IO_DONE (agent to kernel, no reply)
  *	in:  QBD_A_MINOR, QBD_A_COOKIE, [QBD_A_DONES] (array of struct
@@ -93,7 +107,10 @@
  *	applied): reads that overlap it go on.
  *	A write completes when it is committed; until it is applied the module
  *	holds reads over its range, also across sessions: APPLIED of a later
- *	session releases the holds of earlier ones.
+ *	session releases the holds of earlier ones.  The same for a write that the
+ *	module has aborted after it was handed over.
+ *	RECEIVED or APPLIED of a tag that was not given out yet: -EINVAL, and
+ *	nothing is done.  APPLIED takes effect before the completions beside it.
  *
  * QBD_CMD_LEASE (agent to kernel, no reply)
  *	in:  QBD_A_MINOR, QBD_A_COOKIE, QBD_A_LEASE_NS, [QBD_A_REASON]
@@ -106,29 +123,42 @@
  *
  * QBD_CMD_FENCE (agent to kernel, no reply)
  *	in:  QBD_A_MINOR, QBD_A_COOKIE, [QBD_A_REASON]
- *	The present opening lost its right: everything waiting and everything to
- *	come fails with EIO until the last close.  Without an opening: nothing.
+ *	The present opening for writing lost its right: everything waiting and
+ *	everything to come fails with EIO until the last close (of readers too:
+ *	they share its cache).  Without such an opening: nothing.
  *
  * QBD_CMD_REPLICA_ERROR (kernel to agent, unicast)
  *	QBD_A_MINOR, QBD_A_GENERATION, QBD_A_REQS with one struct qbd_req of
  *	QBD_OP_READ_ERROR: the local replica failed this read, the reader was
- *	given EIO.
+ *	given EIO.  It has a tag, so that QBD_A_RECEIVED covers it, and is not
+ *	completed.  Further errors are only counted until this one is sent.
  *
  * REQUESTS
  *
  * QBD_OP_OPEN asks for the right to write: it is sent when the device is opened
  * for writing the first time, and the open waits, killable, at most io-timeout,
  * for its completion: 0 grants (qbd_done.epoch is the opening's epoch, which
- * every later request carries), -EBUSY another node has it, other errors as they
- * are.  QBD_OP_CLOSE says that the last writer has closed; nobody waits for it,
- * it is sent until it is completed.  Both are resent like any other request.
+ * every later request carries), -EBUSY another node has it, other errors as
+ * they are.  QBD_OP_CLOSE says that the opening is over: the last of all has
+ * closed, readers too (kernels since 6.5 do not tell whose close it was; so
+ * QBD_A_WRITERS falls to 0 at once).  Nobody waits for it, it is sent until it
+ * is completed, also of a fenced opening.  Both are resent like any other
+ * request, and are sent whatever the gate; other requests that are new wait
+ * for it to be active.  On the wire opens and closes alternate: an open that
+ * was given up (killed, timed out, aborted) stays open at the agent and serves
+ * who comes next; granted while nobody waits, it is closed at once.
+ *
  * Opening read-only asks nobody where the gate is active, and takes no role
  * there; where it is suspended it takes the device as an opening for writing
- * does, but waits at most three seconds; where it is detached: -EBUSY.
+ * does, but waits at most three seconds; where it is detached: -EBUSY;
+ * where it is fenced: -EIO.
  *
- * QBD_OP_WRITE carries data; QBD_OP_WRITE_ZEROES and QBD_OP_DISCARD a range that
- * reads back as zeroes; QBD_OP_FLUSH nothing: it may complete when every
- * request before it is committed.
+ * QBD_OP_WRITE carries data; QBD_OP_WRITE_ZEROES and QBD_OP_DISCARD a range
+ * that reads back as zeroes; QBD_OP_FLUSH nothing: it may complete when every
+ * request before it is committed.  A write larger than a request is cut at
+ * multiples of 4096; each request is atomic, the write is not.  Requests that
+ * overlap may be under way together: the order of the log decides.  A request
+ * that overlaps a read at the replica is handed over when the read has ended.
  *
  * THE GATE
  *
@@ -139,7 +169,8 @@
  *	removed		EIO; being taken down
  *
  * A request that has waited for io-timeout (0: for ever) from its arrival fails
- * with EIO, and the opening is fenced, as by QBD_CMD_DEVICE_ABORT.
+ * with EIO and all others with it, and the opening is fenced, as by
+ * QBD_CMD_DEVICE_ABORT.  A read that the replica is busy with does not count.
  */
 #ifndef _UAPI_LINUX_QBD_H
 #define _UAPI_LINUX_QBD_H

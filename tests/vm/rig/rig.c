@@ -23,7 +23,7 @@
 
 #include "rig.h"
 
-static uint16_t family;	/* its number, 0: not asked yet */
+static uint16_t family; /* its number, 0: not asked yet */
 
 #define MESSAGE_MAX (QBD_MSG_BYTES_MAX + 4096)
 
@@ -76,7 +76,7 @@ void rig_setup(void)
 
 void rig_unload(void)
 {
-	family = 0;	/* the next load is given another */
+	family = 0; /* the next load is given another */
 	if (system("rmmod qbd") != 0)
 		die("rmmod qbd");
 }
@@ -100,8 +100,8 @@ static void begin(struct rig_msg *msg, uint16_t type, uint8_t cmd)
 	struct nlmsghdr *header = header_of(msg);
 	struct genlmsghdr *genl = NLMSG_DATA(header);
 
-	memset(msg, 0, NLMSG_HDRLEN + GENL_HDRLEN + sizeof(*msg) -
-		       sizeof(msg->data));
+	memset(msg, 0,
+	       NLMSG_HDRLEN + GENL_HDRLEN + sizeof(*msg) - sizeof(msg->data));
 	msg->bytes = NLMSG_HDRLEN + GENL_HDRLEN;
 	header->nlmsg_type = type;
 	header->nlmsg_flags = NLM_F_REQUEST;
@@ -185,8 +185,7 @@ uint64_t rig_get_u64(const struct rig_msg *msg, uint16_t type)
 
 int rig_socket(uint32_t portid, uint32_t rcvbuf)
 {
-	struct sockaddr_nl addr = { .nl_family = AF_NETLINK,
-				    .nl_pid = portid };
+	struct sockaddr_nl addr = { .nl_family = AF_NETLINK, .nl_pid = portid };
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
 	int on = 1, half = (int)(rcvbuf / 2);
 
@@ -399,7 +398,7 @@ uint32_t rig_gate(const struct rig_device *dev)
 	struct rig_msg msg;
 
 	return rig_get_device(dev, &msg) ? UINT32_MAX :
-		rig_get_u32(&msg, QBD_A_GATE);
+					   rig_get_u32(&msg, QBD_A_GATE);
 }
 
 struct qbd_stats rig_stats(const struct rig_device *dev)
@@ -471,8 +470,8 @@ int rig_bind(struct rig_agent *agent, const struct rig_device *dev,
 		die("send");
 	err = wait_in(agent->fd, RIG_WAIT_MS);
 	if (!err) {
-		ssize_t bytes = recv(agent->fd, reply.data, sizeof(reply.data),
-				     0);
+		ssize_t bytes =
+			recv(agent->fd, reply.data, sizeof(reply.data), 0);
 		struct nlmsghdr *header = header_of(&reply);
 
 		reply.bytes = bytes > 0 ? (uint32_t)bytes : 0;
@@ -644,8 +643,8 @@ static void write_replica(struct rig_agent *agent, const uint8_t *data,
 {
 	static uint8_t *aligned;
 
-	if (!aligned && posix_memalign((void **)&aligned, 4096,
-				       QBD_REQ_DATA_MAX))
+	if (!aligned &&
+	    posix_memalign((void **)&aligned, 4096, QBD_REQ_DATA_MAX))
 		die("memory");
 	if (data)
 		memcpy(aligned, data, bytes);
@@ -819,8 +818,7 @@ static int serve_some(struct rig_agent *agent, uint64_t *epoch)
 	}
 	if (!count)
 		return 0;
-	return rig_dones(agent, dones, count, agent->received,
-			 agent->received);
+	return rig_dones(agent, dones, count, agent->received, agent->received);
 }
 
 static void serve(const struct rig_device *dev, uint32_t rcvbuf)

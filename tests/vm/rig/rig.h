@@ -20,8 +20,8 @@
 
 #include <linux/qbd.h>
 
-#define RIG_SIZE	(64U << 20)	/* of a device, unless said */
-#define RIG_WAIT_MS	10000		/* emulation is slow */
+#define RIG_SIZE (64U << 20) /* of a device, unless said */
+#define RIG_WAIT_MS 10000 /* emulation is slow */
 
 /* Monotonic and CLOCK_BOOTTIME time */
 uint64_t rig_now_ms(void);
@@ -66,7 +66,7 @@ const char *rig_extack(void);
 
 struct rig_device {
 	uint32_t minor;
-	char path[32];		/* /dev/qbdN */
+	char path[32]; /* /dev/qbdN */
 	char replica[32];
 };
 
@@ -95,14 +95,14 @@ bool rig_stat_becomes(const struct rig_device *dev, size_t offset,
 
 struct rig_agent {
 	int fd;
-	int control;		/* the second door */
-	bool use_netlink;	/* say things through the first door */
+	int control; /* the second door */
+	bool use_netlink; /* say things through the first door */
 	uint32_t minor;
 	uint32_t portid;
 	uint32_t generation;
 	uint64_t cookie;
 	uint64_t next_tag;
-	uint64_t epoch;		/* as BIND told */
+	uint64_t epoch; /* as BIND told */
 	int replica;
 	/* the message read last, and where its next request is */
 	uint8_t *message;
@@ -114,8 +114,8 @@ struct rig_agent {
 
 struct rig_request {
 	struct qbd_req wire;
-	const uint8_t *data;	/* until the next is read */
-	bool first;		/* of its message */
+	const uint8_t *data; /* until the next is read */
+	bool first; /* of its message */
 };
 
 int rig_bind(struct rig_agent *agent, const struct rig_device *dev,
@@ -142,13 +142,13 @@ void rig_apply(struct rig_agent *agent, const struct rig_request *req);
 struct rig_io {
 	pthread_t thread;
 	int fd;
-	char op;		/* 'o'pen, 'r'ead, 'w'rite, 'z'ero, 'd'iscard */
-	int flags;		/* of open */
+	char op; /* 'o'pen, 'r'ead, 'w'rite, 'z'ero, 'd'iscard */
+	int flags; /* of open */
 	const char *path;
-	uint8_t *data;		/* aligned; the rig's */
+	uint8_t *data; /* aligned; the rig's */
 	uint64_t offset;
 	uint32_t bytes;
-	int result;		/* 0 (open: the fd) or a negative errno */
+	int result; /* 0 (open: the fd) or a negative errno */
 	int done;
 };
 

@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define WARN_ON_ONCE(condition)						\
-	((condition) ? (printf("Bail out! %s:%d: WARN_ON_ONCE(%s)\n",	\
-			       __FILE__, __LINE__, #condition),		\
-			exit(1), 1) : 0)
+#define WARN_ON_ONCE(condition)                                       \
+	((condition) ? (printf("Bail out! %s:%d: WARN_ON_ONCE(%s)\n", \
+			       __FILE__, __LINE__, #condition),       \
+			exit(1), 1) :                                 \
+		       0)
 
 #endif

@@ -2,6 +2,6 @@
 #ifndef KSHIM_ERR_H
 #define KSHIM_ERR_H
 
-#define MAX_ERRNO	4095
+#define MAX_ERRNO 4095
 
 #endif

@@ -43,17 +43,16 @@ static inline void list_move_tail(struct list_head *item,
 	list_add_tail(item, list);
 }
 
-#define list_entry(ptr, type, member)	container_of(ptr, type, member)
-#define list_for_each_entry(at, list, member)				\
-	for (at = container_of((list)->next, __typeof__(*at), member);	\
-	     &at->member != (list);					\
+#define list_entry(ptr, type, member) container_of(ptr, type, member)
+#define list_for_each_entry(at, list, member)                          \
+	for (at = container_of((list)->next, __typeof__(*at), member); \
+	     &at->member != (list);                                    \
 	     at = container_of(at->member.next, __typeof__(*at), member))
-#define list_for_each_entry_safe(at, after, list, member)		\
-	for (at = container_of((list)->next, __typeof__(*at), member),	\
-	     after = container_of(at->member.next, __typeof__(*at), member); \
-	     &at->member != (list);					\
-	     at = after,						\
-	     after = container_of(at->member.next, __typeof__(*at), member))
+#define list_for_each_entry_safe(at, after, list, member)                   \
+	for (at = container_of((list)->next, __typeof__(*at), member),      \
+	    after = container_of(at->member.next, __typeof__(*at), member); \
+	     &at->member != (list); at = after,                             \
+	    after = container_of(at->member.next, __typeof__(*at), member))
 
 static inline void INIT_HLIST_NODE(struct hlist_node *node)
 {
@@ -61,7 +60,7 @@ static inline void INIT_HLIST_NODE(struct hlist_node *node)
 	node->pprev = NULL;
 }
 
-#define INIT_HLIST_HEAD(list)	((list)->first = NULL)
+#define INIT_HLIST_HEAD(list) ((list)->first = NULL)
 
 static inline void hlist_add_head(struct hlist_node *node,
 				  struct hlist_head *list)
@@ -83,11 +82,11 @@ static inline void hlist_del_init(struct hlist_node *node)
 	INIT_HLIST_NODE(node);
 }
 
-#define KSHIM_HLIST_ENTRY(ptr, type, member)				\
+#define KSHIM_HLIST_ENTRY(ptr, type, member) \
 	((ptr) ? container_of(ptr, type, member) : NULL)
-#define hlist_for_each_entry(at, list, member)				\
+#define hlist_for_each_entry(at, list, member)                               \
 	for (at = KSHIM_HLIST_ENTRY((list)->first, __typeof__(*at), member); \
-	     at;							\
+	     at;                                                             \
 	     at = KSHIM_HLIST_ENTRY(at->member.next, __typeof__(*at), member))
 
 #endif

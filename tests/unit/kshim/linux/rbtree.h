@@ -13,7 +13,7 @@ struct rb_root_cached {
 	struct rb_node *first;
 };
 
-#define RB_ROOT_CACHED	((struct rb_root_cached){ NULL })
+#define RB_ROOT_CACHED ((struct rb_root_cached){ NULL })
 
 static inline void kshim_rb_insert(struct rb_node *node,
 				   struct rb_root_cached *root)
