@@ -295,11 +295,17 @@ static int listen_as_two(void)
 	return fd;
 }
 
+static bool try_accept(int listener, int *fd)
+{
+	*fd = accept(listener, NULL, NULL);
+	return *fd >= 0;
+}
+
 static int accept_one(int listener)
 {
 	int fd = -1;
 
-	if (rig_until((fd = accept(listener, NULL, NULL)) >= 0))
+	if (rig_until(try_accept(listener, &fd)))
 		fcntl(fd, F_SETFL, O_NONBLOCK);
 	return fd;
 }
