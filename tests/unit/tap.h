@@ -35,9 +35,9 @@ struct tap_test {
 	void (*run)(void);
 };
 
-#define TAP_TEST(function)      \
-	{                       \
-		#function, function \
+#define TAP_TEST(function)          \
+	{                           \
+#function, function \
 	}
 #define TAP_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -86,10 +86,10 @@ static inline bool tap_check_str_at(const char *got, const char *want,
 	tap_check_str_at((got), (want), #got, __FILE__, __LINE__)
 
 /* Without it the rest of the test makes no sense: leave the (void) function. */
-#define tap_need(condition)                    \
-	do {                                   \
-		if (!tap_check(condition))     \
-			return;                \
+#define tap_need(condition)                \
+	do {                               \
+		if (!tap_check(condition)) \
+			return;            \
 	} while (0)
 
 /* A prerequisite is missing: name it, then return from the test. */
