@@ -106,9 +106,10 @@ static void copy_serve(struct node *node, struct peer *peer)
 		}
 		return;
 	}
-	if (copy->active && ((reset && !copy->reset) ||
-			     node->now_us - copy->progress_us >
-				     (copy->ended ? COPY_END_US : COPY_STALL_US)))
+	if (copy->active &&
+	    ((reset && !copy->reset) ||
+	     node->now_us - copy->progress_us >
+		     (copy->ended ? COPY_END_US : COPY_STALL_US)))
 		copy->active = false;
 	if (!copy->active && !copy->reading)
 		copy_begin(node, peer, reset);

@@ -370,8 +370,8 @@ static void device_propose_open(struct node *node)
 
 	writer = device_other_writer(node, node->config.raft.id, &unknown);
 	if (writer) {
-		node_say(node, BASE_LOG_NOTICE,
-			 "event=open-refused writer=%u", writer);
+		node_say(node, BASE_LOG_NOTICE, "event=open-refused writer=%u",
+			 writer);
 		device_end_open(node, 0, -EBUSY);
 		return;
 	}
@@ -447,8 +447,7 @@ static int device_judge_ask(struct node *node, struct peer *peer,
 		*writer = tail.writer;
 		return -EBUSY;
 	}
-	if (node->device.open ||
-	    (node->device.epoch && !node->device.fenced))
+	if (node->device.open || (node->device.epoch && !node->device.fenced))
 		return -EBUSY;
 	if (peer->status.flags &
 	    (WIRE_NODE_INCOMPLETE | WIRE_NODE_DAMAGED | WIRE_NODE_DISK_FAILED))

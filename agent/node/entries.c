@@ -127,8 +127,7 @@ void entries_compact(struct entries *entries, uint64_t base)
 		entries->evicted = base;
 }
 
-void entries_reset(struct entries *entries,
-		   const struct store_checkpoint *base)
+void entries_reset(struct entries *entries, const struct store_checkpoint *base)
 {
 	entries_truncate(entries, entries->base.applied + 1);
 	entries->base = *base;

@@ -182,8 +182,8 @@ static void fill_data(struct node *node, const struct wire_copy_data *data)
 {
 	struct fill *fill = &node->fill;
 
-	if (data->serial != fill->begin.serial ||
-	    fill->phase != FILL_RUNNING || data->offset != fill->received ||
+	if (data->serial != fill->begin.serial || fill->phase != FILL_RUNNING ||
+	    data->offset != fill->received ||
 	    data->length > node->config.volume_bytes - data->offset)
 		return;
 	fill->received += data->length;

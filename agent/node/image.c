@@ -24,8 +24,8 @@ static void image_apply(struct node *node)
 	limit = fill_apply_limit(node, limit);
 	while (node->apply_issued < limit &&
 	       node->apply_bytes < NODE_APPLY_BYTES) {
-		for (count = 0;
-		     count < BATCH_MAX && node->apply_issued < limit; count++) {
+		for (count = 0; count < BATCH_MAX && node->apply_issued < limit;
+		     count++) {
 			batch[count] = entries_at(&node->entries,
 						  ++node->apply_issued);
 			assert(batch[count]);
@@ -67,8 +67,7 @@ static void image_checkpoint(struct node *node)
 		return;
 	if (!complete && !mark &&
 	    (!node->checkpoint_due_us ||
-	     (node->checkpoint_bytes <
-		      node->log_capacity / CHECKPOINT_SHARE &&
+	     (node->checkpoint_bytes < node->log_capacity / CHECKPOINT_SHARE &&
 	      node->now_us < node->checkpoint_due_us && !node->stopping)))
 		return;
 	if (fill_blocks_log(node) ||

@@ -181,8 +181,7 @@ static void node_take_append(struct node *node, const struct wire_msg *received)
 			entry = node_make_noop(node);
 		else if (received)
 			entry = raft_entry_get(
-				received->raft
-					.entries[update->append_skip + i]);
+				received->raft.entries[update->append_skip + i]);
 		else
 			entry = node->batch[i];
 		if (update->append_noop || !received) {
@@ -344,14 +343,12 @@ void node_disk_failed(struct node *node, const char *what)
 	/* What the followers lack of the log can still be sent from memory. */
 	event.peer = best->id;
 	node_step(node, &event, NULL);
-	node->dead_at_us =
-		node->now_us + node->config.raft.election_timeout_us;
+	node->dead_at_us = node->now_us + node->config.raft.election_timeout_us;
 }
 
 int node_transfer(struct node *node, uint32_t peer_id)
 {
-	struct raft_event event = { .type = RAFT_EV_TRANSFER,
-				    .peer = peer_id };
+	struct raft_event event = { .type = RAFT_EV_TRANSFER, .peer = peer_id };
 	struct peer *peer = peer_find(node, peer_id);
 
 	if (peer_id == node->config.raft.id)

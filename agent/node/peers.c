@@ -77,9 +77,9 @@ void peer_send_raft(struct node *node, const struct raft_msg *raft_msg)
 	msg.raft.msg = *raft_msg;
 	if (raft_msg->type == RAFT_MSG_APPEND)
 		for (i = 0; i < raft_msg->append.count; i++) {
-			msg.raft.entries[i] = entries_at(
-				&node->entries,
-				raft_msg->append.prev_index + 1 + i);
+			msg.raft.entries[i] =
+				entries_at(&node->entries,
+					   raft_msg->append.prev_index + 1 + i);
 			if (!msg.raft.entries[i] ||
 			    (raft_entry_data_bytes(msg.raft.entries[i]) &&
 			     !msg.raft.entries[i]->data))
@@ -214,7 +214,8 @@ out:
 }
 
 /* An append we have no room for is lost; it comes again. */
-static bool peer_append_fits(const struct node *node, const struct wire_msg *msg)
+static bool peer_append_fits(const struct node *node,
+			     const struct wire_msg *msg)
 {
 	uint64_t bytes = 0;
 	uint32_t i;

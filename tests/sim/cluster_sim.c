@@ -34,8 +34,8 @@ enum fault {
 };
 
 static const char *const fault_names[FAULT_KINDS] = {
-	"agent-killed", "power-one", "power-all", "paused",   "pair-cut",
-	"one-way-cut",	"node-cut",  "transfer",  "abort",    "reformatted",
+	"agent-killed", "power-one", "power-all", "paused", "pair-cut",
+	"one-way-cut",	"node-cut",  "transfer",  "abort",  "reformatted",
 };
 
 static uint64_t fault_counts[FAULT_KINDS];
@@ -155,17 +155,16 @@ static void tell_views(struct world *world)
 			continue;
 		node_view(world->hosts[i].node, host_now(&world->hosts[i]),
 			  &view);
-		world_tell(world, i + 1,
-			   "role %d term %lu leader %u last %lu durable %lu commit %lu applied %lu requests %u copied %lu%s%s%s: %s",
-			   view.role, (unsigned long)view.term, view.leader,
-			   (unsigned long)view.last,
-			   (unsigned long)view.durable,
-			   (unsigned long)view.commit,
-			   (unsigned long)view.applied, view.requests,
-			   (unsigned long)view.copy_received,
-			   view.incomplete ? " incomplete" : "",
-			   view.damaged ? " damaged" : "",
-			   view.blank ? " blank" : "", view.problem);
+		world_tell(
+			world, i + 1,
+			"role %d term %lu leader %u last %lu durable %lu commit %lu applied %lu requests %u copied %lu%s%s%s: %s",
+			view.role, (unsigned long)view.term, view.leader,
+			(unsigned long)view.last, (unsigned long)view.durable,
+			(unsigned long)view.commit, (unsigned long)view.applied,
+			view.requests, (unsigned long)view.copy_received,
+			view.incomplete ? " incomplete" : "",
+			view.damaged ? " damaged" : "",
+			view.blank ? " blank" : "", view.problem);
 	}
 }
 

@@ -327,8 +327,7 @@ static void slot_fill(struct device *device, struct slot *slot)
 			   (unsigned long)slot->body.tag, first + i,
 			   (unsigned long)id);
 		for (j = 0; j < WORLD_BLOCK_BYTES; j += 512)
-			memcpy(slot->body.buf->data +
-				       i * WORLD_BLOCK_BYTES + j,
+			memcpy(slot->body.buf->data + i * WORLD_BLOCK_BYTES + j,
 			       &id, sizeof(id));
 	}
 }

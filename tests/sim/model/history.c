@@ -103,8 +103,8 @@ static int op_order(const void *left, const void *right)
 }
 
 /* Zones of each (block, id), in the order of blocks. */
-static unsigned int history_zones(const struct history *history,
-				  struct op *ops, struct zone *zones)
+static unsigned int history_zones(const struct history *history, struct op *ops,
+				  struct zone *zones)
 {
 	unsigned int count = 0;
 	unsigned int i;
@@ -188,14 +188,15 @@ static const char *zones_check(const struct zone *zones, unsigned int count)
 			clash = zones_clash(&zones[i], &zones[j]);
 			if (!clash)
 				continue;
-			snprintf(problem, sizeof(problem),
-				 "block %u: %lx [%lu, %lu] and %lx [%lu, %lu]: %s",
-				 zones[i].block, (unsigned long)zones[i].id,
-				 (unsigned long)zones[i].first_end,
-				 (unsigned long)zones[i].last_begin,
-				 (unsigned long)zones[j].id,
-				 (unsigned long)zones[j].first_end,
-				 (unsigned long)zones[j].last_begin, clash);
+			snprintf(
+				problem, sizeof(problem),
+				"block %u: %lx [%lu, %lu] and %lx [%lu, %lu]: %s",
+				zones[i].block, (unsigned long)zones[i].id,
+				(unsigned long)zones[i].first_end,
+				(unsigned long)zones[i].last_begin,
+				(unsigned long)zones[j].id,
+				(unsigned long)zones[j].first_end,
+				(unsigned long)zones[j].last_begin, clash);
 			return problem;
 		}
 	}

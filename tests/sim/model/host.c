@@ -175,8 +175,7 @@ static void log_do(struct host *host, struct job *job)
 		     "truncate");
 		break;
 	case JOB_STATE:
-		must(host, store_state_save(host->store, &job->state),
-		     "state");
+		must(host, store_state_save(host->store, &job->state), "state");
 		break;
 	case JOB_RESET:
 		must(host, store_log_reset(host->store, &job->checkpoint),
@@ -462,8 +461,7 @@ static void op_lease(void *context, uint64_t until_us, const char *reason)
 	for (i = 0; i < world->count; i++) {
 		const struct host *other = &world->hosts[i];
 
-		if (other != host &&
-		    other->device.lease_us > host_now(other) &&
+		if (other != host && other->device.lease_us > host_now(other) &&
 		    !other->device.fenced && other->node)
 			world_fail(world, "n%u and n%u have a lease at once",
 				   host->id, other->id);
@@ -530,8 +528,8 @@ void host_reformat(struct host *host)
 
 void host_init(struct host *host)
 {
-	host->disk = memdisk_new(
-		store_bytes_needed(WORLD_BYTES, WORLD_LOG_BYTES));
+	host->disk =
+		memdisk_new(store_bytes_needed(WORLD_BYTES, WORLD_LOG_BYTES));
 	host->device.host = host;
 	host->clock_offset_us =
 		1000000000 + (int64_t)world_draw(host->world, 1000000000);

@@ -135,7 +135,8 @@ void memdisk_crash(struct memdisk *disk, uint64_t random)
 	for (i = 0; i < disk->dirty_count; i++) {
 		uint64_t at = disk->dirty_list[i] * MEMDISK_SECTOR;
 
-		random = random * 6364136223846793005ULL + 1442695040888963407ULL;
+		random = random * 6364136223846793005ULL +
+			 1442695040888963407ULL;
 		if (random >> 33 & 1)
 			memcpy(disk->durable + at, disk->now + at,
 			       MEMDISK_SECTOR);

@@ -19,8 +19,7 @@ uint64_t world_draw(struct world *world, uint64_t below)
 
 static bool earlier(const struct event *a, const struct event *b)
 {
-	return a->at_us < b->at_us ||
-	       (a->at_us == b->at_us && a->seq < b->seq);
+	return a->at_us < b->at_us || (a->at_us == b->at_us && a->seq < b->seq);
 }
 
 static void swap(struct event *a, struct event *b)
@@ -45,7 +44,8 @@ void world_at(struct world *world, uint64_t at_us, event_fn fn, void *object,
 	}
 	if (at_us < world->now_us)
 		at_us = world->now_us;
-	world->heap[i] = (struct event){ at_us, world->seq++, fn, object, a, b };
+	world->heap[i] =
+		(struct event){ at_us, world->seq++, fn, object, a, b };
 	while (i && earlier(&world->heap[i], &world->heap[(i - 1) / 2])) {
 		swap(&world->heap[i], &world->heap[(i - 1) / 2]);
 		i = (i - 1) / 2;
