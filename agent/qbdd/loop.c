@@ -158,17 +158,17 @@ static void loop_wait(struct qbdd *daemon)
 
 static void loop_snapshot(struct qbdd *daemon)
 {
-	struct snapshot snapshot = {
-		.taken_us = daemon->now_us,
-		.log_waiting_us = daemon->log.waiting_us,
-		.image_waiting_us = daemon->image.waiting_us,
-	};
 	struct net_peer_view peer;
+	struct snapshot snapshot; /* large: nothing is done to it in vain */
 	unsigned int i;
 
 	if (daemon->now_us - daemon->snapshot_us < SNAPSHOT_US)
 		return;
 	daemon->snapshot_us = daemon->now_us;
+	memset(&snapshot, 0, sizeof(snapshot));
+	snapshot.taken_us = daemon->now_us;
+	snapshot.log_waiting_us = daemon->log.waiting_us;
+	snapshot.image_waiting_us = daemon->image.waiting_us;
 	node_view(daemon->node, daemon->now_us, &snapshot.view);
 	memcpy(snapshot.device_problem, daemon->device_problem,
 	       sizeof(snapshot.device_problem));
