@@ -70,7 +70,7 @@ static bool parse_seconds(const char *text, unsigned int *seconds)
 
 	errno = 0;
 	number = strtoul(text, &end, 10);
-	if (errno || end == text || *end || *text == '-' || number > 86400)
+	if (errno || end == text || *end || number > 86400)
 		return false;
 	*seconds = (unsigned int)number;
 	return true;

@@ -108,6 +108,14 @@ static void addresses_are_host_and_port(void)
 			printf("# address \"%s\"\n", bad[i]);
 }
 
+static void address_mistakes_are_named(void)
+{
+	tap_check(
+		strstr(conf_address_problem("fd00::1:7700"), "without brack"));
+	tap_check(strstr(conf_address_problem("n1:0"), "no good port"));
+	tap_check(strstr(conf_address_problem("10.0.0.300:1"), "bad IPv4"));
+}
+
 static void same_host_sees_through_ports(void)
 {
 	tap_check(conf_same_host("n1:1", "N1:2"));
@@ -137,6 +145,7 @@ int main(int argc, char **argv)
 		TAP_TEST(duration_refuses_other_forms),
 		TAP_TEST(names_cannot_leave_their_folder),
 		TAP_TEST(addresses_are_host_and_port),
+		TAP_TEST(address_mistakes_are_named),
 		TAP_TEST(same_host_sees_through_ports),
 		TAP_TEST(nearest_finds_slips_only),
 	};

@@ -159,6 +159,9 @@ static void wrong_lengths_are_refused(void)
 
 	tap_check(parse(io_message(&write_4k, 1), 4095, &requests) == -EPROTO);
 	tap_check(parse(io_message(&write_4k, 1), 0, &requests) == -EPROTO);
+	/* So short that a payload would begin at the requests themselves. */
+	tap_check(parse(io_message(&write_4k, 1), 4096 - 44, &requests) ==
+		  -EPROTO);
 	/* More than announced: attributes where none may be. */
 	tap_check(parse(io_message(&write_4k, 1), 4100, &requests) == -EPROTO);
 	tap_check(parse(io_message(&write_4k, 1), QBD_MSG_BYTES_MAX,
@@ -183,6 +186,19 @@ static void wrong_lengths_are_refused(void)
 	nla_put_u32(msg, QBD_A_GENERATION, 9);
 	nla_put(msg, QBD_A_REQS, sizeof(write_4k), &write_4k);
 	tap_check(parse(msg, 4096, &requests) == -EPROTO); /* short minor */
+}
+
+static void message_beyond_the_bound_is_refused(void)
+{
+	struct parse_requests requests;
+	struct qbd_req reqs[2] = { write_4k, write_4k };
+
+	reqs[0].length = reqs[0].data_bytes = QBD_REQ_DATA_MAX;
+	reqs[1].length = reqs[1].data_bytes = QBD_REQ_DATA_MAX;
+	reqs[1].tag = reqs[0].tag + 1;
+	tap_check(parse(io_message(reqs, 2), 2 * QBD_REQ_DATA_MAX, &requests) ==
+		  -EPROTO);
+	tap_check(!parse(io_message(reqs, 1), QBD_REQ_DATA_MAX, &requests));
 }
 
 static void cut_messages_are_refused(void)
@@ -306,6 +322,7 @@ int main(int argc, char **argv)
 		TAP_TEST(requests_without_data_are_taken),
 		TAP_TEST(wrong_requests_are_refused),
 		TAP_TEST(wrong_lengths_are_refused),
+		TAP_TEST(message_beyond_the_bound_is_refused),
 		TAP_TEST(cut_messages_are_refused),
 		TAP_TEST(read_errors_are_taken),
 		TAP_TEST(device_is_read),
