@@ -231,11 +231,23 @@ static bool slot_possible(const struct format_slot *slot, uint32_t align)
 {
 	const struct format_mark *mark = &slot->mark;
 	const struct format_base *base = &slot->base;
+	const uint64_t numbers[] = {
+		slot->seq,
+		slot->state.term,
+		mark->generation,
+		mark->durable,
+		mark->fork_index,
+		mark->durable_index,
+		base->start,
+		slot->checkpoint.applied,
+		slot->checkpoint.applied_term,
+	};
+	unsigned int i;
 
-	if (mark->fork > FORMAT_POSITION_MAX ||
-	    mark->durable > FORMAT_POSITION_MAX || mark->durable < mark->fork)
-		return false;
-	return base->start <= FORMAT_POSITION_MAX && base->start % align == 0 &&
+	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		if (numbers[i] >= FORMAT_NUMBER_MAX)
+			return false;
+	return mark->fork <= mark->durable && base->start % align == 0 &&
 	       base->index <= slot->checkpoint.applied &&
 	       base->term <= slot->checkpoint.applied_term;
 }
@@ -347,7 +359,10 @@ bool format_record_decode(const struct store_identity *identity,
 	entry->writer = get32(bytes + 116);
 	entry->data_crc = get32(bytes + 120);
 	record->chain = get32(bytes + 124);
-	return record->durable <= position &&
+	return position < FORMAT_NUMBER_MAX && record->durable <= position &&
+	       record->generation < FORMAT_NUMBER_MAX &&
+	       entry->index < FORMAT_NUMBER_MAX &&
+	       entry->term < FORMAT_NUMBER_MAX &&
 	       record->durable_index < entry->index &&
 	       record->prev_term <= entry->term &&
 	       !format_entry_check(identity, entry);

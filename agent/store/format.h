@@ -152,7 +152,8 @@
 /* Technical bound: a few records of the largest kind. */
 #define FORMAT_RING_BYTES_MIN (256ULL << 10)
 #define FORMAT_BYTES_MAX (1ULL << 60) /* of volume or ring */
-#define FORMAT_POSITION_MAX (1ULL << 62)
+/* Positions, indexes, terms, counters: never reached, so sums don't overflow. */
+#define FORMAT_NUMBER_MAX (1ULL << 62)
 
 struct format_layout {
 	uint64_t super[2];

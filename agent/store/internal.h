@@ -128,8 +128,7 @@ int meta_checkpoint_save(struct store *store,
 			 const struct format_mark *mark);
 
 /* ring.c: the ring by position. */
-int ring_read(struct store *store, uint64_t position, void *bytes,
-	      size_t size);
+int ring_read(struct store *store, uint64_t position, void *bytes, size_t size);
 int ring_write(struct store *store, uint64_t position, const struct iovec *iov,
 	       unsigned int count);
 

@@ -146,8 +146,8 @@ static int file_zero(struct store_io *io, uint64_t offset, uint64_t size)
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
-		if (fallocate(file->fd, modes[i], (off_t)offset,
-			      (off_t)size) == 0)
+		if (fallocate(file->fd, modes[i], (off_t)offset, (off_t)size) ==
+		    0)
 			return 0;
 		if (!not_supported(errno))
 			return -errno;
@@ -191,9 +191,9 @@ static int open_error(const char *path, int code, struct base_error *error)
 				      path);
 	case -EACCES:
 	case -EPERM:
-		return base_error_set(error, -EACCES,
-				      "%s: not allowed to open it; are you root?",
-				      path);
+		return base_error_set(
+			error, -EACCES,
+			"%s: not allowed to open it; are you root?", path);
 	case -EBUSY:
 		return base_error_set(
 			error, code,

@@ -82,9 +82,9 @@ int store_log_read(struct store *store, uint64_t index,
 	error = ring_read(store, place.position, buf->data, bytes);
 	if (!error && !record_is(store, &place, index, buf, &record))
 		error = -EBADMSG;
-	if (error && (!place_find(store, index, &again, &bytes) ||
-		      again.position != place.position ||
-		      again.crc != place.crc))
+	if (error &&
+	    (!place_find(store, index, &again, &bytes) ||
+	     again.position != place.position || again.crc != place.crc))
 		error = -ENOENT;
 	if (!error) {
 		made = entry_make(&record, buf,

@@ -95,7 +95,8 @@ static void state_load(struct store *store, const struct slots *slots,
 		if (store->state.damaged && !damaged)
 			open_damage_add(boot, "damaged since an earlier run");
 	} else {
-		open_damage_add(boot, "both slots of term and vote can't be read");
+		open_damage_add(boot,
+				"both slots of term and vote can't be read");
 		store->state.term = found->term;
 		store->state.joined = true; /* not known: the careful answer */
 		damaged = true;
@@ -172,7 +173,7 @@ static int settle(struct store *store, const struct slots *slots,
 		log->mark = mark;
 		return error ? error : meta_state_save(store, &found->mark);
 	}
-	moved = found->jumped || log->base.index != slot->base.index;
+	moved = log->base.index != slot->base.index;
 	if (found->jumped)
 		log_jump(store, &mark);
 	if (moved || pair_differs(&slots->checkpoint))
@@ -205,7 +206,8 @@ static int open_check(struct store_io *io, const struct format_super *super,
 	if (!format_layout(identity, io->size, &layout))
 		return base_error_set(
 			error, -EINVAL,
-			"the disk has %" PRIu64 " bytes, its replica needs %" PRIu64
+			"the disk has %" PRIu64
+			" bytes, its replica needs %" PRIu64
 			"; it has become smaller or is an incomplete copy",
 			io->size,
 			store_bytes_needed(identity->volume_bytes,

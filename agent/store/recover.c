@@ -242,12 +242,13 @@ static void damaged(struct scan *scan, enum verdict verdict)
 {
 	static const char *const texts[] = {
 		[RECORD_NO_HEAD] = "its record can't be read",
-		[RECORD_NO_CHAIN] = "its record is not the one that belongs there",
+		[RECORD_NO_CHAIN] =
+			"its record is not the one that belongs there",
 		[RECORD_NO_DATA] = "its data has the wrong checksum",
 	};
 
 	open_damage_add(scan->boot, "log entry %" PRIu64 ": %s",
-			 scan->last_index + 1, texts[verdict]);
+			scan->last_index + 1, texts[verdict]);
 	scan->boot->state.damaged = true;
 }
 
@@ -306,14 +307,15 @@ static void applied_check(struct scan *scan)
 	uint64_t term = scan->base.term;
 
 	if (checkpoint->applied > scan->base.index)
-		term = scan->boot->entries[checkpoint->applied -
-					   scan->base.index - 1]
+		term = scan->boot
+			       ->entries[checkpoint->applied -
+					 scan->base.index - 1]
 			       ->term;
 	if (term == checkpoint->applied_term)
 		return;
 	open_damage_add(scan->boot,
-			 "log entry %" PRIu64 ": not the one that was applied",
-			 checkpoint->applied);
+			"log entry %" PRIu64 ": not the one that was applied",
+			checkpoint->applied);
 	scan->boot->state.damaged = true;
 }
 

@@ -24,8 +24,8 @@ static void failed_set(struct store *store, const char *what, uint64_t offset,
 {
 	if (__atomic_load_n(&store->failed, __ATOMIC_RELAXED))
 		return;
-	snprintf(store->failure, sizeof(store->failure), "%s at %" PRIu64 ": %s",
-		 what, offset, strerror(-error));
+	snprintf(store->failure, sizeof(store->failure),
+		 "%s at %" PRIu64 ": %s", what, offset, strerror(-error));
 	__atomic_store_n(&store->failed, 1, __ATOMIC_RELEASE);
 }
 
@@ -121,8 +121,8 @@ struct store *store_new(struct store_io *io, bool read_only,
 	store->align = super->align;
 	/* Records are no smaller than this, so no two live entries share. */
 	store->log.place_count = super->identity.log_bytes / super->align;
-	store->log.places = calloc(store->log.place_count,
-				   sizeof(*store->log.places));
+	store->log.places =
+		calloc(store->log.place_count, sizeof(*store->log.places));
 	store->memory = base_buf_new(2 * chunk + 2 * FORMAT_BLOCK);
 	if (!store->log.places || !store->memory) {
 		store_free(store);

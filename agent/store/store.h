@@ -86,9 +86,12 @@ uint64_t store_bytes_needed(uint64_t volume_bytes, uint64_t log_bytes);
 /**
  * store_format() - make a blank replica: zeroed data area, empty log
  * @progress: called with bytes done and all bytes now and then; may be NULL
- * -ENOSPC too small (the text says how much is needed), -EEXIST there is a
- * replica already and @force is not set (the text says which).
- * The superblock is written last: a half-formatted disk is no replica.
+ * -ENOSPC too small (the text says how much is needed), -EINVAL no possible
+ * volume, -EEXIST without @force: there is a replica already (the text says
+ * which) or other data (at either end of the disk); nothing was changed.
+ * The superblocks are written last: a half-formatted disk is no replica.
+ * STORE_LOG_BYTES_MIN is the configuration's bound and not checked here:
+ * simulations use smaller rings.
  */
 int store_format(struct store_io *io, const struct store_identity *identity,
 		 bool force,
@@ -107,7 +110,10 @@ int store_identify(struct store_io *io, struct store_identity *identity,
  * @io: used until store_close(), which closes it; on failure the caller's still
  * @expected: volume_id, node_id, volume_bytes and block_size must be the
  *	disk's; NULL: take what is there (offline tools)
- * @read_only: change nothing on the disk (offline tools)
+ * @read_only: change nothing on the disk (offline tools); whatever would write
+ *	returns -EROFS
+ * io->align is raised to the alignment that the replica was formatted with.
+ * What is found is made durable before it returns (a few small writes).
  * -ENODATA, -EBADMSG as above; -EINVAL another volume, node or size;
  * -ENOTSUP a later format version.
  */
@@ -128,8 +134,11 @@ const char *store_failure(struct store *store);
 /**
  * store_log_append() - write entries behind the last one; not durable yet
  * @entries: consecutive, data present; not kept
- * -ENOSPC: they don't fit before the next checkpoint; nothing was written (not
- * final; a caller that counts with store_record_bytes() never sees it).
+ * -ENOSPC: they don't fit before the next checkpoint; -EINVAL: not possible in
+ * this volume; nothing was written (neither is final; a caller that counts with
+ * store_record_bytes() never sees the first).
+ * After damage was found only store_log_reset() makes the log usable again;
+ * appending or truncating before is a bug.
  */
 int store_log_append(struct store *store, struct raft_entry *const *entries,
 		     unsigned int count);
@@ -146,7 +155,8 @@ int store_log_truncate(struct store *store, uint64_t index);
 /**
  * store_log_reset() - the log is empty after @base; the replica incomplete
  * Both durable in one step with the checkpoint that says so (@base with
- * incomplete set).  The image thread must be idle.
+ * incomplete set).  The image thread must be idle.  state.damaged, if set, stays
+ * on the disk until a state without it is saved: save that after, not before.
  */
 int store_log_reset(struct store *store, const struct store_checkpoint *base);
 
@@ -157,7 +167,7 @@ int store_log_reset(struct store *store, const struct store_checkpoint *base);
  */
 int store_log_idle(struct store *store);
 
-/** store_state_save() - durable when it returns; alternates two slots */
+/** store_state_save() - durable when it returns, in both of two slots */
 int store_state_save(struct store *store, const struct raft_hard_state *state);
 
 /* The image thread's. */
@@ -166,6 +176,9 @@ int store_state_save(struct store *store, const struct raft_hard_state *state);
  * store_apply() - carry out committed entries, in order
  * Entries without data are read from the log.  Not durable until
  * store_checkpoint().
+ * -EBADMSG: the data of one of them can't be read back; those before it are
+ * carried out.  Not final: fetch it from a peer and apply them again.
+ * -EINVAL: an entry that is not possible in this volume.
  */
 int store_apply(struct store *store, struct raft_entry *const *entries,
 		unsigned int count);
@@ -181,7 +194,9 @@ int store_image_write(struct store *store, uint64_t offset, const void *bytes,
 /**
  * store_checkpoint() - the data area is durable up to checkpoint->applied
  * Frees the log as needed: keeps as much of it as leaves half of the ring for
- * new entries.
+ * new entries.  `applied` may be ahead of the log's own end (a leader commits by
+ * its followers' disks): should a crash then lose the difference, the log begins
+ * anew after `applied`.
  * @base_index: the log's new base
  */
 int store_checkpoint(struct store *store,
@@ -193,7 +208,8 @@ int store_checkpoint(struct store *store,
 /**
  * store_log_read() - one entry with its data, checksums verified
  * @entry: one reference, the caller's
- * -ENOENT: not in the log (any more); -EBADMSG: damaged on disk.
+ * -ENOENT: not in the log (any more); -EBADMSG: damaged on disk; -EIO: can't be
+ * read.  None of them is final.
  */
 int store_log_read(struct store *store, uint64_t index,
 		   struct raft_entry **entry);

@@ -56,13 +56,13 @@ struct model {
 
 static uint64_t total_steps, total_cuts, total_lost, total_laps, total_damages;
 
-#define need(condition)                                                   \
-	do {                                                              \
-		if (!tap_check(condition)) {                              \
-			printf("# STORE_SEED=%" PRIu64 " while: %s\n",    \
-			       model->seed, model->doing);                \
-			return false;                                     \
-		}                                                         \
+#define need(condition)                                                \
+	do {                                                           \
+		if (!tap_check(condition)) {                           \
+			printf("# STORE_SEED=%" PRIu64 " while: %s\n", \
+			       model->seed, model->doing);             \
+			return false;                                  \
+		}                                                      \
 	} while (0)
 
 static uint64_t draw(struct model *model, uint64_t below)
@@ -140,8 +140,8 @@ static bool do_append(struct model *model)
 	while (count < want && model->last + count + 1 < INDEX_MAX) {
 		uint64_t index = model->last + count + 1;
 
-		entries[count] = rig_entry(&model->identity, index,
-					   model->term);
+		entries[count] =
+			rig_entry(&model->identity, index, model->term);
 		bytes = store_record_bytes(entries[count],
 					   disk_io(model->disk)->align);
 		if (model->used + bytes > model->boot.log_capacity) {
@@ -190,8 +190,7 @@ static bool do_truncate(struct model *model)
 	if (model->last <= model->applied || model->last <= model->base ||
 	    model->term >= TERM_MAX - 1)
 		return true;
-	index = model->applied + 1 +
-		draw(model, model->last - model->applied);
+	index = model->applied + 1 + draw(model, model->last - model->applied);
 	if (index <= model->base)
 		return true;
 	model->term++;
@@ -363,8 +362,7 @@ static bool check_meta(struct model *model)
 	const struct store_boot *boot = &model->boot;
 	const struct pending *pending = &model->pending;
 
-	if (pending->state &&
-	    same_state(&boot->state, &pending->new_state))
+	if (pending->state && same_state(&boot->state, &pending->new_state))
 		model->state = pending->new_state;
 	need(same_state(&boot->state, &model->state));
 	if (pending->reset &&
@@ -652,8 +650,9 @@ static void many_cases(bool with_rot)
 		if (!one_case(i, with_rot))
 			break;
 	printf("# %" PRIu64 " cases, %" PRIu64 " power cuts, %" PRIu64
-	       " writes and syncs, %" PRIu64 " un-acknowledged entries lost, %"
-	       PRIu64 " times room freed, %" PRIu64 " damages seen\n",
+	       " writes and syncs, %" PRIu64
+	       " un-acknowledged entries lost, %" PRIu64
+	       " times room freed, %" PRIu64 " damages seen\n",
 	       i - first, total_cuts, total_steps, total_lost, total_laps,
 	       total_damages);
 }

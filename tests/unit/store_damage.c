@@ -30,13 +30,13 @@ static uint64_t applied, base, last;
 static struct shape shapes[4096]; /* by index */
 static uint64_t seed;
 
-#define need(condition)                                              \
-	do {                                                         \
-		if (!tap_check(condition)) {                         \
-			printf("# STORE_SEED=%" PRIu64 " (%s)\n",    \
-			       seed, boot.damage);                   \
-			return false;                                \
-		}                                                    \
+#define need(condition)                                                 \
+	do {                                                            \
+		if (!tap_check(condition)) {                            \
+			printf("# STORE_SEED=%" PRIu64 " (%s)\n", seed, \
+			       boot.damage);                            \
+			return false;                                   \
+		}                                                       \
 	} while (0)
 
 static void shut(void)
@@ -117,8 +117,8 @@ static bool measure(void)
 	need(boot.base_index == base && boot.last_index == last);
 	for (i = base + 1; i <= last; i++) {
 		shapes[i].position = position;
-		shapes[i].bytes = store_record_bytes(
-			boot.entries[i - base - 1], disk_io(good)->align);
+		shapes[i].bytes = store_record_bytes(boot.entries[i - base - 1],
+						     disk_io(good)->align);
 		position += shapes[i].bytes;
 	}
 	shut();

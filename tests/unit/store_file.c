@@ -128,8 +128,7 @@ static void zeroed_range_reads_back_as_zeroes(void)
 	tap_check_eq(io->ops->sync(io), 0);
 	tap_check_eq(io->ops->read(io, 8192, buf->data, 16384), 0);
 	for (i = 0; i < 16384; i++)
-		tap_need(buf->data[i] ==
-			 (i >= 4096 && i < 12288 ? 0 : 0xff));
+		tap_need(buf->data[i] == (i >= 4096 && i < 12288 ? 0 : 0xff));
 	/* Beyond the end is an error, not a short read. */
 	tap_check_eq(io->ops->read(io, 65536, buf->data, 4096), -EIO);
 	io->ops->close(io);
@@ -192,8 +191,8 @@ static void *crowd_image(void *argument)
 		while (applied <
 		       __atomic_load_n(&crowd->durable, __ATOMIC_ACQUIRE)) {
 			entry = rig_entry(&crowd->identity, ++applied, 1);
-			crowd_check(crowd, store_apply(crowd->store, &entry,
-						       1) == 0);
+			crowd_check(crowd,
+				    store_apply(crowd->store, &entry, 1) == 0);
 			raft_entry_put(entry);
 		}
 		if (applied == checkpoint.applied) {
@@ -221,9 +220,9 @@ static void *crowd_reader(void *argument)
 		crowd_check(crowd, !error || error == -ENOENT);
 		if (error)
 			continue;
-		crowd_check(crowd, entry->index == index &&
-					   rig_is(&crowd->identity, entry,
-						  true));
+		crowd_check(crowd,
+			    entry->index == index &&
+				    rig_is(&crowd->identity, entry, true));
 		raft_entry_put(entry);
 	}
 	return NULL;

@@ -85,8 +85,7 @@ static void applied_entries_make_the_image_of_their_order(void)
 					(1 + (uint32_t)disk_random(disk, 4));
 
 				/* Close together: next to and over others. */
-				offset = place +
-					 disk_random(disk, 8) * block;
+				offset = place + disk_random(disk, 8) * block;
 				if (disk_random(disk, 15) == 0) {
 					length = 65536;
 					offset = 32768;
@@ -149,8 +148,8 @@ static void entries_without_data_are_read_from_the_log(void)
 static void entry_that_the_log_lost_is_asked_for_again(void)
 {
 	struct raft_entry *entries[3], *heads[3];
-	uint64_t ring = format_super_first(RIG_VOLUME_BYTES) +
-			8ULL * FORMAT_BLOCK;
+	uint64_t ring =
+		format_super_first(RIG_VOLUME_BYTES) + 8ULL * FORMAT_BLOCK;
 	unsigned int i;
 
 	setup(512, 1);

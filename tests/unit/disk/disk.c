@@ -106,9 +106,9 @@ static void cache(struct disk *disk, uint64_t offset, const uint8_t *bytes,
 	for (at = 0; at < size; at += DISK_SECTOR) {
 		if (disk->pending_count == disk->pending_room) {
 			disk->pending_room = 2 * disk->pending_room + 256;
-			disk->pending = realloc(disk->pending,
-						disk->pending_room *
-							sizeof(*pending));
+			disk->pending =
+				realloc(disk->pending,
+					disk->pending_room * sizeof(*pending));
 			assert(disk->pending);
 		}
 		pending = &disk->pending[disk->pending_count++];

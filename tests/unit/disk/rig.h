@@ -52,8 +52,8 @@ static inline void rig_fill(uint8_t *data, size_t size, uint64_t seed)
 }
 
 /* Mostly small writes, some large, some ranges of zeroes, some empty ones. */
-static inline struct raft_entry *rig_entry(const struct store_identity *identity,
-					   uint64_t index, uint64_t term)
+static inline struct raft_entry *
+rig_entry(const struct store_identity *identity, uint64_t index, uint64_t term)
 {
 	uint64_t random = rig_mix(index, term), blocks, most;
 	uint32_t block = identity->block_size;
