@@ -11,7 +11,7 @@ test_agent_killed_under_load_fails_nothing() {
 	fio_start /dev/qbd0 --rw=randwrite --bsrange=4k-64k --size=48M \
 		--io_size=32M --iodepth=16
 	for i in 1 2 3; do
-		poll 60 has_written n1 $((i * 4000000)) || fail "no progress"
+		poll 180 has_written n1 $((i * 4000000)) || fail "no progress"
 		"$cluster" kill-agent n1 || fail "kill-agent"
 		"$cluster" start-agent n1 || fail "start-agent"
 	done
@@ -23,13 +23,13 @@ test_followers_agents_killed_in_turn_cost_nothing() {
 	up
 	fio_start /dev/qbd0 --rw=randwrite --bs=4k --size=32M --io_size=16M \
 		--iodepth=8
-	poll 60 has_written n1 1000000 || fail "no progress"
+	poll 180 has_written n1 1000000 || fail "no progress"
 	"$cluster" kill-agent n2
-	poll 60 has_written n1 3000000 || fail "no progress without n2"
+	poll 180 has_written n1 3000000 || fail "no progress without n2"
 	"$cluster" start-agent n2
 	"$cluster" wait n2 || fail "n2 does not come back"
 	"$cluster" kill-agent n3
-	poll 60 has_written n1 5000000 || fail "no progress without n3"
+	poll 180 has_written n1 5000000 || fail "no progress without n3"
 	"$cluster" start-agent n3
 	fio_wait || fail "fio saw an error"
 	replicas_equal
@@ -39,7 +39,7 @@ test_graceful_stop_keeps_the_device_and_its_io() {
 	up
 	fio_start /dev/qbd0 --rw=randwrite --bs=4k --size=32M --io_size=8M \
 		--iodepth=4
-	poll 60 has_written n1 1000000 || fail "no progress"
+	poll 180 has_written n1 1000000 || fail "no progress"
 	"$cluster" stop-agent n1 || fail "stop-agent (SIGTERM)"
 	"$cluster" start-agent n1 || fail "start-agent"
 	fio_wait || fail "fio saw an error"
@@ -50,9 +50,9 @@ test_follower_and_writers_agent_and_node_in_one_run() {
 	up
 	fio_start /dev/qbd0 --rw=randwrite --bs=4k --size=48M --io_size=24M \
 		--iodepth=16
-	poll 60 has_written n1 2000000 || fail "no progress"
+	poll 180 has_written n1 2000000 || fail "no progress"
 	"$cluster" kill n2 || fail "kill n2"
-	poll 60 has_written n1 6000000 || fail "no progress without n2"
+	poll 180 has_written n1 6000000 || fail "no progress without n2"
 	"$cluster" start n2 || fail "start n2"
 	"$cluster" kill-agent n1
 	"$cluster" start-agent n1 || fail "start-agent n1"

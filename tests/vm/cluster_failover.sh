@@ -13,17 +13,14 @@ test_writers_node_dies_and_another_has_all_it_acknowledged() {
 	local acknowledged
 
 	up
-	(
-		for ((i = 0; i < 2000; i++)); do
-			write_blocks /dev/qbd0 "$i" 1 a || exit 1
-			echo "$i" >"$scratch/acknowledged"
-		done
-	) 2>/dev/null &
-	poll 60 test -s "$scratch/acknowledged" || fail "nothing was written"
-	poll 60 has_written n1 400000 || fail "no progress"
+	: >"$scratch/acknowledged"
+	echo "fill 3000 a $scratch/acknowledged" |
+		python3 tests/vm/lib/writer.py /dev/qbd0 >/dev/null 2>&1 &
+	poll 120 has_written n1 400000 || fail "no progress"
 	"$cluster" kill n1 || fail "kill n1"
 	wait
 	acknowledged=$(cat "$scratch/acknowledged")
+	[ "$acknowledged" -lt 2999 ] || fail "it was killed too late"
 	poll 30 opens /dev/qbd1 3000 1 z || fail "n2 does not take over"
 	blocks_are /dev/qbd1 0 $((acknowledged + 1)) a ||
 		fail "an acknowledged write is lost (of $acknowledged)"
@@ -86,10 +83,10 @@ test_follower_cut_off_costs_the_writer_nothing_and_heals() {
 	up
 	fio_start /dev/qbd0 --rw=randwrite --bs=4k --size=32M --io_size=16M \
 		--iodepth=8
-	poll 60 has_written n1 1000000 || fail "no progress"
+	poll 180 has_written n1 1000000 || fail "no progress"
 	"$cluster" cut n3 n1
 	"$cluster" cut n3 n2
-	poll 60 has_written n1 5000000 || fail "no progress without n3"
+	poll 180 has_written n1 5000000 || fail "no progress without n3"
 	"$cluster" heal
 	fio_wait || fail "fio saw an error"
 	"$cluster" wait || fail "n3 does not come back"

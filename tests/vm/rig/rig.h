@@ -20,7 +20,7 @@
 
 #include <linux/qbd.h>
 
-#define RIG_SIZE (64U << 20) /* of a device, unless said */
+#define RIG_SIZE (96U << 20) /* of a device, unless said */
 #define RIG_WAIT_MS 10000 /* emulation is slow */
 
 /* Monotonic and CLOCK_BOOTTIME time */
