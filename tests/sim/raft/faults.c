@@ -382,6 +382,8 @@ void faults_heal(void)
 	weather->drop = 0;
 	weather->twice = 0;
 	weather->slow_disk = 0;
+	/* Mail still overtakes mail: entry by entry that is a crawl. */
+	weather->batch = 20;
 	for (id = 1; id <= sim.count; id++) {
 		struct sim_node *node = &sim.nodes[id];
 
