@@ -36,16 +36,18 @@ static int batch_write(struct batch *batch)
 
 static void batch_add(struct batch *batch, void *bytes, size_t size)
 {
-	struct iovec *last = &batch->iov[batch->count - 1];
+	struct iovec *next = &batch->iov[batch->count];
 
 	batch->bytes += size;
-	if (batch->count && (char *)last->iov_base + last->iov_len == bytes) {
-		last->iov_len += size;
+	if (batch->count &&
+	    (char *)next[-1].iov_base + next[-1].iov_len == bytes) {
+		next[-1].iov_len += size;
 		return;
 	}
 	assert(batch->count < STORE_IOV_MAX);
-	batch->iov[batch->count].iov_base = bytes;
-	batch->iov[batch->count++].iov_len = size;
+	next->iov_base = bytes;
+	next->iov_len = size;
+	batch->count++;
 }
 
 /* Room in the staging memory, cleared. */

@@ -370,6 +370,7 @@ void recover_ring_top(struct store *store, struct recovery *found)
 		if (position > top)
 			top = position;
 	}
+	assert(scan.limit);
 	/* The ring's records span less than one lap, so none lies beyond. */
 	found->top = format_round_up(top, scan.limit) + scan.limit;
 }
