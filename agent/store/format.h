@@ -123,8 +123,9 @@
  * A RECORD IS VALID at position p if and only if
  *   1. start <= p and its end <= start + log_bytes;
  *   2. magic, version, header CRC, volume id and node id are right;
- *   3. its position is p, its durable <= p, it is live, and its op, offset and
- *	length are possible in this volume;
+ *   3. its position is p, its durable <= p, its durable index < index, its
+ *	term-before <= term, position, generation, index and term < 2^62, it is
+ *	live, and its op, offset and length are possible in this volume;
  *   4. it continues the record before it (the checkpoint slot for the first):
  *	chain and term-before are equal, index is one more, term and generation
  *	are not less;
