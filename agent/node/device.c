@@ -59,10 +59,13 @@ static struct request *device_next(const struct device *device,
 
 static void device_drop_all(struct node *node)
 {
-	struct request *request;
+	struct request *request = device_first(&node->device);
+	struct request *next;
 
-	while ((request = device_first(&node->device)))
+	for (; request; request = next) {
+		next = device_next(&node->device, request);
 		device_drop(node, request);
+	}
 	node->device.unproposed = NULL;
 }
 
@@ -553,11 +556,13 @@ void device_pump(struct node *node)
 void device_commit(struct node *node, uint64_t commit)
 {
 	struct device *device = &node->device;
-	struct request *request;
+	struct request *request = device_first(device);
+	struct request *next;
 
-	while ((request = device_first(device)) &&
-	       request != device->unproposed && request->index &&
-	       request->index <= commit) {
+	for (; request && request != device->unproposed && request->index &&
+	       request->index <= commit;
+	     request = next) {
+		next = device_next(device, request);
 		node->ops->done(node->context, request->body.tag,
 				request->body.epoch, 0);
 		device_drop(node, request);

@@ -20,7 +20,7 @@
 #define WORLD_BLOCKS 384 /* several chunks of a copy */
 #define WORLD_BLOCK_BYTES 4096
 #define WORLD_BYTES ((uint64_t)WORLD_BLOCKS * WORLD_BLOCK_BYTES)
-#define WORLD_LOG_BYTES STORE_LOG_BYTES_MIN
+#define WORLD_LOG_BYTES (1ULL << 20) /* wraps and copies often */
 
 struct world;
 struct host;
