@@ -173,6 +173,9 @@ struct qbd_opening {
  * @batch: the requests in the message being made, by the one in @sending
  * @parked_writes: bios of which not all has become requests, in order
  * @parked_reads: bios that wait for the gate, in order
+ * @n_parked_writes: how many
+ * @n_parked_reads: how many
+ * @n_reads_waiting: how many in @reads_held and @reads_ready
  * @reads_held: by overlapping writes
  * @reads_ready: not held any more, wait for @read_work
  * @read_error: what the agent must be told of; length 0: nothing
@@ -213,6 +216,9 @@ struct qbd_device {
 	struct qbd_write *batch[QBD_MSG_REQS_MAX];
 	struct bio_list parked_writes;
 	struct bio_list parked_reads;
+	u32 n_parked_writes;
+	u32 n_parked_reads;
+	u32 n_reads_waiting;
 	struct list_head reads_held;
 	struct list_head reads_ready;
 	struct qbd_req read_error;

@@ -46,5 +46,4 @@ module_exit(qbd_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Quorum Block Device");
-MODULE_ALIAS("devname:" QBD_CONTROL_NAME);
 MODULE_ALIAS_GENL_FAMILY("qbd");

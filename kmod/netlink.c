@@ -347,29 +347,9 @@ struct device_view {
 	struct qbd_stats stats;
 };
 
-static u64 list_count(struct list_head *list)
-{
-	struct list_head *at;
-	u64 n = 0;
-
-	list_for_each(at, list)
-		n++;
-	return n;
-}
-
-static u64 bio_list_count(struct bio_list *list)
-{
-	struct bio *bio;
-	u64 n = 0;
-
-	bio_list_for_each(bio, list) n++;
-	return n;
-}
-
 static void view_device(struct qbd_device *dev, struct device_view *view)
 {
 	struct qbd_turn turn;
-	u64 parked_reads;
 
 	qbd_turn_begin(dev, &turn);
 	view->gate = qbd_gate_now(dev, &turn);
@@ -383,13 +363,11 @@ static void view_device(struct qbd_device *dev, struct device_view *view)
 	strscpy(view->reason, dev->reason, sizeof(view->reason));
 	strscpy(view->comm, dev->opening.comm, sizeof(view->comm));
 	view->stats = dev->stats;
-	parked_reads = bio_list_count(&dev->parked_reads);
-	view->stats.waiting = dev->table.n_waiting + parked_reads +
-			      bio_list_count(&dev->parked_writes);
-	view->stats.reads_held = list_count(&dev->reads_held) +
-				 list_count(&dev->reads_ready) + parked_reads;
-	view->stats.inflight = view->stats.waiting - parked_reads +
-			       view->stats.reads_held + dev->table.n_open;
+	view->stats.waiting = dev->table.n_waiting + dev->n_parked_writes +
+			      dev->n_parked_reads;
+	view->stats.reads_held = dev->n_reads_waiting + dev->n_parked_reads;
+	view->stats.inflight = dev->table.n_waiting + dev->n_parked_writes +
+			       dev->table.n_open + view->stats.reads_held;
 	view->stats.holds = dev->table.n_holds;
 	qbd_turn_end(dev, &turn);
 }

@@ -165,6 +165,8 @@ static int open_to_write_end(struct qbd_device *dev, u32 round, long waited)
 static int open_to_write(struct qbd_device *dev, u32 timeout_ms)
 {
 	struct qbd_opening *opening = &dev->opening;
+	long timeout = timeout_ms ? msecs_to_jiffies(timeout_ms) :
+				    MAX_SCHEDULE_TIMEOUT;
 	long waited;
 	u32 round;
 	int ret;
@@ -175,9 +177,7 @@ static int open_to_write(struct qbd_device *dev, u32 timeout_ms)
 	qbd_send_run(dev, 1);
 	waited = wait_event_killable_timeout(opening->wait,
 					     READ_ONCE(opening->round) != round,
-					     timeout_ms ? msecs_to_jiffies(
-								  timeout_ms) :
-							  MAX_SCHEDULE_TIMEOUT);
+					     timeout);
 	return open_to_write_end(dev, round, waited);
 }
 

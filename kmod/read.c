@@ -98,7 +98,12 @@ static void read_wait(struct qbd_device *dev, struct qbd_turn *turn,
 		return;
 	}
 	bio->bi_cookie = (u32)arrived;
-	bio_list_add(&dev->parked_reads, bio);
+	/* the first is the oldest: one that was parked before comes back there */
+	if (arrived != jiffies)
+		bio_list_add_head(&dev->parked_reads, bio);
+	else
+		bio_list_add(&dev->parked_reads, bio);
+	dev->n_parked_reads++;
 	qbd_timeout_arm(dev);
 }
 
@@ -125,6 +130,7 @@ static enum read_fate read_enter(struct qbd_device *dev, struct qbd_turn *turn,
 	if (qbd_range_enter(&dev->table.ranges, &read->range))
 		return READ_GOES;
 	list_add_tail(&read->link, &dev->reads_held);
+	dev->n_reads_waiting++;
 	qbd_timeout_arm(dev);
 	return READ_HELD;
 }
@@ -194,8 +200,10 @@ static struct qbd_read *next_ready(struct qbd_device *dev)
 	if (qbd_gate_now(dev, &turn) == QBD_GATE_ACTIVE) {
 		read = list_first_entry_or_null(&dev->reads_ready,
 						struct qbd_read, link);
-		if (read)
+		if (read) {
 			list_del_init(&read->link);
+			dev->n_reads_waiting--;
+		}
 	}
 	qbd_turn_end(dev, &turn);
 	return read;
@@ -209,6 +217,8 @@ static struct bio *next_parked(struct qbd_device *dev)
 	qbd_turn_begin(dev, &turn);
 	if (qbd_gate_now(dev, &turn) == QBD_GATE_ACTIVE)
 		bio = bio_list_pop(&dev->parked_reads);
+	if (bio)
+		dev->n_parked_reads--;
 	qbd_turn_end(dev, &turn);
 	return bio;
 }
@@ -245,6 +255,7 @@ static void fail_list(struct qbd_device *dev, struct qbd_turn *turn,
 	list_for_each_entry(read, list, link) {
 		qbd_range_leave(&dev->table.ranges, &read->range, &turn->freed);
 		dev->stats.failed++;
+		dev->n_reads_waiting--;
 	}
 	list_splice_tail_init(list, &turn->reads);
 }
@@ -261,6 +272,7 @@ void qbd_read_fail_all(struct qbd_device *dev, struct qbd_turn *turn)
 	lockdep_assert_held(&dev->lock);
 	bio_list_merge(&turn->bios, &dev->parked_reads);
 	bio_list_init(&dev->parked_reads);
+	dev->n_parked_reads = 0;
 	fail_list(dev, turn, &dev->reads_held);
 	fail_list(dev, turn, &dev->reads_ready);
 }

@@ -41,9 +41,9 @@ static void oldest_read(struct oldest *oldest, struct list_head *list)
 
 static void oldest_bio(struct oldest *oldest, struct bio_list *list)
 {
-	struct bio *bio;
-
-	bio_list_for_each(bio, list) oldest_note(oldest, qbd_bio_arrived(bio));
+	/* they are in order of arrival */
+	if (!bio_list_empty(list))
+		oldest_note(oldest, qbd_bio_arrived(bio_list_peek(list)));
 }
 
 static struct oldest find_oldest(struct qbd_device *dev)

@@ -140,6 +140,7 @@ static bool take_piece(struct qbd_device *dev)
 		bio_advance(bio, bytes);
 	} else {
 		bio_list_pop(&dev->parked_writes);
+		dev->n_parked_writes--;
 	}
 	count_write(dev, op, bytes);
 	qbd_compat_acct_start(dev->disk->part0, bio_op(bio),
@@ -178,6 +179,7 @@ void qbd_write_submit(struct qbd_device *dev, struct bio *bio)
 		bio_list_add(&turn.bios, bio);
 	} else {
 		bio_list_add(&dev->parked_writes, bio);
+		dev->n_parked_writes++;
 		qbd_write_take(dev, &turn);
 		qbd_timeout_arm(dev);
 	}
@@ -264,6 +266,7 @@ void qbd_write_fail_all(struct qbd_device *dev, struct qbd_turn *turn,
 	lockdep_assert_held(&dev->lock);
 	bio_list_merge(&turn->bios, &dev->parked_writes);
 	bio_list_init(&dev->parked_writes);
+	dev->n_parked_writes = 0;
 	fail_list(dev, turn, &table->blocked, calls);
 	fail_list(dev, turn, &table->ready, calls);
 	fail_list(dev, turn, &table->open, calls);
