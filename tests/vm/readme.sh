@@ -58,7 +58,7 @@ test_quick_start_works_as_written() {
 	ls "$scratch"/block-*.conf >/dev/null || fail "no blocks in README.md"
 	up
 	for node in n1 n2 n3; do
-		on "$node" qbd down vol0 || fail "down on $node"
+		on "$node" qbd down vol0 >/dev/null || fail "down on $node"
 		wipefs -qa "$(disk_of "$node")"
 		dd if=/dev/zero of="$(disk_of "$node")" bs=1M status=none \
 			oflag=direct 2>/dev/null
@@ -74,9 +74,9 @@ test_quick_start_works_as_written() {
 			done
 			;;
 		esac
-		grep -q 'qbd up' "$file" && {
+		if grep -q 'qbd up' "$file"; then
 			"$cluster" wait || fail "not healthy"
-		}
+		fi
 	done
 }
 
