@@ -86,7 +86,7 @@ agent: $(PROGRAMS)
 
 module: $(KERNELS:%=module-%)
 module-%:
-	@scripts/build-module $*
+	+@scripts/build-module $*
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
