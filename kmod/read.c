@@ -88,9 +88,12 @@ static struct qbd_read *read_alloc(struct qbd_device *dev, struct bio *bio,
 	return read;
 }
 
-/* The gate is shut: fail or park. */
+/*
+ * The gate is shut: fail or park.  The first is the oldest, so one that was
+ * parked before comes back there.
+ */
 static void read_wait(struct qbd_device *dev, struct qbd_turn *turn,
-		      struct bio *bio, unsigned long arrived)
+		      struct bio *bio, unsigned long arrived, bool again)
 {
 	lockdep_assert_held(&dev->lock);
 	if (qbd_gate_is_dead(dev)) {
@@ -98,8 +101,7 @@ static void read_wait(struct qbd_device *dev, struct qbd_turn *turn,
 		return;
 	}
 	bio->bi_cookie = (u32)arrived;
-	/* the first is the oldest: one that was parked before comes back there */
-	if (arrived != jiffies)
+	if (again)
 		bio_list_add_head(&dev->parked_reads, bio);
 	else
 		bio_list_add(&dev->parked_reads, bio);
@@ -114,13 +116,13 @@ enum read_fate {
 };
 
 static enum read_fate read_enter(struct qbd_device *dev, struct qbd_turn *turn,
-				 struct qbd_read *read)
+				 struct qbd_read *read, bool again)
 {
 	struct bio *bio = read->bio;
 
 	lockdep_assert_held(&dev->lock);
 	if (qbd_gate_now(dev, turn) != QBD_GATE_ACTIVE) {
-		read_wait(dev, turn, bio, read->arrived);
+		read_wait(dev, turn, bio, read->arrived, again);
 		return READ_PARKED;
 	}
 	dev->stats.reads++;
@@ -135,13 +137,14 @@ static enum read_fate read_enter(struct qbd_device *dev, struct qbd_turn *turn,
 	return READ_HELD;
 }
 
-static void read_start(struct qbd_device *dev, struct qbd_read *read)
+static void read_start(struct qbd_device *dev, struct qbd_read *read,
+		       bool again)
 {
 	enum read_fate fate;
 	struct qbd_turn turn;
 
 	qbd_turn_begin(dev, &turn);
-	fate = read_enter(dev, &turn, read);
+	fate = read_enter(dev, &turn, read, again);
 	qbd_turn_end(dev, &turn);
 	if (fate == READ_GOES)
 		submit_bio_noacct(&read->clone);
@@ -165,7 +168,7 @@ void qbd_read_submit(struct qbd_device *dev, struct bio *bio)
 	if (READ_ONCE(dev->gate) != QBD_GATE_ACTIVE) {
 		qbd_turn_begin(dev, &turn);
 		if (dev->gate != QBD_GATE_ACTIVE) {
-			read_wait(dev, &turn, bio, jiffies);
+			read_wait(dev, &turn, bio, jiffies, false);
 			qbd_turn_end(dev, &turn);
 			return;
 		}
@@ -173,7 +176,7 @@ void qbd_read_submit(struct qbd_device *dev, struct bio *bio)
 	}
 	read = read_alloc(dev, bio, jiffies, nowait ? GFP_NOWAIT : GFP_NOIO);
 	if (read)
-		read_start(dev, read);
+		read_start(dev, read, false);
 	else
 		bio_wouldblock_error(bio);
 }
@@ -243,7 +246,7 @@ void qbd_read_work(struct work_struct *work)
 	while ((bio = next_parked(dev))) {
 		read = read_alloc(dev, bio, qbd_bio_arrived(bio), GFP_NOIO);
 		read->clone.bi_opf &= ~REQ_NOWAIT;
-		read_start(dev, read);
+		read_start(dev, read, true);
 	}
 }
 

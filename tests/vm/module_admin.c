@@ -505,6 +505,12 @@ static void control_device_refuses_what_is_no_message(void)
 	header->nlmsg_flags |= NLM_F_DUMP;
 	tap_check(write(agent.control, msg.data, msg.bytes) < 0);
 	header->nlmsg_flags = NLM_F_REQUEST;
+	/* a length that is not what is written */
+	header->nlmsg_len -= 4;
+	tap_check(write(agent.control, msg.data, msg.bytes) < 0);
+	header->nlmsg_len += 8;
+	tap_check(write(agent.control, msg.data, msg.bytes) < 0);
+	header->nlmsg_len -= 4;
 	tap_check(write(agent.control, (void *)8, msg.bytes) < 0);
 	tap_check_eq(errno, EFAULT);
 	tap_check_eq(write(agent.control, msg.data, msg.bytes), msg.bytes);
