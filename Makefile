@@ -126,10 +126,16 @@ $(SIM_BINS): $(B)/tests/sim/%: tests/sim/%.c $(B)/obj/libagent.a \
 	$(call say,TEST)$(CC) $(CPPFLAGS_ALL) -I. -Itests/unit $(CFLAGS_ALL) \
 		-o $@ $< $(extra) $(B)/obj/libagent.a $(PKG_LIBS)
 
+# Programs for guests speak through the kernel's own kselftest.h.
+KSELFTEST := $(B)/kselftest/complete
+$(KSELFTEST):
+	@scripts/kselftest-get
+
 $(VM_BINS): $(B)/tests/vm/%: tests/vm/%.c $(B)/obj/libagent.a \
-		$(wildcard tests/vm/rig/*.[ch])
+		$(wildcard tests/vm/rig/*.[ch]) | $(KSELFTEST)
 	@mkdir -p $(@D)
 	$(call say,TEST)$(CC) $(CPPFLAGS_ALL) -I. -Itests/unit -Itests/vm \
+		-DTAP_KSELFTEST -isystem $(B)/kselftest/tools/testing/selftests \
 		$(CFLAGS_ALL) -o $@ $< $(extra) $(B)/obj/libagent.a $(PKG_LIBS)
 
 # What a newcomer types sets up what is missing first.

@@ -20,6 +20,9 @@
  * A failed check says where and lets the test go on; tap_need() ends it.  With
  * an argument, only tests whose name contains it are run.  Include it in one
  * source of a program only: what is counted is static.
+ *
+ * With TAP_KSELFTEST defined the kernel's kselftest.h does the talking, for
+ * what is run by the kernel's runner (scripts/guest/selftest).
  */
 #ifndef TAP_H
 #define TAP_H
@@ -29,6 +32,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#ifdef TAP_KSELFTEST
+#include <kselftest.h>
+#endif
 
 struct tap_test {
 	const char *name;
@@ -98,18 +105,63 @@ static inline void tap_skip(const char *reason)
 	tap_skip_reason = reason;
 }
 
+#ifdef TAP_KSELFTEST
+
+static inline void tap_begin(unsigned int planned)
+{
+	ksft_print_header();
+	ksft_set_plan(planned);
+}
+
+static inline void tap_result(const struct tap_test *test)
+{
+	if (tap_skip_reason && !tap_failed_checks)
+		ksft_test_result_skip("%s: %s\n", test->name, tap_skip_reason);
+	else
+		ksft_test_result(!tap_failed_checks, "%s\n", test->name);
+}
+
+static inline int tap_end(bool good)
+{
+	ksft_print_cnts();
+	return good ? KSFT_PASS : KSFT_FAIL;
+}
+
+#else
+
+static unsigned int tap_number;
+
+static inline void tap_begin(unsigned int planned)
+{
+	printf("TAP version 13\n1..%u\n", planned);
+}
+
+static inline void tap_result(const struct tap_test *test)
+{
+	printf("%sok %u - %s%s%s\n", tap_failed_checks ? "not " : "",
+	       ++tap_number, test->name, tap_skip_reason ? " # SKIP " : "",
+	       tap_skip_reason ? tap_skip_reason : "");
+}
+
+static inline int tap_end(bool good)
+{
+	return good ? 0 : 1;
+}
+
+#endif
+
 /* Run them all; return what main() returns. */
 static inline int tap_main(const struct tap_test *tests, size_t count, int argc,
 			   char **argv)
 {
 	const char *filter = argc > 1 ? argv[1] : "";
-	unsigned int failed = 0, number = 0, planned = 0;
+	unsigned int failed = 0, planned = 0;
 	size_t i;
 
 	for (i = 0; i < count; i++)
 		planned += strstr(tests[i].name, filter) != NULL;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("TAP version 13\n1..%u\n", planned);
+	tap_begin(planned);
 	for (i = 0; i < count; i++) {
 		if (!strstr(tests[i].name, filter))
 			continue;
@@ -117,12 +169,9 @@ static inline int tap_main(const struct tap_test *tests, size_t count, int argc,
 		tap_skip_reason = NULL;
 		tests[i].run();
 		failed += tap_failed_checks != 0;
-		printf("%sok %u - %s%s%s\n", tap_failed_checks ? "not " : "",
-		       ++number, tests[i].name,
-		       tap_skip_reason ? " # SKIP " : "",
-		       tap_skip_reason ? tap_skip_reason : "");
+		tap_result(&tests[i]);
 	}
-	return failed || !planned;
+	return tap_end(!failed && planned);
 }
 
 #endif

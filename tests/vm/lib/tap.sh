@@ -6,7 +6,8 @@
 # named test_*, and ends with run_tests.
 set -uo pipefail
 
-top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
+# The kselftest runner reaches this file by a link.
+top=$(cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../../.." && pwd)
 cd "$top" || exit 1
 cluster=scripts/cluster
 scratch=$(mktemp -d)

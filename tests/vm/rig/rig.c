@@ -58,8 +58,9 @@ void rig_sleep_ms(unsigned int ms)
 
 void rig_setup(void)
 {
-	char command[256];
+	char command[4200];
 	struct utsname kernel;
+	const char *top = getenv("QBD_TOP");
 	int major, minor;
 
 	uname(&kernel);
@@ -68,8 +69,10 @@ void rig_setup(void)
 	if (access("/dev/ram0", F_OK) != 0 &&
 	    system("modprobe brd rd_nr=4 rd_size=131072") != 0)
 		die("modprobe brd");
-	snprintf(command, sizeof(command), "insmod build/%d.%d/qbd.ko", major,
-		 minor);
+	if (!top)
+		die("QBD_TOP is not set; run it by scripts/check");
+	snprintf(command, sizeof(command), "insmod %s/build/%d.%d/qbd.ko", top,
+		 major, minor);
 	if (access("/sys/module/qbd", F_OK) != 0 && system(command) != 0)
 		die(command);
 }
