@@ -58,12 +58,13 @@ PROGRAMS := $(if $(wildcard agent/qbdd/main.c),$(B)/agent/qbdd) \
 	$(if $(wildcard agent/cli/main.c),$(B)/agent/qbd)
 UNIT_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c))
 SIM_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/sim/*.c))
+SCENARIO_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/scenario/*.c))
 VM_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/vm/*.c))
 
 # A test's first line may name further flags and sources: /* build: ... */
 extra = $(shell sed -n '1s:^/\* build\: \(.*\) \*/$$:\1:p' $<)
 
-.PHONY: all agent module module-running tests check check-unit sim demo lint \
+.PHONY: all agent module module-running tests check check-unit scenarios sim demo lint \
 	setup install uninstall clean help print-cflags
 
 all: agent module
@@ -75,6 +76,7 @@ help:
 	@echo 'make demo            set-up, build, and the main job in a guest'
 	@echo 'make check           set-up, build, and all tests'
 	@echo 'make check-unit      the unit tests alone'
+	@echo 'make scenarios       the scripts of tests/scenario (REWRITE=1: new traces)'
 	@echo 'make sim SEEDS=1..N  whole volumes from N seeds (SEED=K TRACE=1 for one)'
 	@echo 'make lint            every checker; silent when all is well'
 	@echo 'make install         programs, unit, udev rule (DESTDIR, prefix), and the'
@@ -112,12 +114,18 @@ $(B)/agent/qbd: $(B)/obj/agent/cli/main.o $(B)/obj/libagent.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
-tests: $(UNIT_BINS) $(SIM_BINS) $(VM_BINS)
+tests: $(UNIT_BINS) $(SCENARIO_BINS) $(SIM_BINS) $(VM_BINS)
 
 $(UNIT_BINS): $(B)/tests/unit/%: tests/unit/%.c $(B)/asan/libagent.a
 	@mkdir -p $(@D)
 	$(call say,TEST)$(CC) $(CPPFLAGS_ALL) -I. -Itests/unit $(CFLAGS_ALL) \
 		$(ASAN_FLAGS) -o $@ $< $(extra) $(B)/asan/libagent.a $(PKG_LIBS)
+
+$(SCENARIO_BINS): $(B)/tests/scenario/%: tests/scenario/%.c \
+		$(wildcard tests/scenario/rig/*.[ch]) $(B)/asan/libagent.a
+	@mkdir -p $(@D)
+	$(call say,TEST)$(CC) $(CPPFLAGS_ALL) -I. -Itests/unit $(CFLAGS_ALL) \
+		$(ASAN_FLAGS) -o $@ $(filter %.c %.a,$^) $(PKG_LIBS)
 
 # Simulations run for many virtual hours: optimized, assertions stay on.
 $(SIM_BINS): $(B)/tests/sim/%: tests/sim/%.c $(B)/obj/libagent.a \
@@ -152,6 +160,10 @@ check: setup
 
 check-unit: $(UNIT_BINS)
 	@scripts/check unit
+
+# REWRITE=1 makes what is seen the expected traces: judge the difference.
+scenarios: $(SCENARIO_BINS)
+	@$< $(if $(REWRITE),--rewrite) $(SCRIPT)
 
 SEEDS ?= $(if $(SEED),$(SEED)..$(SEED),1..1000)
 sim: $(B)/tests/sim/cluster_sim
