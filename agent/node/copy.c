@@ -44,6 +44,7 @@ static void copy_begin(struct node *node, struct peer *peer, bool reset)
 	msg.copy_begin.writer = head.writer;
 	msg.copy_begin.epoch = head.epoch;
 	msg.copy_begin.tag = head.tag;
+	msg.copy_begin.members = head.members;
 	if (node->ops->send(node->context, peer->id, &msg))
 		return;
 	peer->copy.active = true;

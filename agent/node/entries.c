@@ -150,6 +150,7 @@ struct store_checkpoint entries_head(const struct entries *entries,
 	head.writer = entry->writer;
 	head.epoch = entry->epoch;
 	head.tag = entry->tag;
+	head.members = entry->members;
 	return head;
 }
 

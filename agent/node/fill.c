@@ -98,6 +98,7 @@ static void fill_reset(struct node *node)
 		.type = RAFT_EV_RESET,
 		.index = begin->index,
 		.term = begin->index_term,
+		.members = &begin->members,
 	};
 	struct store_checkpoint base = {
 		.applied = begin->index,
@@ -105,6 +106,7 @@ static void fill_reset(struct node *node)
 		.writer = begin->writer,
 		.epoch = begin->epoch,
 		.tag = begin->tag,
+		.members = begin->members,
 		.incomplete = true,
 	};
 

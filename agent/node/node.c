@@ -37,12 +37,37 @@ static uint64_t node_random(struct node *node)
 
 static void peers_init(struct node *node)
 {
-	const struct raft_config *raft = &node->config.raft;
+	const struct node_config *config = &node->config;
 	unsigned int i;
 
-	for (i = 0; i < raft->member_count; i++)
-		if (raft->members[i] != raft->id)
-			node->peers[node->peer_count++].id = raft->members[i];
+	assert(config->node_count <= NODE_COUNT_MAX);
+	for (i = 0; i < config->node_count; i++)
+		if (config->nodes[i] != config->raft.id)
+			node->peers[node->peer_count++].id = config->nodes[i];
+}
+
+/* The base's members first, then each change. */
+static unsigned int member_runs(const struct store_boot *boot,
+				struct raft_member_run *runs)
+{
+	uint64_t length = boot->last_index - boot->base_index, i;
+	unsigned int count = 0;
+
+	if (boot->base_index == boot->checkpoint.applied &&
+	    raft_members_said(&boot->checkpoint.members)) {
+		runs[count].first_index = boot->base_index;
+		runs[count++].members = boot->checkpoint.members;
+	}
+	for (i = 0; i < length; i++) {
+		const struct raft_entry *entry = boot->entries[i];
+
+		if (count && raft_members_equal(&runs[count - 1].members,
+						&entry->members))
+			continue;
+		runs[count].first_index = entry->index;
+		runs[count++].members = entry->members;
+	}
+	return count;
 }
 
 /* The store found the log as it is: tell the core as runs of terms. */
@@ -60,11 +85,12 @@ static struct raft *node_new_raft(struct node *node,
 	};
 	uint64_t count = boot->last_index - boot->base_index;
 	struct raft_run *runs = calloc(count + 1, sizeof(*runs));
-	struct raft *raft;
+	struct raft_member_run *members = calloc(count + 1, sizeof(*members));
+	struct raft *raft = NULL;
 	uint64_t i;
 
-	if (!runs)
-		return NULL;
+	if (!runs || !members)
+		goto out;
 	for (i = 0; i < count; i++) {
 		const struct raft_entry *entry = boot->entries[i];
 
@@ -75,7 +101,11 @@ static struct raft *node_new_raft(struct node *node,
 		runs[raft_boot.run_count++].term = entry->term;
 	}
 	raft_boot.runs = runs;
+	raft_boot.member_runs = members;
+	raft_boot.member_run_count = member_runs(boot, members);
 	raft = raft_new(&node->config.raft, &raft_boot);
+out:
+	free(members);
 	free(runs);
 	return raft;
 }
@@ -187,6 +217,7 @@ static void node_take_append(struct node *node, const struct wire_msg *received)
 		if (update->append_noop || !received) {
 			entry->index = update->append_first + i;
 			entry->term = raft_term(node->raft);
+			entry->members = *raft_members(node->raft);
 			if (entry->op == RAFT_OP_OPEN)
 				entry->epoch = entry->index;
 		}

@@ -35,6 +35,7 @@
 #include "wire/wire.h"
 
 /* Bounds */
+#define NODE_COUNT_MAX 16 /* nodes of a configuration */
 #define NODE_CACHE_BYTES (32U << 20) /* payloads kept for peers, applied ones */
 #define NODE_REQUEST_BYTES (32U << 20) /* of the device, received, unanswered */
 #define NODE_SEND_BYTES (512U << 10) /* payload of one append message */
@@ -101,7 +102,10 @@ struct node_ops {
 };
 
 struct node_config {
-	struct raft_config raft;
+	struct raft_config raft; /* its members: those a volume is born with */
+	/* All nodes of the configuration, members or not, we among them. */
+	uint32_t nodes[NODE_COUNT_MAX];
+	unsigned int node_count;
 	uint64_t volume_bytes;
 	uint32_t align; /* of the store's records, bytes */
 	uint64_t incarnation;
@@ -217,7 +221,7 @@ struct node_view {
 	uint64_t copy_received; /* bytes of the copy that fills us */
 	char problem[160]; /* why there is no lease or no progress, "" */
 	unsigned int peer_count;
-	struct node_peer_view peers[RAFT_MEMBERS_MAX];
+	struct node_peer_view peers[NODE_COUNT_MAX];
 };
 
 void node_view(const struct node *node, uint64_t now_us,

@@ -237,6 +237,7 @@ static void peer_recv_raft(struct node *node, struct peer *peer,
 		.type = RAFT_EV_RECV,
 		.msg = &msg->raft.msg,
 	};
+	struct raft_members members[RAFT_APPEND_MAX];
 	uint64_t terms[RAFT_APPEND_MAX];
 	uint32_t i;
 
@@ -246,9 +247,12 @@ static void peer_recv_raft(struct node *node, struct peer *peer,
 	if (msg->raft.msg.type == RAFT_MSG_APPEND) {
 		if (!peer_append_fits(node, msg))
 			return;
-		for (i = 0; i < msg->raft.msg.append.count; i++)
+		for (i = 0; i < msg->raft.msg.append.count; i++) {
 			terms[i] = msg->raft.entries[i]->term;
+			members[i] = msg->raft.entries[i]->members;
+		}
 		event.entry_terms = terms;
+		event.members = members;
 	}
 	node_step(node, &event, msg);
 }

@@ -136,7 +136,7 @@ struct node {
 	struct device device;
 	struct fill fill;
 	unsigned int peer_count;
-	struct peer peers[RAFT_MEMBERS_MAX];
+	struct peer peers[NODE_COUNT_MAX];
 	uint64_t status_next_us;
 	struct wire_status status_sent;
 	uint64_t serial;

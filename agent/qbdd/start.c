@@ -157,7 +157,6 @@ static int make_node(struct qbdd *daemon, struct store_boot *boot,
 	struct node_config config = {
 		.raft = {
 			.id = daemon->self->id,
-			.member_count = conf->node_count,
 			.election_timeout_us =
 				(uint64_t)conf->election_timeout_ms * 1000,
 			.heartbeat_us = (uint64_t)conf->election_timeout_ms *
@@ -170,8 +169,11 @@ static int make_node(struct qbdd *daemon, struct store_boot *boot,
 	};
 	unsigned int i;
 
-	for (i = 0; i < conf->node_count; i++)
-		config.raft.members[i] = conf->nodes[i].id;
+	for (i = 0; i < conf->node_count; i++) {
+		config.nodes[config.node_count++] = conf->nodes[i].id;
+		raft_members_set(&config.raft.members, conf->nodes[i].id,
+				 RAFT_MEMBER_VOTER);
+	}
 	daemon->now_us = qbdd_now_us();
 	daemon->node = node_new(&config, boot, &qbdd_node_ops, daemon,
 				daemon->now_us, qbdd_random(daemon));

@@ -8,15 +8,14 @@
 
 #include <assert.h>
 
-static unsigned int position(const struct raft *raft, uint32_t id)
+/* Its bit among the votes; 0: its vote doesn't count. */
+static uint32_t bit_of(const struct raft *raft, uint32_t id)
 {
-	unsigned int i;
+	int place = raft_place(raft, id);
 
-	for (i = 0; i < raft->config.member_count; i++)
-		if (raft->config.members[i] == id)
-			break;
-	assert(i < raft->config.member_count);
-	return i;
+	if (place < 0 || !raft_place_votes(raft, (unsigned int)place))
+		return 0;
+	return 1U << place;
 }
 
 static unsigned int count_bits(uint32_t bits)
@@ -77,7 +76,7 @@ void raft_become_follower(struct raft *raft, uint64_t term, uint32_t leader)
  */
 bool raft_may_campaign(const struct raft *raft)
 {
-	return !raft->hard.damaged &&
+	return raft_is_electable(raft) && !raft->hard.damaged &&
 	       (raft->hard.joined || raft->log.last_index == 0) &&
 	       raft->hard.term < RAFT_TERM_MAX &&
 	       raft_log_room(&raft->log, raft->hard.term + 1, raft->commit);
@@ -91,14 +90,14 @@ bool raft_may_campaign(const struct raft *raft)
  */
 static bool has_won(const struct raft *raft)
 {
-	unsigned int members = raft->config.member_count;
+	unsigned int voting = raft_members_voting(&raft->membership.now);
 	unsigned int firm = count_bits(raft->firm_grants);
-	bool unanimous = count_bits(raft->grants) == members;
+	bool unanimous = count_bits(raft->grants) == voting;
 
 	if (raft->log.last_index == 0)
 		return unanimous;
-	return firm >= raft->majority ||
-	       (unanimous && firm >= members - raft->majority + 1);
+	return firm >= voting / 2 + 1 ||
+	       (unanimous && raft_meets_majorities(raft, raft->firm_grants));
 }
 
 static void ask_for_vote(struct raft *raft, uint32_t to, bool transfer)
@@ -115,16 +114,18 @@ static void ask_for_vote(struct raft *raft, uint32_t to, bool transfer)
 
 static void stand(struct raft *raft, enum raft_role role, bool transfer)
 {
-	uint32_t self = 1U << position(raft, raft->config.id);
-	unsigned int i;
+	const struct raft_members *members = &raft->membership.now;
+	unsigned int count = raft_members_count(members), i;
+	uint32_t self = bit_of(raft, raft->config.id);
 
 	set_role(raft, role, 0);
 	raft_election_rearm(raft);
 	raft->grants = self;
 	raft->firm_grants = raft_is_barred(raft) ? 0 : self;
-	for (i = 0; i < raft->config.member_count; i++)
-		if (raft->config.members[i] != raft->config.id)
-			ask_for_vote(raft, raft->config.members[i], transfer);
+	for (i = 0; i < count; i++)
+		if (raft_place_votes(raft, i) &&
+		    members->ids[i] != raft->config.id)
+			ask_for_vote(raft, members->ids[i], transfer);
 }
 
 static void stand_for_election(struct raft *raft, bool transfer)
@@ -183,7 +184,7 @@ void raft_election_link(struct raft *raft, uint32_t peer)
 {
 	if (raft->role != RAFT_PRECANDIDATE && raft->role != RAFT_CANDIDATE)
 		return;
-	if (!(raft->grants & (1U << position(raft, peer))))
+	if (bit_of(raft, peer) & ~raft->grants)
 		ask_for_vote(raft, peer, false);
 }
 
@@ -260,7 +261,7 @@ void raft_vote_recv(struct raft *raft, const struct raft_msg *msg)
 void raft_vote_reply_recv(struct raft *raft, const struct raft_msg *msg)
 {
 	bool prevote = msg->vote_reply.prevote;
-	uint32_t bit = 1U << position(raft, msg->from);
+	uint32_t bit = bit_of(raft, msg->from);
 
 	if (!msg->vote_reply.granted)
 		return;

@@ -36,17 +36,25 @@ void raft_entry_put(struct raft_entry *entry)
 
 uint32_t raft_entry_data_bytes(const struct raft_entry *entry)
 {
-	return entry->op == RAFT_OP_WRITE ? entry->length : 0;
+	return entry->op == RAFT_OP_WRITE && !entry->bare ? entry->length : 0;
 }
 
 const char *raft_entry_check(const struct raft_entry *entry,
 			     uint64_t volume_bytes)
 {
+	const char *problem;
+
 	if (entry->index == 0 || entry->term == 0)
 		return "index or term is 0";
+	problem = raft_members_check(&entry->members);
+	if (problem)
+		return problem;
+	if (entry->bare && entry->op != RAFT_OP_WRITE)
+		return "no payload is left out where none belongs";
 	switch (entry->op) {
 	case RAFT_OP_NOOP:
 	case RAFT_OP_OPEN:
+	case RAFT_OP_MEMBERS:
 		return entry->length ? "a range where none belongs" : NULL;
 	case RAFT_OP_WRITE:
 		if (entry->length > RAFT_ENTRY_DATA_MAX)

@@ -67,8 +67,10 @@ void raft_append_refuse_old(struct raft *raft, const struct raft_msg *msg)
 	reply->append_reply.match = msg->append.prev_index;
 }
 
-static bool is_possible(const struct raft_msg *msg, const uint64_t *entry_terms)
+static bool is_possible(const struct raft_event *event)
 {
+	const struct raft_msg *msg = event->msg;
+	const uint64_t *entry_terms = event->entry_terms;
 	uint64_t term = msg->append.prev_term;
 	uint32_t i;
 
@@ -78,7 +80,8 @@ static bool is_possible(const struct raft_msg *msg, const uint64_t *entry_terms)
 	    (msg->append.prev_index == 0) != (term == 0))
 		return false;
 	for (i = 0; i < msg->append.count; i++) {
-		if (entry_terms[i] == 0 || entry_terms[i] < term)
+		if (entry_terms[i] == 0 || entry_terms[i] < term ||
+		    (event->members && raft_members_check(&event->members[i])))
 			return false;
 		term = entry_terms[i];
 	}
@@ -108,15 +111,18 @@ static void drop_from(struct raft *raft, uint64_t first)
 {
 	assert(first > raft->commit && first > raft->agreed);
 	raft_log_truncate(&raft->log, first);
+	raft_membership_truncate(raft, first);
 	raft->log_seq++;
 	raft->update->flags |= RAFT_UP_TRUNCATE;
 	raft->update->truncate_from = first;
 }
 
 /* Entries from @skip on, as far as their terms find room. */
-static void append(struct raft *raft, const struct raft_msg *msg,
-		   const uint64_t *entry_terms, uint32_t skip)
+static void append(struct raft *raft, const struct raft_event *event,
+		   uint32_t skip)
 {
+	const struct raft_msg *msg = event->msg;
+	const uint64_t *entry_terms = event->entry_terms;
 	struct raft_update *update = raft->update;
 	uint32_t i;
 
@@ -127,6 +133,9 @@ static void append(struct raft *raft, const struct raft_msg *msg,
 		if (!raft_log_room(&raft->log, entry_terms[i], raft->commit))
 			break;
 		raft_log_append(&raft->log, entry_terms[i], 1, raft->commit);
+		if (event->members)
+			raft_membership_append(raft, raft->log.last_index,
+					       &event->members[i]);
 	}
 	update->append_count = i - skip;
 	if (update->append_count)
@@ -160,21 +169,22 @@ static void rejoin_if_whole(struct raft *raft)
 }
 
 /* The message's place fits: take what is new of it and answer. */
-static void take(struct raft *raft, const struct raft_msg *msg,
-		 const uint64_t *entry_terms)
+static void take(struct raft *raft, const struct raft_event *event)
 {
+	const struct raft_msg *msg = event->msg;
 	uint64_t prev = msg->append.prev_index;
-	uint32_t held = count_held(raft, msg, entry_terms);
+	uint32_t held = count_held(raft, msg, event->entry_terms);
 	uint64_t first = prev + 1 + held;
 
 	if (held < msg->append.count && first <= raft->log.last_index) {
 		/* A leader never contradicts itself or what is committed. */
-		if (first <= raft->commit || first <= raft->agreed)
+		if (first <= raft->commit || first <= raft->agreed ||
+		    first <= raft_membership_floor(raft))
 			return;
 		drop_from(raft, first);
 	}
 	if (held < msg->append.count)
-		append(raft, msg, entry_terms, held);
+		append(raft, event, held);
 	held += raft->update->append_count;
 	if (prev + held > raft->agreed)
 		raft->agreed = prev + held;
@@ -188,16 +198,15 @@ static void take(struct raft *raft, const struct raft_msg *msg,
 		reply_match(raft);
 }
 
-void raft_append_recv(struct raft *raft, const struct raft_msg *msg,
-		      const uint64_t *entry_terms)
+void raft_append_recv(struct raft *raft, const struct raft_event *event)
 {
+	const struct raft_msg *msg = event->msg;
 	uint64_t prev = msg->append.prev_index;
 	uint64_t term;
 
 	/* There is one leader in a term. */
 	if (raft->role == RAFT_LEADER ||
-	    (raft->leader && raft->leader != msg->from) ||
-	    !is_possible(msg, entry_terms))
+	    (raft->leader && raft->leader != msg->from) || !is_possible(event))
 		return;
 	raft_become_follower(raft, msg->term, msg->from);
 	raft->promise_until_us =
@@ -217,7 +226,7 @@ void raft_append_recv(struct raft *raft, const struct raft_msg *msg,
 			reply_refused(raft, prev);
 		return;
 	}
-	take(raft, msg, entry_terms);
+	take(raft, event);
 }
 
 /* PERSISTED has raised the durable index, or reported a reset. */
@@ -250,14 +259,17 @@ bool raft_can_reset(const struct raft *raft, uint64_t index, uint64_t term)
  * What the leader's image holds is committed: so everything up to there is
  * agreed upon, in whatever term.
  */
-void raft_reset(struct raft *raft, uint64_t index, uint64_t term)
+void raft_reset(struct raft *raft, const struct raft_event *event)
 {
+	uint64_t index = event->index, term = event->term;
+
 	if (!raft_can_reset(raft, index, term)) {
 		raft->update->flags |= RAFT_UP_REFUSED;
 		return;
 	}
 	raft_become_follower(raft, raft->hard.term, raft->leader);
 	raft_log_reset(&raft->log, index, term);
+	raft_membership_reset(raft, index, event->members);
 	raft->log_seq++;
 	raft->filling = raft->hard.damaged;
 	raft->commit = index;

@@ -14,13 +14,13 @@
 uint64_t raft_lease_until(const struct raft *raft)
 {
 	uint64_t timeout = raft->config.election_timeout_us;
-	uint64_t echo[RAFT_MEMBERS_MAX];
+	uint64_t echo[RAFT_MEMBERS_MAX] = { 0 };
 	uint64_t begun, drift;
 	unsigned int i;
 
 	if (raft->role != RAFT_LEADER || raft->transferee)
 		return 0;
-	for (i = 0; i < raft->config.member_count; i++) {
+	for (i = 0; i < RAFT_MEMBERS_MAX; i++) {
 		const struct raft_peer *peer = &raft->peers[i];
 
 		if (peer->id == raft->config.id)
@@ -41,7 +41,7 @@ uint64_t raft_quorum_due(const struct raft *raft)
 	uint64_t heard[RAFT_MEMBERS_MAX];
 	unsigned int i;
 
-	for (i = 0; i < raft->config.member_count; i++) {
+	for (i = 0; i < RAFT_MEMBERS_MAX; i++) {
 		const struct raft_peer *peer = &raft->peers[i];
 
 		if (peer->id == raft->config.id)
@@ -64,19 +64,23 @@ uint64_t raft_quorum_due(const struct raft *raft)
  */
 void raft_rejoin_update(struct raft *raft)
 {
-	unsigned int needed = raft->config.member_count - raft->majority + 1;
 	unsigned int i, j;
 
-	for (i = 0; i < raft->config.member_count; i++) {
+	for (i = 0; i < RAFT_MEMBERS_MAX; i++) {
 		struct raft_peer *peer = &raft->peers[i];
-		unsigned int followed = 1;
+		uint32_t followed = 0;
 
 		if (!peer->barred || peer->rejoin)
 			continue;
-		for (j = 0; j < raft->config.member_count; j++)
-			followed += !raft->peers[j].barred &&
-				    raft->peers[j].echo_us > peer->barred_us;
-		if (followed >= needed)
+		for (j = 0; j < RAFT_MEMBERS_MAX; j++) {
+			const struct raft_peer *other = &raft->peers[j];
+
+			if (other->id == raft->config.id ||
+			    (!other->barred &&
+			     other->echo_us > peer->barred_us))
+				followed |= 1U << j;
+		}
+		if (raft_meets_majorities(raft, followed))
 			peer->rejoin = raft->log.last_index;
 	}
 }

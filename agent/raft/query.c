@@ -52,6 +52,21 @@ const struct raft_hard_state *raft_hard_state(const struct raft *raft)
 	return &raft->hard;
 }
 
+const struct raft_members *raft_members(const struct raft *raft)
+{
+	return &raft->membership.now;
+}
+
+uint64_t raft_members_since(const struct raft *raft)
+{
+	return raft->membership.since;
+}
+
+enum raft_member_role raft_own_role(const struct raft *raft)
+{
+	return raft_members_role(&raft->membership.now, raft->config.id);
+}
+
 uint64_t raft_entry_term(const struct raft *raft, uint64_t index)
 {
 	return raft_log_term(&raft->log, index);
@@ -98,5 +113,6 @@ bool raft_peer(const struct raft *raft, uint32_t id,
 	view->needs_copy = peer->needs_copy;
 	view->damaged = peer->damaged;
 	view->barred = peer->barred;
+	view->role = raft_members_role(&raft->membership.now, id);
 	return true;
 }

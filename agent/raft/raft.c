@@ -12,18 +12,8 @@
 
 static void check_config(const struct raft_config *config)
 {
-	bool member = false;
-	unsigned int i, j;
-
-	assert(config->member_count >= 1);
-	assert(config->member_count <= RAFT_MEMBERS_MAX);
-	for (i = 0; i < config->member_count; i++) {
-		assert(config->members[i] != 0);
-		for (j = 0; j < i; j++)
-			assert(config->members[i] != config->members[j]);
-		member |= config->members[i] == config->id;
-	}
-	assert(member);
+	assert(config->id > 0 && config->id <= RAFT_MEMBER_ID_MAX);
+	assert(!raft_members_check(&config->members));
 	assert(config->heartbeat_us > 0);
 	assert(config->election_timeout_us > config->heartbeat_us);
 	assert(config->election_timeout_us < (1ULL << 40));
@@ -40,10 +30,10 @@ struct raft *raft_new(const struct raft_config *config,
 	if (!raft)
 		return NULL;
 	raft->config = *config;
-	raft->majority = config->member_count / 2 + 1;
 	raft->log_seq = 1;
 	raft->hard = boot->state;
 	raft_log_init(&raft->log, boot);
+	raft_membership_init(raft, boot);
 	assert(boot->commit <= boot->last_index);
 	raft->commit = boot->commit;
 	/* Only what is committed is ever compacted or forgotten. */
@@ -67,7 +57,10 @@ struct raft *raft_new(const struct raft_config *config,
 	raft_election_rearm(raft);
 	/* A promise given before the restart is not on the disk. */
 	raft->promise_until_us = boot->now_us + config->election_timeout_us;
-	if (config->member_count == 1) {
+	/* A sole voter has nobody to promise anything to. */
+	if (raft_own_role(raft) == RAFT_MEMBER_VOTER &&
+	    raft_members_voting(&raft->membership.now) == 1 &&
+	    !raft_membership_open(raft)) {
 		raft->promise_until_us = boot->now_us;
 		raft->election_due_us = boot->now_us;
 	}
@@ -94,36 +87,9 @@ struct raft_msg *raft_msg_add(struct raft *raft, uint32_t to,
 	return msg;
 }
 
-struct raft_peer *raft_peer_find(struct raft *raft, uint32_t id)
-{
-	unsigned int i;
-
-	if (id == raft->config.id)
-		return NULL;
-	for (i = 0; i < raft->config.member_count; i++)
-		if (raft->config.members[i] == id)
-			return &raft->peers[i];
-	return NULL;
-}
-
 bool raft_is_barred(const struct raft *raft)
 {
 	return raft->hard.damaged || !raft->hard.joined;
-}
-
-uint64_t raft_majority_of(const struct raft *raft,
-			  uint64_t values[RAFT_MEMBERS_MAX])
-{
-	unsigned int i, j;
-
-	for (i = 1; i < raft->config.member_count; i++) {
-		uint64_t value = values[i];
-
-		for (j = i; j > 0 && values[j - 1] < value; j--)
-			values[j] = values[j - 1];
-		values[j] = value;
-	}
-	return values[raft->majority - 1];
 }
 
 static void tick(struct raft *raft)
@@ -158,11 +124,20 @@ static bool brings_new_term(const struct raft *raft, const struct raft_msg *msg)
 	}
 }
 
-static void receive(struct raft *raft, const struct raft_msg *msg,
-		    const uint64_t *entry_terms)
+/*
+ * Whoever is ahead of us knows the members better: so requests are judged by
+ * term and log alone (thesis 4.2.2).  Answers count only from members.
+ */
+static void receive(struct raft *raft, const struct raft_event *event)
 {
-	if (!raft_peer_find(raft, msg->from) || msg->to != raft->config.id ||
-	    msg->term == 0 || msg->term > RAFT_TERM_MAX)
+	const struct raft_msg *msg = event->msg;
+	bool is_answer = msg->type == RAFT_MSG_VOTE_REPLY ||
+			 msg->type == RAFT_MSG_APPEND_REPLY;
+
+	if (msg->from == 0 || msg->from > RAFT_MEMBER_ID_MAX ||
+	    msg->from == raft->config.id || msg->to != raft->config.id ||
+	    msg->term == 0 || msg->term > RAFT_TERM_MAX ||
+	    (is_answer && raft_place(raft, msg->from) < 0))
 		return;
 	if (msg->type == RAFT_MSG_VOTE) {
 		raft_vote_recv(raft, msg);
@@ -179,7 +154,7 @@ static void receive(struct raft *raft, const struct raft_msg *msg,
 	if (msg->term != raft->hard.term)
 		return;
 	if (msg->type == RAFT_MSG_APPEND)
-		raft_append_recv(raft, msg, entry_terms);
+		raft_append_recv(raft, event);
 	else if (msg->type == RAFT_MSG_APPEND_REPLY)
 		raft_append_reply_recv(raft, msg);
 	else if (msg->type == RAFT_MSG_TIMEOUT_NOW)
@@ -226,12 +201,10 @@ static void compacted(struct raft *raft, uint64_t index)
 
 static void link_up(struct raft *raft, uint32_t id)
 {
-	struct raft_peer *peer = raft_peer_find(raft, id);
-
-	if (!peer)
+	if (raft_place(raft, id) < 0 || id == raft->config.id)
 		raft->update->flags |= RAFT_UP_REFUSED;
 	else if (raft->role == RAFT_LEADER)
-		raft_peer_link(raft, peer);
+		raft_peer_link(raft, raft_peer_find(raft, id));
 	else
 		raft_election_link(raft, id);
 }
@@ -290,7 +263,7 @@ void raft_step(struct raft *raft, const struct raft_event *event,
 		tick(raft);
 		break;
 	case RAFT_EV_RECV:
-		receive(raft, event->msg, event->entry_terms);
+		receive(raft, event);
 		break;
 	case RAFT_EV_PROPOSE:
 		raft_propose(raft, event->count);
@@ -318,7 +291,10 @@ void raft_step(struct raft *raft, const struct raft_event *event,
 		compacted(raft, event->index);
 		break;
 	case RAFT_EV_RESET:
-		raft_reset(raft, event->index, event->term);
+		raft_reset(raft, event);
+		break;
+	case RAFT_EV_MEMBER:
+		raft_change_member(raft, event->peer, event->role);
 		break;
 	case RAFT_EV_LINK:
 		link_up(raft, event->peer);

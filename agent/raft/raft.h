@@ -5,7 +5,8 @@
  * raft_step(state, event, update) takes one event and says what has to be done.
  * There is no clock, file, socket, thread or randomness in here but what comes
  * with the event, and no allocation after raft_new().  The core knows entries
- * by index and term only; payloads, their cache and the disk are the caller's.
+ * by index, term and members only; payloads, their cache and the disk are the
+ * caller's.
  *
  * The caller's duties, all of them:
  *  1. Do what an update says in this order: truncate, append, save the state;
@@ -33,11 +34,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RAFT_MEMBERS_MAX 7
+#include "raft/members.h"
+
 #define RAFT_MSGS_MAX (4 * RAFT_MEMBERS_MAX) /* messages in one update */
 #define RAFT_APPEND_MAX 128 /* entries in one append message */
 #define RAFT_RUNS_MAX 1024 /* runs of equal term that the core remembers */
 #define RAFT_INFLIGHT_MAX 1024 /* entries sent to a peer and not yet durable */
+#define RAFT_UNCOMMITTED_MAX 16384 /* a leader's entries; more are refused */
+#define RAFT_BEHIND_MAX 128 /* entries a learner may lack to be promoted */
 
 enum raft_role {
 	RAFT_FOLLOWER,
@@ -80,10 +84,15 @@ struct raft_run {
 	uint64_t term;
 };
 
+/* From this entry to the next run these are the members. */
+struct raft_member_run {
+	uint64_t first_index;
+	struct raft_members members;
+};
+
 struct raft_config {
-	uint32_t id; /* ours, in members */
-	uint32_t members[RAFT_MEMBERS_MAX];
-	unsigned int member_count;
+	uint32_t id; /* ours; need not be a member's */
+	struct raft_members members; /* as long as no entry has said */
 	uint64_t election_timeout_us; /* drawn from [T, 2T) each time */
 	uint64_t heartbeat_us;
 	uint32_t drift_ppm; /* bound of two clocks' rates against each other */
@@ -98,6 +107,13 @@ struct raft_boot {
 	const struct raft_run *runs; /* covers the log, rising; may be longer
 				      * than RAFT_RUNS_MAX */
 	unsigned int run_count;
+	/*
+	 * Of the base and the log, rising, each other than the one before; may
+	 * be more than the core keeps, which is the last two.  None: no entry
+	 * has said.
+	 */
+	const struct raft_member_run *member_runs;
+	unsigned int member_run_count;
 	uint64_t commit; /* known committed: the applied index */
 	uint64_t now_us;
 	uint64_t random;
@@ -153,7 +169,7 @@ struct raft_msg {
 
 enum raft_event_type {
 	RAFT_EV_TICK, /* time has passed */
-	RAFT_EV_RECV, /* msg, entry_terms */
+	RAFT_EV_RECV, /* msg, entry_terms, members: of each entry */
 	RAFT_EV_PROPOSE, /* count; leader only */
 	RAFT_EV_SEND, /* peer, count: make an append message of at most count
 		       * entries (0: heartbeat) if one is due */
@@ -168,11 +184,16 @@ enum raft_event_type {
 	RAFT_EV_TRANSFER, /* peer: hand leadership over; 0: give it up;
 			   * refused if the peer is not there to take it */
 	RAFT_EV_COMPACTED, /* index: entries up to it are gone from the disk */
-	RAFT_EV_RESET, /* index, term: the replica is being filled from a
+	RAFT_EV_RESET, /* index, term, members: the replica is being filled from a
 			* leader: the log is now empty after this entry.  The
 			* caller does the same to the disk in the order of the
 			* updates and then reports it as PERSISTED.  Refused
 			* (nothing has changed) when raft_can_reset() says no */
+	RAFT_EV_MEMBER, /* peer, role: propose an entry that changes the members
+			 * in this one point; refused with what
+			 * raft_member_refusal() says.  It is appended with
+			 * append_count 1, and in force from there on:
+			 * raft_members() are the entry's */
 	RAFT_EV_LINK, /* peer: its connection is new; what was in flight is
 		       * lost: probe again */
 };
@@ -183,6 +204,12 @@ struct raft_event {
 	uint64_t random;
 	const struct raft_msg *msg;
 	const uint64_t *entry_terms; /* msg->append.count of them */
+	/*
+	 * RECV: msg->append.count of them, NULL: as the entry before. RESET: one,
+	 * NULL: no entry has said.
+	 */
+	const struct raft_members *members;
+	enum raft_member_role role;
 	uint64_t index;
 	uint64_t term;
 	uint64_t seq;
@@ -196,6 +223,7 @@ enum raft_update_flag {
 	RAFT_UP_APPEND = 1 << 2, /* append append_count entries */
 	RAFT_UP_COMMIT = 1 << 3, /* commit has risen */
 	RAFT_UP_ROLE = 1 << 4, /* role, term or leader changed */
+	RAFT_UP_MEMBERS = 1 << 6, /* other members are in force */
 	RAFT_UP_REFUSED = 1 << 5, /* the event was not possible: not leader,
 				   * transfer under way, ... Nothing changed */
 };
@@ -210,7 +238,8 @@ struct raft_update {
 	 * Entries [append_first, append_first + append_count): of a follower,
 	 * those of the received message, its first append_skip left out; of a
 	 * leader, those proposed - or the one no-op that begins its term, when
-	 * append_noop.  All of a leader's are of its term.
+	 * append_noop.  All of a leader's are of its term, and their members are
+	 * raft_members().
 	 */
 	uint64_t append_first;
 	uint32_t append_count;
@@ -249,6 +278,7 @@ struct raft_peer_view {
 	bool needs_copy; /* the log no longer has what it lacks, or damaged */
 	bool damaged;
 	bool barred; /* see raft_hard_state.joined */
+	enum raft_member_role role;
 };
 
 /* What the core knows; cheap, no side effect. */
@@ -262,6 +292,42 @@ uint64_t raft_base_index(const struct raft *raft);
 uint64_t raft_term_start(const struct raft *raft); /* leader: its no-op */
 bool raft_transferring(const struct raft *raft);
 const struct raft_hard_state *raft_hard_state(const struct raft *raft);
+
+/** raft_members() - those in force: of the log's last entry */
+const struct raft_members *raft_members(const struct raft *raft);
+
+/**
+ * raft_members_since() - the entry from which on they are in force
+ * Above the commit index: their change may still be overruled.
+ */
+uint64_t raft_members_since(const struct raft *raft);
+
+/** raft_own_role() - ours, by raft_members() */
+enum raft_member_role raft_own_role(const struct raft *raft);
+
+/* Why a change of members is not possible now. */
+enum raft_refusal {
+	RAFT_REFUSAL_NONE = 0,
+	RAFT_REFUSAL_NOT_LEADER,
+	RAFT_REFUSAL_TRANSFER, /* leadership is being handed over */
+	RAFT_REFUSAL_EARLY, /* nothing of this term is committed yet */
+	RAFT_REFUSAL_PENDING, /* the change before is not committed */
+	RAFT_REFUSAL_SAME, /* it has that role already, or is no member */
+	RAFT_REFUSAL_STEP, /* not from its present role in one step */
+	RAFT_REFUSAL_FULL, /* RAFT_MEMBERS_MAX */
+	RAFT_REFUSAL_VOTERS, /* too few would be left: raft_members_check() */
+	RAFT_REFUSAL_BARRED, /* has not joined: raft_hard_state.joined */
+	RAFT_REFUSAL_BEHIND, /* a learner that has not caught up */
+	RAFT_REFUSAL_QUORUM, /* no majority of the new members is there */
+};
+
+/**
+ * raft_member_refusal() - would RAFT_EV_MEMBER be refused, and why?
+ * Steps: nothing to learner or witness, learner to voter, voter to learner,
+ * anything to nothing.  See README.md, "Members".
+ */
+enum raft_refusal raft_member_refusal(const struct raft *raft, uint32_t id,
+				      enum raft_member_role role);
 
 /** raft_entry_term() - term of an entry in the log or its base, 0: unknown */
 uint64_t raft_entry_term(const struct raft *raft, uint64_t index);

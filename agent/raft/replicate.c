@@ -14,6 +14,21 @@
 #include <assert.h>
 #include <string.h>
 
+struct raft_peer *raft_peer_find(struct raft *raft, uint32_t id)
+{
+	int place = raft_place(raft, id);
+
+	if (raft->role != RAFT_LEADER || id == raft->config.id || place < 0)
+		return NULL;
+	return &raft->peers[place];
+}
+
+/* Places that are not taken have no id. */
+static bool is_other(const struct raft *raft, const struct raft_peer *peer)
+{
+	return peer->id != 0 && peer->id != raft->config.id;
+}
+
 static void append_to(struct raft *raft, struct raft_peer *peer, uint32_t count)
 {
 	struct raft_msg *msg = raft_msg_add(raft, peer->id, RAFT_MSG_APPEND);
@@ -40,8 +55,8 @@ void raft_heartbeat_all(struct raft *raft)
 {
 	unsigned int i;
 
-	for (i = 0; i < raft->config.member_count; i++)
-		if (raft->peers[i].id != raft->config.id)
+	for (i = 0; i < RAFT_MEMBERS_MAX; i++)
+		if (is_other(raft, &raft->peers[i]))
 			raft_heartbeat(raft, &raft->peers[i]);
 	raft->heartbeat_due_us = raft->now_us + raft->config.heartbeat_us;
 }
@@ -71,10 +86,20 @@ void raft_send_entries(struct raft *raft, struct raft_peer *peer,
  * What was sent before is of no account any more: if late answers to it ended
  * the probing, each would have the whole window sent again.
  */
-static void probe(struct raft *raft, struct raft_peer *peer)
+static void probe(const struct raft *raft, struct raft_peer *peer)
 {
 	peer->probing = true;
 	peer->probe_us = raft->now_us;
+}
+
+static void peer_init(const struct raft *raft, struct raft_peer *peer,
+		      uint32_t id)
+{
+	memset(peer, 0, sizeof(*peer));
+	peer->id = id;
+	/* What it is sent next begins with the newest entry, just made. */
+	peer->next = raft->log.last_index;
+	probe(raft, peer);
 }
 
 static void append_own(struct raft *raft, uint32_t count)
@@ -105,21 +130,18 @@ void raft_lead(struct raft *raft)
 	raft->term_start = raft->log.last_index + 1;
 	append_own(raft, 1);
 	raft->update->append_noop = true;
-	for (i = 0; i < raft->config.member_count; i++) {
-		struct raft_peer *peer = &raft->peers[i];
-
-		memset(peer, 0, sizeof(*peer));
-		peer->id = raft->config.members[i];
-		peer->next = raft->term_start;
-		probe(raft, peer);
-	}
+	for (i = 0; i < RAFT_MEMBERS_MAX; i++)
+		peer_init(raft, &raft->peers[i], raft->membership.now.ids[i]);
 	raft_base_moved(raft);
 	raft_heartbeat_all(raft);
 }
 
 void raft_propose(struct raft *raft, uint32_t count)
 {
+	uint64_t open = raft->log.last_index - raft->commit;
+
 	if (raft->role != RAFT_LEADER || raft->transferee || count == 0 ||
+	    open + count > RAFT_UNCOMMITTED_MAX ||
 	    count > RAFT_INDEX_MAX - raft->log.last_index) {
 		raft->update->flags |= RAFT_UP_REFUSED;
 		return;
@@ -147,14 +169,35 @@ void raft_base_moved(struct raft *raft)
 
 	if (raft->role != RAFT_LEADER)
 		return;
-	for (i = 0; i < raft->config.member_count; i++) {
+	for (i = 0; i < RAFT_MEMBERS_MAX; i++) {
 		struct raft_peer *peer = &raft->peers[i];
 
-		if (peer->next > raft->log.base_index)
+		if (!is_other(raft, peer) || peer->next > raft->log.base_index)
 			continue;
 		peer->next = raft->log.base_index + 1;
 		probe(raft, peer);
 	}
+}
+
+/*
+ * The change that takes our vote away is committed: somebody else is to lead
+ * (thesis 4.2.2), if possible at once.
+ */
+static void leave(struct raft *raft)
+{
+	const struct raft_peer *best = NULL;
+	unsigned int i;
+
+	if (raft->transferee)
+		return;
+	for (i = 0; i < RAFT_MEMBERS_MAX; i++) {
+		const struct raft_peer *peer = &raft->peers[i];
+
+		if (raft_transfer_possible(raft, peer) &&
+		    (!best || peer->match > best->match))
+			best = peer;
+	}
+	raft_transfer_begin(raft, best ? best->id : 0);
 }
 
 /*
@@ -169,7 +212,7 @@ void raft_commit_advance(struct raft *raft)
 	unsigned int i;
 
 	assert(raft->role == RAFT_LEADER);
-	for (i = 0; i < raft->config.member_count; i++) {
+	for (i = 0; i < RAFT_MEMBERS_MAX; i++) {
 		const struct raft_peer *peer = &raft->peers[i];
 
 		if (peer->id == raft->config.id)
@@ -183,6 +226,8 @@ void raft_commit_advance(struct raft *raft)
 	assert(raft_log_term(&raft->log, commit) == raft->hard.term);
 	raft->commit = commit;
 	raft->update->flags |= RAFT_UP_COMMIT;
+	if (!raft_is_electable(raft))
+		leave(raft);
 }
 
 static void accepted(struct raft *raft, struct raft_peer *peer,
@@ -262,4 +307,18 @@ void raft_append_reply_recv(struct raft *raft, const struct raft_msg *msg)
 	}
 	raft_commit_advance(raft);
 	raft_transfer_try(raft);
+}
+
+enum raft_refusal raft_member_refusal(const struct raft *raft, uint32_t id,
+				      enum raft_member_role role)
+{
+	if (raft->role != RAFT_LEADER)
+		return RAFT_REFUSAL_NOT_LEADER;
+	return RAFT_REFUSAL_PENDING;
+}
+
+void raft_change_member(struct raft *raft, uint32_t id,
+			enum raft_member_role role)
+{
+	raft->update->flags |= RAFT_UP_REFUSED;
 }

@@ -5,6 +5,7 @@
  *	raft.c		birth, the switch over events
  *	query.c		what it tells of itself
  *	log.c		which term each index has
+ *	membership.c	who the members are, and which majorities follow
  *	election.c	terms, votes, roles (thesis 3.4, 4.2.3, 9.6)
  *	follow.c	a follower's side of appends, filling, rejoining
  *	replicate.c	a leader's side of appends, commit (thesis 3.5, 3.6.2)
@@ -36,6 +37,15 @@ struct raft_log {
 	struct raft_run runs[RAFT_RUNS_MAX];
 };
 
+struct raft_membership {
+	struct raft_members now; /* of the log's last entry */
+	uint64_t since; /* the entry that said so, 0: none */
+	/* What is in force again if that entry is truncated. */
+	struct raft_members before;
+	uint64_t before_since;
+	bool has_before;
+};
+
 struct raft_peer {
 	uint32_t id;
 	/*
@@ -58,13 +68,13 @@ struct raft_peer {
 
 struct raft {
 	struct raft_config config;
-	unsigned int majority;
 	struct raft_hard_state hard;
 	bool hard_dirty; /* to be saved by this step's update */
 	uint64_t state_seq;
 	uint64_t saved_seq;
 	uint64_t log_seq;
 	struct raft_log log;
+	struct raft_membership membership;
 	uint64_t commit;
 
 	enum raft_role role;
@@ -83,7 +93,7 @@ struct raft {
 	uint64_t rejoin;
 	bool filling; /* damaged, but reset since: takes entries */
 
-	/* Candidate; bits are positions in config.members. */
+	/* Candidate; bits are places in membership.now. */
 	uint32_t grants;
 	uint32_t firm_grants; /* of voters that are not barred */
 
@@ -95,7 +105,7 @@ struct raft {
 	uint32_t transferee; /* 0: no transfer */
 	uint64_t transfer_due_us;
 
-	/* peers[i] is config.members[i]; our own is not used. */
+	/* Leader: peers[i] is membership.now's place i; our own is not used. */
 	struct raft_peer peers[RAFT_MEMBERS_MAX];
 
 	/* Of the event in hand. */
@@ -107,11 +117,30 @@ struct raft {
 /* raft.c */
 struct raft_msg *raft_msg_add(struct raft *raft, uint32_t to,
 			      enum raft_msg_type type);
-struct raft_peer *raft_peer_find(struct raft *raft, uint32_t id);
 bool raft_is_barred(const struct raft *raft);
-/* The majority-th largest of a member's values: what a majority has reached. */
+
+/* membership.c */
+void raft_membership_init(struct raft *raft, const struct raft_boot *boot);
+void raft_membership_append(struct raft *raft, uint64_t index,
+			    const struct raft_members *members);
+void raft_membership_truncate(struct raft *raft, uint64_t from);
+void raft_membership_reset(struct raft *raft, uint64_t index,
+			   const struct raft_members *members);
+/* May the members before be in force again? */
+bool raft_membership_open(const struct raft *raft);
+/* Committed, though we may not have been told yet: a change came after. */
+uint64_t raft_membership_floor(const struct raft *raft);
+int raft_place(const struct raft *raft, uint32_t id); /* -1: no member */
+bool raft_place_votes(const struct raft *raft, unsigned int place);
+/* Of a value for each place: what a majority of those who vote has reached. */
 uint64_t raft_majority_of(const struct raft *raft,
-			  uint64_t values[RAFT_MEMBERS_MAX]);
+			  const uint64_t values[RAFT_MEMBERS_MAX]);
+/*
+ * Is one of these places (bits) in every majority that could elect or commit
+ * today: of the members in force, and of those before while they may return?
+ */
+bool raft_meets_majorities(const struct raft *raft, uint32_t places);
+bool raft_is_electable(const struct raft *raft);
 
 /* log.c */
 void raft_log_init(struct raft_log *log, const struct raft_boot *boot);
@@ -139,15 +168,18 @@ void raft_vote_recv(struct raft *raft, const struct raft_msg *msg);
 void raft_vote_reply_recv(struct raft *raft, const struct raft_msg *msg);
 
 /* follow.c */
-void raft_append_recv(struct raft *raft, const struct raft_msg *msg,
-		      const uint64_t *entry_terms);
+void raft_append_recv(struct raft *raft, const struct raft_event *event);
 void raft_append_refuse_old(struct raft *raft, const struct raft_msg *msg);
 void raft_follow_persisted(struct raft *raft);
-void raft_reset(struct raft *raft, uint64_t index, uint64_t term);
+void raft_reset(struct raft *raft, const struct raft_event *event);
 
 /* replicate.c */
 void raft_lead(struct raft *raft);
 void raft_propose(struct raft *raft, uint32_t count);
+void raft_change_member(struct raft *raft, uint32_t id,
+			enum raft_member_role role);
+/* Leader only: NULL when it is no other member. */
+struct raft_peer *raft_peer_find(struct raft *raft, uint32_t id);
 void raft_heartbeat(struct raft *raft, struct raft_peer *peer);
 void raft_heartbeat_all(struct raft *raft);
 void raft_send_entries(struct raft *raft, struct raft_peer *peer,
@@ -163,6 +195,8 @@ uint64_t raft_quorum_due(const struct raft *raft);
 void raft_rejoin_update(struct raft *raft);
 
 /* transfer.c */
+bool raft_transfer_possible(const struct raft *raft,
+			    const struct raft_peer *peer);
 bool raft_transfer_begin(struct raft *raft, uint32_t to);
 void raft_transfer_try(struct raft *raft);
 void raft_transfer_tick(struct raft *raft);

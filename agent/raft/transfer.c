@@ -9,6 +9,16 @@
  */
 #include "raft/state.h"
 
+bool raft_transfer_possible(const struct raft *raft,
+			    const struct raft_peer *peer)
+{
+	return raft_members_role(&raft->membership.now, peer->id) ==
+		       RAFT_MEMBER_VOTER &&
+	       peer->id != raft->config.id && !peer->barred &&
+	       !peer->needs_copy && peer->heard_us &&
+	       peer->heard_us + raft->config.election_timeout_us > raft->now_us;
+}
+
 bool raft_transfer_begin(struct raft *raft, uint32_t to)
 {
 	struct raft_peer *peer = raft_peer_find(raft, to);
@@ -19,8 +29,7 @@ bool raft_transfer_begin(struct raft *raft, uint32_t to)
 		raft_become_follower(raft, raft->hard.term, 0);
 		return true;
 	}
-	if (!peer || peer->barred || peer->needs_copy || !peer->heard_us ||
-	    peer->heard_us + raft->config.election_timeout_us <= raft->now_us)
+	if (!peer || !raft_transfer_possible(raft, peer))
 		return false;
 	raft->transferee = to;
 	raft->transfer_due_us = raft->now_us + raft->config.election_timeout_us;
@@ -41,11 +50,18 @@ void raft_transfer_try(struct raft *raft)
 	raft_become_follower(raft, raft->hard.term, 0);
 }
 
-/* It did not come so far: lead on, with a lease from new rounds only. */
+/*
+ * It did not come so far: lead on, with a lease from new rounds only - unless
+ * we handed over because we are no voter any more.
+ */
 void raft_transfer_tick(struct raft *raft)
 {
 	if (!raft->transferee || raft->now_us < raft->transfer_due_us)
 		return;
+	if (!raft_is_electable(raft)) {
+		raft_become_follower(raft, raft->hard.term, 0);
+		return;
+	}
 	raft->transferee = 0;
 	raft->lease_floor_us = raft->now_us;
 	raft->update->flags |= RAFT_UP_ROLE;

@@ -22,6 +22,8 @@ static const uint8_t record_magic[4] = "QREC";
 #define STATE_JOINED 1U
 #define STATE_DAMAGED 2U
 #define CHECKPOINT_INCOMPLETE 1U
+#define CHECKPOINT_WITNESS 2U
+#define RECORD_BARE 1U
 
 static void put16(uint8_t *at, uint16_t value)
 {
@@ -63,6 +65,24 @@ static uint64_t get64(const uint8_t *at)
 
 	memcpy(&value, at, sizeof(value));
 	return le64toh(value);
+}
+
+static void put_members(uint8_t *at, const struct raft_members *members)
+{
+	unsigned int i;
+
+	for (i = 0; i < RAFT_MEMBERS_MAX; i++)
+		put16(at + 2 * i, members->ids[i]);
+	put16(at + 2 * RAFT_MEMBERS_MAX, members->roles);
+}
+
+static void get_members(const uint8_t *at, struct raft_members *members)
+{
+	unsigned int i;
+
+	for (i = 0; i < RAFT_MEMBERS_MAX; i++)
+		members->ids[i] = get16(at + 2 * i);
+	members->roles = get16(at + 2 * RAFT_MEMBERS_MAX);
 }
 
 static uint32_t meta_crc(const uint8_t *bytes)
@@ -218,11 +238,13 @@ void format_slot_encode(const struct store_identity *identity,
 		put64(bytes + 128, checkpoint->tag);
 		put32(bytes + 136, checkpoint->writer);
 		put32(bytes + 140,
-		      checkpoint->incomplete ? CHECKPOINT_INCOMPLETE : 0);
+		      (checkpoint->incomplete ? CHECKPOINT_INCOMPLETE : 0) |
+			      (checkpoint->witness ? CHECKPOINT_WITNESS : 0));
 		put64(bytes + 144, slot->base.start);
 		put64(bytes + 152, slot->base.index);
 		put64(bytes + 160, slot->base.term);
 		put32(bytes + 168, slot->base.chain);
+		put_members(bytes + 172, &checkpoint->members);
 	}
 	put32(bytes + META_CRC, meta_crc(bytes));
 }
@@ -247,6 +269,9 @@ static bool slot_possible(const struct format_slot *slot, uint32_t align)
 	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (numbers[i] >= FORMAT_NUMBER_MAX)
 			return false;
+	if (raft_members_said(&slot->checkpoint.members) &&
+	    raft_members_check(&slot->checkpoint.members))
+		return false;
 	return mark->fork <= mark->durable && base->start % align == 0 &&
 	       base->index <= slot->checkpoint.applied &&
 	       base->term <= slot->checkpoint.applied_term;
@@ -288,12 +313,15 @@ bool format_slot_decode(const struct store_identity *identity,
 	checkpoint->writer = get32(bytes + 136);
 	checkpoint_flags = get32(bytes + 140);
 	checkpoint->incomplete = checkpoint_flags & CHECKPOINT_INCOMPLETE;
+	checkpoint->witness = checkpoint_flags & CHECKPOINT_WITNESS;
+	get_members(bytes + 172, &checkpoint->members);
 	slot->base.start = get64(bytes + 144);
 	slot->base.index = get64(bytes + 152);
 	slot->base.term = get64(bytes + 160);
 	slot->base.chain = get32(bytes + 168);
 	return !(state_flags & ~(STATE_JOINED | STATE_DAMAGED)) &&
-	       !(checkpoint_flags & ~CHECKPOINT_INCOMPLETE) &&
+	       !(checkpoint_flags &
+		 ~(CHECKPOINT_INCOMPLETE | CHECKPOINT_WITNESS)) &&
 	       slot_possible(slot, align);
 }
 
@@ -322,6 +350,8 @@ void format_record_encode(const struct store_identity *identity,
 	put32(bytes + 116, entry->writer);
 	put32(bytes + 120, entry->data_crc);
 	put32(bytes + 124, record->chain);
+	put_members(bytes + 128, &entry->members);
+	put16(bytes + 144, entry->bare ? RECORD_BARE : 0);
 	record->crc = base_crc32c(0, bytes + RECORD_COVERED,
 				  FORMAT_RECORD_HEAD - RECORD_COVERED);
 	put32(bytes + 4, record->crc);
@@ -332,6 +362,7 @@ bool format_record_decode(const struct store_identity *identity,
 			  struct format_record *record)
 {
 	struct raft_entry *entry = &record->entry;
+	uint16_t bits;
 
 	if (memcmp(bytes, record_magic, sizeof(record_magic)) != 0 ||
 	    get64(bytes + 32) != position)
@@ -359,7 +390,11 @@ bool format_record_decode(const struct store_identity *identity,
 	entry->writer = get32(bytes + 116);
 	entry->data_crc = get32(bytes + 120);
 	record->chain = get32(bytes + 124);
-	return position < FORMAT_NUMBER_MAX && record->durable <= position &&
+	get_members(bytes + 128, &entry->members);
+	bits = get16(bytes + 144);
+	entry->bare = bits & RECORD_BARE;
+	return !(bits & ~RECORD_BARE) && position < FORMAT_NUMBER_MAX &&
+	       record->durable <= position &&
 	       record->generation < FORMAT_NUMBER_MAX &&
 	       entry->index < FORMAT_NUMBER_MAX &&
 	       entry->term < FORMAT_NUMBER_MAX &&
@@ -371,6 +406,13 @@ bool format_record_decode(const struct store_identity *identity,
 uint64_t format_record_position(const uint8_t *bytes)
 {
 	return get64(bytes + 32);
+}
+
+bool format_data_good(const struct raft_entry *entry, const uint8_t *data)
+{
+	return entry->bare ||
+	       base_crc32c(0, data, raft_entry_data_bytes(entry)) ==
+		       entry->data_crc;
 }
 
 const char *format_entry_check(const struct store_identity *identity,

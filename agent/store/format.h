@@ -60,12 +60,13 @@
  *	120  8  its epoch
  *	128  8  its tag
  *	136  4  its writer
- *	140  4  flags, 1 incomplete
+ *	140  4  flags, 1 incomplete, 2 witness
  *	144  8  start: position of the log's first record
  *	152  8  base index: of the entry before it
  *	160  8  base term
  *	168  4  chain: header CRC of the record before it
- *	172     zeroes
+ *	172 16  checkpoint: members, see the record's
+ *	188     zeroes
  *
  * State and checkpoint are saved into slot 0, synced, then into slot 1, synced,
  * and only then acknowledged.  So at any time one of the two holds what was
@@ -81,12 +82,12 @@
  * It lies at ring offset (position % log_bytes), so what an earlier lap left at
  * a place has another position than what is looked for.  Records follow each
  * other without gaps, may continue at the ring's beginning, and start at
- * multiples of the record alignment A.  A record is a header of 128 bytes, zeroes
- * up to A, and the payload (of a WRITE: length bytes), zeroes up to a multiple
- * of A.
+ * multiples of the record alignment A.  A record is a header of 160 bytes, zeroes
+ * up to A, and the payload (of a WRITE that is not bare: length bytes), zeroes
+ * up to a multiple of A.
  *
  *	  0  4  magic "QREC"
- *	  4  4  CRC32C of bytes 8 to 127
+ *	  4  4  CRC32C of bytes 8 to 159
  *	  8 16  volume id
  *	 24  4  node id
  *	 28  2  format version
@@ -106,6 +107,11 @@
  *	116  4  writer
  *	120  4  CRC32C of the payload (0 without one)
  *	124  4  chain: bytes 4 to 7 of the record before
+ *	128 14  members: seven ids of 2 bytes, rising, the free ones last and 0
+ *	142  2  their roles, bits 2i and 2i + 1 for place i: 1 voter, 2 learner,
+ *	        3 witness
+ *	144  2  bits, 1 bare: a WRITE whose payload was never here
+ *	146     zeroes
  *
  * Records of one node only ever grow in position, so a header inside a payload
  * (somebody stores an image of this disk in the volume) never has the position
@@ -125,11 +131,11 @@
  *   2. magic, version, header CRC, volume id and node id are right;
  *   3. its position is p, its durable <= p, its durable index < index, its
  *	term-before <= term, position, generation, index and term < 2^62, it is
- *	live, and its op, offset and length are possible in this volume;
+ *	live, and its op, offset, length and members are possible in this volume;
  *   4. it continues the record before it (the checkpoint slot for the first):
  *	chain and term-before are equal, index is one more, term and generation
  *	are not less;
- *   5. the CRC of its payload is right.
+ *   5. the CRC of its payload, if it has one, is right.
  * The log is the longest run of valid records from start.
  *
  * TORN OR DAMAGED.  At the position p where that run ends there is damage if
@@ -146,10 +152,10 @@
 
 #include "store/store.h"
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 #define FORMAT_BLOCK 4096U
 #define FORMAT_META_BYTES 512U /* of a superblock or slot */
-#define FORMAT_RECORD_HEAD 128U
+#define FORMAT_RECORD_HEAD 160U
 /* Technical bound: a few records of the largest kind. */
 #define FORMAT_RING_BYTES_MIN (256ULL << 10)
 #define FORMAT_BYTES_MAX (1ULL << 60) /* of volume or ring */
@@ -265,6 +271,9 @@ bool format_record_decode(const struct store_identity *identity,
 			  struct format_record *record);
 /** format_record_position() - what a header says, unproven */
 uint64_t format_record_position(const uint8_t *bytes);
+
+/** format_data_good() - is @data, as long as it has any, what @entry is of? */
+bool format_data_good(const struct raft_entry *entry, const uint8_t *data);
 
 /** format_entry_check() - NULL, or why @entry is none of this volume */
 const char *format_entry_check(const struct store_identity *identity,

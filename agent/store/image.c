@@ -94,6 +94,8 @@ static int apply_one(struct store *store, struct run *run,
 		return -EINVAL;
 	switch (entry->op) {
 	case RAFT_OP_WRITE:
+		if (entry->bare)
+			return 0;
 		if (entry->data)
 			return apply_write(store, run, entry, entry->data);
 		return apply_from_log(store, run, entry);

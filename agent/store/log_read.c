@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 
-#include "base/crc.h"
 #include "store/internal.h"
 
 static bool place_find(struct store *store, uint64_t index,
@@ -53,15 +52,13 @@ static bool record_is(struct store *store, const struct log_place *place,
 		      struct format_record *record)
 {
 	size_t head = format_round_up(FORMAT_RECORD_HEAD, store->align);
-	size_t data;
 
 	if (!format_record_decode(&store->identity, place->position, buf->data,
 				  record) ||
 	    record->crc != place->crc || record->entry.index != index ||
 	    store_record_bytes(&record->entry, store->align) != buf->size)
 		return false;
-	data = raft_entry_data_bytes(&record->entry);
-	return base_crc32c(0, buf->data + head, data) == record->entry.data_crc;
+	return format_data_good(&record->entry, buf->data + head);
 }
 
 int store_log_read(struct store *store, uint64_t index,

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/crc.h"
 #include "store/internal.h"
 
 /* In place of sectors that can't be read: never a header, never zeroes. */
@@ -97,9 +96,7 @@ static bool data_good(struct scan *scan, const struct format_record *record,
 	size_t head = format_round_up(FORMAT_RECORD_HEAD, scan->store->align);
 	const uint8_t *at = window_get(scan, record->position, bytes);
 
-	return at && base_crc32c(0, at + head,
-				 raft_entry_data_bytes(&record->entry)) ==
-			     record->entry.data_crc;
+	return at && format_data_good(&record->entry, at + head);
 }
 
 static enum verdict next_check(struct scan *scan, struct format_record *record,

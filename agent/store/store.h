@@ -47,11 +47,17 @@ struct store_checkpoint {
 	uint32_t writer;
 	uint64_t epoch;
 	uint64_t tag;
+	struct raft_members members; /* all zero: no entry has said */
 	/*
 	 * A copy from a leader is under way (or was, at a crash): the data area
 	 * is not that of `applied` and must be copied anew.
 	 */
 	bool incomplete;
+	/*
+	 * This was a witness's: what was applied has left no trace in the data
+	 * area.  To become anything else it must be filled anew.
+	 */
+	bool witness;
 };
 
 /* What store_open() found. */

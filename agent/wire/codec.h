@@ -36,6 +36,11 @@ static inline bool wire_errno_possible(int32_t error)
 	return error <= 0 && error >= -4095;
 }
 
+/* Membership: seven ids of 2 bytes, then their roles; see raft/members.h. */
+void wire_members_put(struct wire_writer *writer,
+		      const struct raft_members *members);
+void wire_members_get(struct wire_reader *reader, struct raft_members *members);
+
 void wire_hello_put(struct wire_writer *writer, const struct wire_hello *hello);
 int wire_hello_get(struct wire_decoder *decoder, struct wire_hello *hello);
 
@@ -58,12 +63,12 @@ int wire_copy_get(struct wire_decoder *decoder, struct wire_msg *msg);
 #define WIRE_REFUSE_BYTES_MIN 8
 #define WIRE_REFUSE_BYTES_MAX 264
 #define WIRE_RAFT_BYTES_MIN 24
-#define WIRE_ENTRY_BYTES 56
+#define WIRE_ENTRY_BYTES 72
 #define WIRE_RAFT_BYTES_MAX (72 + RAFT_APPEND_MAX * WIRE_ENTRY_BYTES)
 #define WIRE_STATUS_BYTES 56
 #define WIRE_OPEN_ASK_BYTES 16
 #define WIRE_OPEN_REPLY_BYTES 16
-#define WIRE_COPY_BEGIN_BYTES 56
+#define WIRE_COPY_BEGIN_BYTES 72
 #define WIRE_COPY_DATA_BYTES 40
 #define WIRE_COPY_END_BYTES 16
 #define WIRE_COPY_ACK_BYTES 24

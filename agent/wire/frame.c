@@ -87,7 +87,8 @@ static size_t payload_bytes(const struct wire_msg *msg)
 
 	if (msg->type == WIRE_COPY_DATA)
 		return msg->copy_data.zero ? 0 : msg->copy_data.length;
-	if (msg->type == WIRE_RAFT && msg->raft.msg.type == RAFT_MSG_APPEND)
+	if (msg->type == WIRE_RAFT && msg->raft.msg.type == RAFT_MSG_APPEND &&
+	    !msg->raft.bare)
 		for (i = 0; i < msg->raft.msg.append.count; i++)
 			bytes += raft_entry_data_bytes(msg->raft.entries[i]);
 	return bytes;
@@ -173,7 +174,8 @@ static void add_payloads(struct wire_frame *frame, const struct wire_msg *msg)
 	if (msg->type == WIRE_COPY_DATA && !msg->copy_data.zero)
 		frame_add(frame, msg->copy_data.data, msg->copy_data.length,
 			  msg->copy_data.buf);
-	if (msg->type != WIRE_RAFT || msg->raft.msg.type != RAFT_MSG_APPEND)
+	if (msg->type != WIRE_RAFT || msg->raft.msg.type != RAFT_MSG_APPEND ||
+	    msg->raft.bare)
 		return;
 	for (i = 0; i < msg->raft.msg.append.count; i++) {
 		struct raft_entry *entry = msg->raft.entries[i];

@@ -23,9 +23,12 @@
  *	44	4	CRC32C of its payload, 0 without one
  *	48	4	writer
  *	52	2	op, enum raft_op
- *	54	2	0
+ *	54	2	bits, 1 bare: a WRITE without its payload
+ *	56	14	members: seven ids of 2 bytes, rising, the free ones last
+ *	70	2	their roles, bits 2i and 2i + 1 for place i
  *
- * The payloads of WRITE entries follow the fixed part in their order.
+ * The payloads of WRITE entries that are not bare follow the fixed part in their
+ * order.
  */
 #include <errno.h>
 
@@ -37,6 +40,27 @@
 #define FLAG_BARRED (1U << 3)
 #define FLAG_OK (1U << 4)
 #define FLAG_DAMAGED (1U << 5)
+
+#define BIT_BARE 1U
+
+void wire_members_put(struct wire_writer *writer,
+		      const struct raft_members *members)
+{
+	unsigned int i;
+
+	for (i = 0; i < RAFT_MEMBERS_MAX; i++)
+		wire_put16(writer, members->ids[i]);
+	wire_put16(writer, members->roles);
+}
+
+void wire_members_get(struct wire_reader *reader, struct raft_members *members)
+{
+	unsigned int i;
+
+	for (i = 0; i < RAFT_MEMBERS_MAX; i++)
+		members->ids[i] = wire_get16(reader);
+	members->roles = wire_get16(reader);
+}
 
 static uint32_t flag(bool set, uint32_t bit)
 {
@@ -88,18 +112,21 @@ size_t wire_raft_bytes(const struct wire_msg *msg)
 }
 
 static void put_entry(struct wire_writer *writer,
-		      const struct raft_entry *entry)
+		      const struct raft_entry *entry, bool bare)
 {
+	bool leaves_out = entry->op == RAFT_OP_WRITE && (bare || entry->bare);
+
 	wire_put64(writer, entry->index);
 	wire_put64(writer, entry->term);
 	wire_put64(writer, entry->epoch);
 	wire_put64(writer, entry->tag);
 	wire_put64(writer, entry->offset);
 	wire_put32(writer, entry->length);
-	wire_put32(writer, raft_entry_data_bytes(entry) ? entry->data_crc : 0);
+	wire_put32(writer, entry->op == RAFT_OP_WRITE ? entry->data_crc : 0);
 	wire_put32(writer, entry->writer);
 	wire_put16(writer, entry->op);
-	wire_put16(writer, 0);
+	wire_put16(writer, leaves_out ? BIT_BARE : 0);
+	wire_members_put(writer, &entry->members);
 }
 
 static void put_append(struct wire_writer *writer, const struct wire_msg *wire)
@@ -117,7 +144,7 @@ static void put_append(struct wire_writer *writer, const struct wire_msg *wire)
 	for (i = 0; i < msg->append.count; i++) {
 		assert(wire->raft.entries[i]->index ==
 		       msg->append.prev_index + 1 + i);
-		put_entry(writer, wire->raft.entries[i]);
+		put_entry(writer, wire->raft.entries[i], wire->raft.bare);
 	}
 }
 
@@ -170,7 +197,7 @@ static const char *entry_problem(const struct raft_entry *entry,
 	    (!entry->writer || entry->epoch != entry->index))
 		return "an opening without writer or with a foreign epoch";
 	problem = raft_entry_check(entry, volume_bytes);
-	if (!problem && !raft_entry_data_bytes(entry) && entry->data_crc)
+	if (!problem && entry->op != RAFT_OP_WRITE && entry->data_crc)
 		problem = "a checksum where no payload belongs";
 	return problem;
 }
@@ -182,6 +209,7 @@ static const char *get_entry(struct wire_decoder *decoder,
 {
 	struct wire_reader *fixed = &decoder->fixed;
 	const char *problem;
+	uint16_t bits;
 
 	entry->index = wire_get64(fixed);
 	entry->term = wire_get64(fixed);
@@ -192,7 +220,10 @@ static const char *get_entry(struct wire_decoder *decoder,
 	entry->data_crc = wire_get32(fixed);
 	entry->writer = wire_get32(fixed);
 	entry->op = wire_get16(fixed);
-	if (wire_get16(fixed))
+	bits = wire_get16(fixed);
+	entry->bare = bits & BIT_BARE;
+	wire_members_get(fixed, &entry->members);
+	if (bits & ~BIT_BARE)
 		return "bytes that must be 0 are not";
 	problem = entry_problem(entry, before, msg, decoder->volume_bytes);
 	if (problem || !raft_entry_data_bytes(entry))
@@ -299,6 +330,7 @@ int wire_raft_get(struct wire_decoder *decoder, struct wire_msg *wire)
 	uint32_t flags = wire_get32(fixed);
 
 	memset(msg, 0, sizeof(*msg));
+	wire->raft.bare = false;
 	if (type < RAFT_MSG_VOTE || type > RAFT_MSG_TIMEOUT_NOW)
 		return base_error_set(decoder->error, -EBADMSG,
 				      "RAFT: an unknown type");

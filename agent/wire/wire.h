@@ -23,8 +23,8 @@
 #include "raft/entry.h"
 #include "raft/raft.h"
 
-#define WIRE_VERSION_MIN 1 /* of the protocol: what we still understand */
-#define WIRE_VERSION_MAX 1
+#define WIRE_VERSION_MIN 2 /* of the protocol: what we still understand */
+#define WIRE_VERSION_MAX 2
 #define WIRE_HEAD_BYTES 32
 #define WIRE_COPY_DATA_MAX (256U << 10) /* bytes of one COPY_DATA */
 #define WIRE_FRAME_BYTES_MAX (1U << 20) /* with head */
@@ -95,6 +95,7 @@ struct wire_copy_begin {
 	uint32_t writer; /* cumulative fields of that entry */
 	uint64_t epoch;
 	uint64_t tag;
+	struct raft_members members; /* all zero with index 0 only */
 };
 
 struct wire_copy_data {
@@ -127,6 +128,8 @@ struct wire_msg {
 		char text[WIRE_TEXT_MAX + 1]; /* REFUSE */
 		struct {
 			struct raft_msg msg;
+			/* to be encoded: leave payloads out, for a witness */
+			bool bare;
 			/* append: msg.append.count of them, one reference
 			 * each, indexes following append.prev_index */
 			struct raft_entry *entries[RAFT_APPEND_MAX];

@@ -422,13 +422,15 @@ static void term_is_at_least_that_of_the_log(void)
 
 static void impossible_votes_are_ignored(void)
 {
-	struct raft_msg stranger = vote_request(9, 3, 5, 10, 1);
+	struct raft_msg nobody = vote_request(0, 3, 5, 10, 1);
+	struct raft_msg stranger = vote_request(65536, 3, 5, 10, 1);
 	struct raft_msg huge = vote_request(1, 3, UINT64_MAX, 10, 1);
 	struct raft_msg self = vote_request(3, 3, 5, 10, 1);
 	struct raft_msg elsewhere = vote_request(1, 2, 5, 10, 1);
 
 	rig_start(3, &veteran);
 	rig.now += RIG_T;
+	tap_check(!grants(3, nobody));
 	tap_check(!grants(3, stranger));
 	tap_check(!grants(3, huge));
 	tap_check(!grants(3, self));

@@ -296,9 +296,9 @@ static inline void rig_start(unsigned int count, const struct raft_boot *boot)
 		struct raft_config *config = &rig.nodes[id].config;
 
 		config->id = id;
-		config->member_count = count;
-		for (i = 0; i < count; i++)
-			config->members[i] = i + 1;
+		for (i = 1; i <= count; i++)
+			raft_members_set(&config->members, i,
+					 RAFT_MEMBER_VOTER);
 		config->election_timeout_us = RIG_T;
 		config->heartbeat_us = RIG_BEAT;
 		config->drift_ppm = 10000;

@@ -53,6 +53,7 @@ static int append(uint64_t index, uint64_t term)
 	int error;
 
 	entry->index = index;
+	raft_members_set(&entry->members, 1, RAFT_MEMBER_VOTER);
 	entry->term = term ? term : 1;
 	entry->op = RAFT_OP_NOOP;
 	error = store_log_append(store, &entry, 1);

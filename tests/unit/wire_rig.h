@@ -58,9 +58,13 @@ static inline struct raft_entry *rig_entry(uint64_t index, uint64_t term,
 {
 	struct raft_entry *entry = raft_entry_new();
 
-	entry->op = (uint16_t)(RAFT_OP_NOOP + rig_below(4));
+	entry->op = (uint16_t)(RAFT_OP_NOOP + rig_below(5));
 	entry->index = index;
 	entry->term = term;
+	raft_members_set(&entry->members, 1 + (uint32_t)rig_below(65535),
+			 RAFT_MEMBER_VOTER);
+	raft_members_set(&entry->members, 1 + (uint32_t)rig_below(65535),
+			 RAFT_MEMBER_VOTER);
 	entry->writer = 1 + (uint32_t)rig_below(7);
 	entry->epoch = rig_below(index + 1);
 	entry->tag = rig_random();
@@ -177,6 +181,8 @@ static inline void rig_copy_begin(struct wire_copy_begin *begin)
 	begin->writer = (uint32_t)rig_below(8);
 	begin->epoch = rig_below(begin->index);
 	begin->tag = rig_random();
+	raft_members_set(&begin->members, 1 + (uint32_t)rig_below(65535),
+			 RAFT_MEMBER_VOTER);
 }
 
 static inline void rig_copy_data(struct wire_copy_data *data, uint32_t length,
@@ -286,6 +292,8 @@ static inline bool rig_entries_equal(const struct raft_entry *a,
 	       a->index == b->index && a->term == b->term &&
 	       a->epoch == b->epoch && a->tag == b->tag &&
 	       a->offset == b->offset && a->length == b->length &&
+	       a->bare == b->bare &&
+	       raft_members_equal(&a->members, &b->members) &&
 	       a->data_crc == b->data_crc && !a->data == !b->data &&
 	       (!a->data || !memcmp(a->data, b->data, a->length));
 }

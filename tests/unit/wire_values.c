@@ -9,7 +9,7 @@
 #include "wire_rig.h"
 
 #define FIXED WIRE_HEAD_BYTES
-#define ENTRY(i) (FIXED + 72 + 56 * (i))
+#define ENTRY(i) (FIXED + 72 + 72 * (i))
 
 struct change {
 	size_t at;
@@ -60,6 +60,7 @@ static struct raft_entry *entry(uint16_t op, uint64_t index, uint64_t term)
 
 	made->op = op;
 	made->index = index;
+	raft_members_set(&made->members, 1, RAFT_MEMBER_VOTER);
 	made->term = term;
 	made->writer = 1;
 	if (op == RAFT_OP_OPEN)
@@ -137,8 +138,22 @@ static void impossible_entries_are_refused(void)
 		{ ENTRY(0) + 44, 4, 1, "no payload belongs" },
 		{ ENTRY(3) + 44, 4, 1, "no payload belongs" },
 		{ ENTRY(0) + 52, 2, 0, "unknown op" },
-		{ ENTRY(0) + 52, 2, 5, "unknown op" },
-		{ ENTRY(2) + 54, 2, 1, "must be 0" },
+		{ ENTRY(0) + 52, 2, 5, NULL },
+		{ ENTRY(0) + 52, 2, 6, "unknown op" },
+		{ ENTRY(2) + 54, 2, 2, "must be 0" },
+		{ ENTRY(2) + 54, 2, 1, "more or fewer bytes" },
+		{ ENTRY(3) + 54, 2, 1, "no payload is left out" },
+		/* Member 1 alone, a voter, is place 0. */
+		{ ENTRY(0) + 56, 2, 0, "one form" },
+		{ ENTRY(0) + 56, 2, 65535, NULL },
+		{ ENTRY(0) + 58, 2, 2, "one form" },
+		{ ENTRY(0) + 60, 2, 2, "one form" },
+		{ ENTRY(0) + 68, 2, 7, "one form" },
+		{ ENTRY(0) + 70, 2, 0, "one form" },
+		{ ENTRY(0) + 70, 2, 2, "could lead" },
+		{ ENTRY(0) + 70, 2, 3, "could lead" },
+		{ ENTRY(0) + 70, 2, 5, "one form" },
+		{ ENTRY(0) + 70, 2, 0x4001, "one form" },
 		{ ENTRY(2) + 32, 8, 100, "not aligned" },
 		{ ENTRY(2) + 32, 8, RIG_VOLUME_BYTES - 512, "beyond the end" },
 		{ ENTRY(2) + 32, 8, RIG_VOLUME_BYTES - 1024, NULL },
@@ -222,6 +237,9 @@ static void impossible_copies_are_refused(void)
 		{ FIXED + 24, 8, 8, "impossible entry" },
 		{ FIXED + 32, 8, 51, "impossible entry" },
 		{ FIXED + 52, 4, 2, "unknown bits" },
+		{ FIXED + 56, 2, 0, "impossible members" },
+		{ FIXED + 58, 2, 1, "impossible members" },
+		{ FIXED + 70, 2, 2, "impossible members" },
 	};
 	static const struct change data_changes[] = {
 		{ FIXED + 8, 8, 100, "not aligned" },
@@ -249,6 +267,7 @@ static void impossible_copies_are_refused(void)
 	msg.copy_begin.term = 7;
 	msg.copy_begin.index = 50;
 	msg.copy_begin.index_term = 7;
+	raft_members_set(&msg.copy_begin.members, 1, RAFT_MEMBER_VOTER);
 	try_changes(&msg, begin_changes, TAP_COUNT(begin_changes));
 
 	memset(&msg, 0, sizeof(msg));

@@ -48,9 +48,8 @@ static void configure(struct scene_args *args, uint32_t id)
 	unsigned int i;
 
 	config->id = id;
-	config->member_count = scene.count;
-	for (i = 0; i < scene.count; i++)
-		config->members[i] = i + 1;
+	for (i = 1; i <= scene.count; i++)
+		raft_members_set(&config->members, i, RAFT_MEMBER_VOTER);
 	config->election_timeout_us = timeout ? scene_us(args, timeout) :
 						1000000;
 	config->heartbeat_us = 100000;

@@ -547,9 +547,11 @@ static void host_config(const struct host *host, struct node_config *config)
 
 	memset(config, 0, sizeof(*config));
 	config->raft.id = host->id;
-	config->raft.member_count = host->world->count;
-	for (i = 0; i < host->world->count; i++)
-		config->raft.members[i] = i + 1;
+	for (i = 0; i < host->world->count; i++) {
+		config->nodes[config->node_count++] = i + 1;
+		raft_members_set(&config->raft.members, i + 1,
+				 RAFT_MEMBER_VOTER);
+	}
 	config->raft.election_timeout_us = 300000;
 	config->raft.heartbeat_us = 60000;
 	config->raft.drift_ppm = 1000;

@@ -303,9 +303,9 @@ void sim_world_begin(uint64_t seed)
 
 		node->id = id;
 		node->config.id = id;
-		node->config.member_count = sim.count;
-		for (i = 0; i < sim.count; i++)
-			node->config.members[i] = i + 1;
+		for (i = 1; i <= sim.count; i++)
+			raft_members_set(&node->config.members, i,
+					 RAFT_MEMBER_VOTER);
 		node->config.election_timeout_us = sim.timeout_us;
 		node->config.heartbeat_us = sim.timeout_us / (4 + sim.seed % 7);
 		node->config.drift_ppm = (uint32_t)sim.drift_ppm;

@@ -62,6 +62,9 @@ rig_entry(const struct store_identity *identity, uint64_t index, uint64_t term)
 	assert(entry);
 	entry->index = index;
 	entry->term = term;
+	raft_members_set(&entry->members, 1, RAFT_MEMBER_VOTER);
+	raft_members_set(&entry->members, 2 + (uint32_t)(index % 60000),
+			 RAFT_MEMBER_LEARNER);
 	entry->epoch = index / 7;
 	entry->tag = index * 3;
 	entry->writer = (uint32_t)(index % 5);
@@ -94,7 +97,9 @@ static inline bool rig_same_head(const struct raft_entry *a,
 	return a->index == b->index && a->term == b->term && a->op == b->op &&
 	       a->epoch == b->epoch && a->tag == b->tag &&
 	       a->writer == b->writer && a->offset == b->offset &&
-	       a->length == b->length && a->data_crc == b->data_crc;
+	       a->length == b->length && a->data_crc == b->data_crc &&
+	       a->bare == b->bare &&
+	       raft_members_equal(&a->members, &b->members);
 }
 
 /* Is it the entry that was made for that index and term, payload and all? */

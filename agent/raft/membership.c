@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who the members are at the log's end, and which majorities follow from that
+ * (thesis 4.1, with the fix of 4.1's known bug: no change before an entry of
+ * the leader's own term is committed, nor before the previous change is).
+ *
+ * So of all changes in a log only the last can be overruled, and two
+ * memberships are all there is to remember: the one in force and the one
+ * before.
+ */
+#include "raft/state.h"
+
+#include <assert.h>
+#include <string.h>
+
+static bool change(struct raft_membership *membership, uint64_t since,
+		   const struct raft_members *members)
+{
+	if (raft_members_equal(&membership->now, members))
+		return false;
+	membership->before = membership->now;
+	membership->before_since = membership->since;
+	membership->has_before = true;
+	membership->now = *members;
+	membership->since = since;
+	return true;
+}
+
+void raft_membership_init(struct raft *raft, const struct raft_boot *boot)
+{
+	unsigned int i;
+
+	raft->membership.now = raft->config.members;
+	for (i = 0; i < boot->member_run_count; i++) {
+		const struct raft_member_run *run = &boot->member_runs[i];
+
+		assert(!raft_members_check(&run->members));
+		assert(!i || run->first_index > run[-1].first_index);
+		change(&raft->membership, run->first_index, &run->members);
+	}
+}
+
+bool raft_membership_open(const struct raft *raft)
+{
+	return raft->membership.has_before &&
+	       raft->membership.since > raft->commit;
+}
+
+uint64_t raft_membership_floor(const struct raft *raft)
+{
+	return raft->membership.has_before ? raft->membership.before_since :
+					     raft->membership.since;
+}
+
+void raft_membership_append(struct raft *raft, uint64_t index,
+			    const struct raft_members *members)
+{
+	if (change(&raft->membership, index, members))
+		raft->update->flags |= RAFT_UP_MEMBERS;
+}
+
+void raft_membership_truncate(struct raft *raft, uint64_t from)
+{
+	struct raft_membership *membership = &raft->membership;
+
+	if (membership->since < from)
+		return;
+	assert(membership->has_before && membership->before_since < from);
+	membership->now = membership->before;
+	membership->since = membership->before_since;
+	membership->has_before = false;
+	raft->update->flags |= RAFT_UP_MEMBERS;
+}
+
+void raft_membership_reset(struct raft *raft, uint64_t index,
+			   const struct raft_members *members)
+{
+	struct raft_membership *membership = &raft->membership;
+
+	memset(membership, 0, sizeof(*membership));
+	membership->now = raft->config.members;
+	if (members && raft_members_said(members)) {
+		membership->now = *members;
+		membership->since = index;
+	}
+	raft->update->flags |= RAFT_UP_MEMBERS;
+}
+
+int raft_place(const struct raft *raft, uint32_t id)
+{
+	unsigned int count = raft_members_count(&raft->membership.now), i;
+
+	for (i = 0; i < count; i++)
+		if (raft->membership.now.ids[i] == id)
+			return (int)i;
+	return -1;
+}
+
+bool raft_place_votes(const struct raft *raft, unsigned int place)
+{
+	return raft_role_votes(
+		raft_members_role_at(&raft->membership.now, place));
+}
+
+/* The majority-th largest: what a majority of those who vote has reached. */
+uint64_t raft_majority_of(const struct raft *raft,
+			  const uint64_t values[RAFT_MEMBERS_MAX])
+{
+	unsigned int places = raft_members_count(&raft->membership.now);
+	uint64_t sorted[RAFT_MEMBERS_MAX];
+	unsigned int count = 0, i, j;
+
+	for (i = 0; i < places; i++) {
+		if (!raft_place_votes(raft, i))
+			continue;
+		for (j = count++; j > 0 && sorted[j - 1] < values[i]; j--)
+			sorted[j] = sorted[j - 1];
+		sorted[j] = values[i];
+	}
+	assert(count);
+	return sorted[count / 2];
+}
+
+static bool meets(const struct raft *raft, uint32_t places,
+		  const struct raft_members *members)
+{
+	unsigned int voting = raft_members_voting(members);
+	unsigned int count = 0, i;
+
+	for (i = 0; i < RAFT_MEMBERS_MAX; i++)
+		count += (places >> i & 1) &&
+			 raft_role_votes(raft_members_role(
+				 members, raft->membership.now.ids[i]));
+	/* Those left out are fewer than a majority. */
+	return voting - count < voting / 2 + 1;
+}
+
+bool raft_meets_majorities(const struct raft *raft, uint32_t places)
+{
+	return meets(raft, places, &raft->membership.now) &&
+	       (!raft_membership_open(raft) ||
+		meets(raft, places, &raft->membership.before));
+}
+
+bool raft_is_electable(const struct raft *raft)
+{
+	uint32_t id = raft->config.id;
+
+	if (raft_own_role(raft) == RAFT_MEMBER_VOTER)
+		return true;
+	/* It may take us to finish our own removal (thesis 4.2.2). */
+	return raft_membership_open(raft) &&
+	       raft_members_role(&raft->membership.before, id) ==
+		       RAFT_MEMBER_VOTER;
+}
