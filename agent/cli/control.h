@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 
-#define CONTROL_ANSWER_MS 500 /* of what the daemon answers at once */
+#define CONTROL_ANSWER_MS 800 /* of what the daemon answers at once */
 
 struct control {
 	int fd; /* -1: not connected */

@@ -69,7 +69,7 @@
  * `qbd status --json` adds what the kernel knows, so that it is there when the
  * daemon is not; VOLUME given: one object; else an array of them.
  *
- *	daemon		"running" "hung" (no answer in 500 ms) "dead" "unknown"
+ *	daemon		"running" "hung" (no answer in 800 ms) "dead" "unknown"
  *			(it can't be asked: not root, another version)
  *	state		without the daemon's: "hung", "unknown", "dead" (the
  *			device is there) or "down"

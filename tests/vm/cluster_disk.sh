@@ -1,0 +1,84 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Disks that fail or hang.
+# shellcheck source=tests/vm/lib/tap.sh
+. "$(dirname "$0")/lib/tap.sh"
+
+peer_disk_failed() {
+	status_is "$1" ".nodes[] | select(.name == \"$2\") | .disk_failed" true
+}
+
+says() {
+	on "$1" qbd status vol0 | grep -q "$2"
+}
+
+# The node gets its disk back, which is as good as new then.
+replace_disk() {
+	"$cluster" kill "$1" || fail "kill $1"
+	"$cluster" disk "$1" ok
+	"$top/build/agent/qbd" format vol0 --node "$1" --force >/dev/null ||
+		fail "format $1"
+	"$cluster" start "$1" || fail "start $1"
+	"$cluster" wait --timeout 120 || fail "$1 is not filled"
+}
+
+test_followers_failed_disk_is_out_and_the_volume_goes_on() {
+	up --disks dm
+	fio_start /dev/qbd0 --rw=randwrite --bs=4k --size=32M --io_size=12M \
+		--iodepth=8
+	poll 180 has_written n1 1000000 || fail "no progress"
+	"$cluster" disk n3 error
+	poll 30 status_is n3 .state disk-failed || fail "n3 does not say so"
+	poll 30 peer_disk_failed n1 n3 || fail "n1 does not say so"
+	poll 180 has_written n1 5000000 || fail "no progress without n3"
+	fio_wait || fail "fio saw an error"
+	replace_disk n3
+	replicas_equal
+}
+
+test_writers_failed_disk_ends_its_opening_and_another_has_all() {
+	up --disks dm
+	coproc WRITER { exec python3 tests/vm/lib/writer.py /dev/qbd0; }
+	tell() { echo "$*" >&"${WRITER[1]}"; }
+	answer() { read -r -t 60 reply <&"${WRITER[0]}" && [ "$reply" = "$1" ]; }
+	tell write 0 a
+	answer ok || fail "the first write"
+	"$cluster" disk n1 error
+	# Its first write may still be held by the others.
+	tell write 1 b
+	read -r -t 60 reply <&"${WRITER[0]}" || fail "a write hangs"
+	[ "$reply" = ok ] || [ "$reply" = EIO ] || fail "it says $reply"
+	poll 30 status_is n1 .state disk-failed || fail "n1 does not say so"
+	tell write 2 c
+	answer EIO || fail "the opening did not end: $reply"
+	tell read 0
+	answer EIO || fail "a read was served: $reply"
+	tell quit
+	wait "$WRITER_PID" 2>/dev/null
+	poll 30 blocks_are /dev/qbd1 0 1 a || fail "n2 lacks the first write"
+	write_blocks /dev/qbd1 1 2 d || fail "n2 can't write"
+	replace_disk n1
+	replicas_equal
+}
+
+test_status_answers_while_a_disk_hangs_and_all_goes_on_after() {
+	local node
+
+	up --disks dm
+	write_blocks /dev/qbd0 0 100 a || fail "write"
+	for node in n3 n1; do
+		"$cluster" disk "$node" hang
+		poll 60 write_blocks /dev/qbd1 0 100 b ||
+			fail "no writes while the disk of $node hangs"
+		poll 10 status_is "$node" .daemon running ||
+			fail "the daemon of $node does not answer"
+		poll 10 says "$node" 'waited for the disk' ||
+			fail "status does not say that the disk hangs"
+		"$cluster" disk "$node" ok
+		"$cluster" wait || fail "not healthy after the hang of $node"
+	done
+	blocks_are /dev/qbd1 0 100 b || fail "writes are lost"
+	replicas_equal
+}
+
+run_tests
