@@ -48,23 +48,30 @@ CFLAGS_ALL = -std=gnu11 $(CFLAGS) $(WARN) -fno-strict-aliasing \
 ASAN_FLAGS := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 
+# libFuzzer is clang's, whatever builds the rest.
+FUZZ_CC := clang
+FUZZ_FLAGS := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+
 LIB_SRCS := $(filter-out agent/qbdd/main.c agent/cli/main.c, \
 	$(wildcard agent/*/*.c))
 
 LIB_OBJS := $(LIB_SRCS:%.c=$(B)/obj/%.o)
 ASAN_OBJS := $(LIB_SRCS:%.c=$(B)/asan/%.o)
+FUZZ_OBJS := $(LIB_SRCS:%.c=$(B)/fuzz/obj/%.o)
 
 PROGRAMS := $(if $(wildcard agent/qbdd/main.c),$(B)/agent/qbdd) \
 	$(if $(wildcard agent/cli/main.c),$(B)/agent/qbd)
 UNIT_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c))
 SIM_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/sim/*.c))
 SCENARIO_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/scenario/*.c))
+FUZZ_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*.c))
 VM_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/vm/*.c))
 
 # A test's first line may name further flags and sources: /* build: ... */
 extra = $(shell sed -n '1s:^/\* build\: \(.*\) \*/$$:\1:p' $<)
 
-.PHONY: all agent module module-running tests check check-unit scenarios sim demo lint \
+.PHONY: all agent module module-running tests check check-unit scenarios fuzz sim demo lint \
 	setup install uninstall clean help print-cflags
 
 all: agent module
@@ -77,6 +84,7 @@ help:
 	@echo 'make check           set-up, build, and all tests'
 	@echo 'make check-unit      the unit tests alone'
 	@echo 'make scenarios       the scripts of tests/scenario (REWRITE=1: new traces)'
+	@echo 'make fuzz            each target of tests/fuzz for FUZZ_SECONDS (600)'
 	@echo 'make sim SEEDS=1..N  whole volumes from N seeds (SEED=K TRACE=1 for one)'
 	@echo 'make lint            every checker; silent when all is well'
 	@echo 'make install         programs, unit, udev rule (DESTDIR, prefix), and the'
@@ -98,11 +106,20 @@ $(B)/asan/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(ASAN_FLAGS) -c -o $@ $<
 
+$(B)/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,FUZZ)$(FUZZ_CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) \
+		$(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
 $(B)/obj/libagent.a: $(LIB_OBJS)
 	@rm -f $@
 	$(call say,AR)$(AR) crs $@ $^
 
 $(B)/asan/libagent.a: $(ASAN_OBJS)
+	@rm -f $@
+	$(call say,AR)$(AR) crs $@ $^
+
+$(B)/fuzz/libagent.a: $(FUZZ_OBJS)
 	@rm -f $@
 	$(call say,AR)$(AR) crs $@ $^
 
@@ -114,7 +131,7 @@ $(B)/agent/qbd: $(B)/obj/agent/cli/main.o $(B)/obj/libagent.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
-tests: $(UNIT_BINS) $(SCENARIO_BINS) $(SIM_BINS) $(VM_BINS)
+tests: $(UNIT_BINS) $(SCENARIO_BINS) $(FUZZ_BINS) $(SIM_BINS) $(VM_BINS)
 
 $(UNIT_BINS): $(B)/tests/unit/%: tests/unit/%.c $(B)/asan/libagent.a
 	@mkdir -p $(@D)
@@ -126,6 +143,13 @@ $(SCENARIO_BINS): $(B)/tests/scenario/%: tests/scenario/%.c \
 	@mkdir -p $(@D)
 	$(call say,TEST)$(CC) $(CPPFLAGS_ALL) -I. -Itests/unit $(CFLAGS_ALL) \
 		$(ASAN_FLAGS) -o $@ $(filter %.c %.a,$^) $(PKG_LIBS)
+
+$(FUZZ_BINS): $(B)/tests/fuzz/%: tests/fuzz/%.c $(wildcard tests/fuzz/rig/*.h) \
+		$(B)/fuzz/libagent.a
+	@mkdir -p $(@D)
+	$(call say,FUZZ)$(FUZZ_CC) $(CPPFLAGS_ALL) -I. -Itests/unit -Itests/fuzz \
+		$(CFLAGS_ALL) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< \
+		$(extra) $(B)/fuzz/libagent.a $(PKG_LIBS)
 
 # Simulations run for many virtual hours: optimized, assertions stay on.
 $(SIM_BINS): $(B)/tests/sim/%: tests/sim/%.c $(B)/obj/libagent.a \
@@ -165,6 +189,10 @@ check-unit: $(UNIT_BINS)
 scenarios: $(SCENARIO_BINS)
 	@$< $(if $(REWRITE),--rewrite) $(SCRIPT)
 
+FUZZ_SECONDS ?= 600
+fuzz: $(FUZZ_BINS)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/check fuzz
+
 SEEDS ?= $(if $(SEED),$(SEED)..$(SEED),1..1000)
 sim: $(B)/tests/sim/cluster_sim
 	@$(if $(TRACE),TRACE=$(TRACE)) $< $(subst .., ,$(SEEDS))
@@ -194,7 +222,7 @@ print-cflags:
 	@echo '$(CPPFLAGS_ALL)'
 
 clean:
-	rm -rf $(B)/agent $(B)/obj $(B)/asan $(B)/tests $(B)/check \
+	rm -rf $(B)/agent $(B)/obj $(B)/asan $(B)/fuzz/obj $(B)/tests $(B)/check \
 		$(KERNELS:%=$(B)/%) $(B)/running
 
--include $(shell find $(B)/obj $(B)/asan $(B)/tests -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(B)/asan $(B)/fuzz/obj $(B)/tests -name '*.d' 2>/dev/null)

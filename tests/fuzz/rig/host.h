@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A real node on a real store whose disk is memory.  The work that the node
+ * begins is queued; host_work() does some of it and gives the answers.
+ */
+#ifndef FUZZ_HOST_H
+#define FUZZ_HOST_H
+
+#include "node/node.h"
+
+#define HOST_JOBS_MAX 1024
+
+struct host_job {
+	enum {
+		HOST_APPEND,
+		HOST_TRUNCATE,
+		HOST_STATE,
+		HOST_RESET,
+		HOST_APPLY,
+		HOST_CHECKPOINT,
+		HOST_LOG_READ,
+		HOST_COPY_READ,
+		HOST_COPY_WRITE,
+	} kind;
+	struct raft_entry *entries[RAFT_APPEND_MAX];
+	unsigned int count;
+	uint64_t index; /* or offset, or seq of a state */
+	uint64_t seq;
+	uint32_t peer;
+	uint32_t length;
+	struct raft_hard_state state;
+	struct store_checkpoint checkpoint;
+	const uint8_t *data;
+	struct base_buf *buf;
+};
+
+struct host_queue {
+	struct host_job *jobs[HOST_JOBS_MAX];
+	unsigned int count;
+};
+
+struct host {
+	struct node *node;
+	struct store *store;
+	uint64_t now_us;
+	struct host_queue log; /* each in its own order */
+	struct host_queue image;
+	uint64_t lease_us;
+	uint64_t commit; /* for what must never go back */
+	uint64_t applied;
+	uint64_t term;
+	uint64_t saved_term;
+};
+
+/* Nodes 1 to @count, all voters */
+struct raft_members host_members(unsigned int count);
+/* @veteran: a member of three, with a log; else formatted anew, of @members */
+void host_start(struct host *host, bool veteran, unsigned int members);
+void host_stop(struct host *host);
+void host_restart(struct host *host, bool crash, unsigned int members);
+/* The first @count jobs of a queue. */
+void host_work(struct host *host, struct host_queue *queue, unsigned int count);
+void host_pump(struct host *host);
+
+#endif
