@@ -30,8 +30,9 @@ void meta_pair_read(struct store *store, enum format_kind kind,
 
 	memset(pair, 0, sizeof(*pair));
 	for (i = 0; i < 2; i++) {
+		/* What saving writes: an error beside it would never heal. */
 		if (io->ops->read(io, offsets[i], store->log_block,
-				  FORMAT_BLOCK))
+				  store->align))
 			continue;
 		pair->valid[i] = format_slot_decode(&store->identity, kind, i,
 						    store->align,
