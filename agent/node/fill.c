@@ -70,6 +70,15 @@ static void fill_begin(struct node *node, struct peer *peer,
 	memset(fill, 0, sizeof(*fill));
 	fill->from = peer->id;
 	fill->begin = *begin;
+	/*
+	 * A leader that has applied less than we have would bring chunks back to
+	 * before entries that we don't apply again.  It will soon have.
+	 */
+	if (!begin->reset && begin->index < node->apply_issued) {
+		fill_ack(node, -EAGAIN);
+		memset(fill, 0, sizeof(*fill));
+		return;
+	}
 	fill->phase = FILL_WAIT;
 	node_say(node, BASE_LOG_NOTICE,
 		 "event=copy-received-begins leader=%u index=%lu whole-log=%d",
@@ -156,6 +165,7 @@ void fill_checkpointed(struct node *node)
 	node->incomplete = false;
 	node->damage[0] = '\0';
 	node->status_next_us = 0;
+	device_applied(node);
 	node_say(node, BASE_LOG_NOTICE, "event=copy-received-done applied=%lu",
 		 (unsigned long)node->applied);
 }
