@@ -20,6 +20,7 @@
 #define COPY_QUEUE_BYTES (2U << 20) /* read on while less is queued */
 #define COPY_STALL_US 15000000 /* nothing moved: begin again */
 #define COPY_END_US 120000000 /* the same, while the peer only applies */
+#define COPY_LOST_US 2000000 /* the same, and its new log is too old again */
 
 void copy_link(struct node *node, struct peer *peer)
 {
@@ -87,6 +88,18 @@ static void copy_read_on(struct node *node, struct peer *peer)
 			     left < COPY_CHUNK ? (uint32_t)left : COPY_CHUNK);
 }
 
+/* May it be that nothing more comes of it? */
+static bool copy_stalled(const struct node *node, const struct copy *copy,
+			 bool reset)
+{
+	uint64_t most = copy->ended ? COPY_END_US : COPY_STALL_US;
+
+	/* The log it began anew can't be continued either. */
+	if (copy->begun && reset)
+		most = COPY_LOST_US;
+	return node->now_us - copy->progress_us > most;
+}
+
 static void copy_serve(struct node *node, struct peer *peer)
 {
 	struct copy *copy = &peer->copy;
@@ -108,9 +121,7 @@ static void copy_serve(struct node *node, struct peer *peer)
 		return;
 	}
 	if (copy->active &&
-	    ((reset && !copy->reset) ||
-	     node->now_us - copy->progress_us >
-		     (copy->ended ? COPY_END_US : COPY_STALL_US)))
+	    ((reset && !copy->reset) || copy_stalled(node, copy, reset)))
 		copy->active = false;
 	if (!copy->active && !copy->reading)
 		copy_begin(node, peer, reset);
