@@ -213,41 +213,43 @@ out:
 			raft_entry_put(read[i]);
 }
 
-/* An append we have no room for is lost; it comes again. */
-static bool peer_append_fits(const struct node *node,
-			     const struct wire_msg *msg)
+/* How many of an append's entries there is room for; the rest comes again. */
+static uint32_t peer_append_fits(const struct node *node,
+				 const struct wire_msg *msg)
 {
-	uint64_t bytes = 0;
+	uint64_t room = node_log_room(node);
+	uint64_t bytes;
 	uint32_t i;
 
-	if (!msg->raft.msg.append.count)
-		return true;
-	if (fill_blocks_log(node))
-		return false;
-	for (i = 0; i < msg->raft.msg.append.count; i++)
-		bytes += store_record_bytes(msg->raft.entries[i],
-					    node->config.align);
-	return bytes <= node_log_room(node);
+	for (i = 0; i < msg->raft.msg.append.count; i++) {
+		bytes = store_record_bytes(msg->raft.entries[i],
+					   node->config.align);
+		if (bytes > room)
+			break;
+		room -= bytes;
+	}
+	return i;
 }
 
 static void peer_recv_raft(struct node *node, struct peer *peer,
 			   const struct wire_msg *msg)
 {
+	struct raft_msg raft_msg = msg->raft.msg;
 	struct raft_event event = {
 		.type = RAFT_EV_RECV,
-		.msg = &msg->raft.msg,
+		.msg = &raft_msg,
 	};
 	struct raft_members members[RAFT_APPEND_MAX];
 	uint64_t terms[RAFT_APPEND_MAX];
 	uint32_t i;
 
-	if (msg->raft.msg.from != peer->id ||
-	    msg->raft.msg.to != node->config.raft.id)
+	if (raft_msg.from != peer->id || raft_msg.to != node->config.raft.id)
 		return;
-	if (msg->raft.msg.type == RAFT_MSG_APPEND) {
-		if (!peer_append_fits(node, msg))
+	if (raft_msg.type == RAFT_MSG_APPEND) {
+		if (raft_msg.append.count && fill_blocks_log(node))
 			return;
-		for (i = 0; i < msg->raft.msg.append.count; i++) {
+		raft_msg.append.count = peer_append_fits(node, msg);
+		for (i = 0; i < raft_msg.append.count; i++) {
 			terms[i] = msg->raft.entries[i]->term;
 			members[i] = msg->raft.entries[i]->members;
 		}
