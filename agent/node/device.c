@@ -77,6 +77,15 @@ static void device_drop_open(struct node *node)
 	node->device.open_index = 0;
 }
 
+/* Everything up to @tag is answered; what of it is done is in the log by now. */
+static void device_close_at(struct node *node, uint64_t tag)
+{
+	node->device.close_tag = tag;
+	node->device.close_index = node->entries.last;
+	if (node->applied >= node->device.close_index)
+		device_applied(node);
+}
+
 void device_clear(struct node *node)
 {
 	device_drop_all(node);
@@ -85,8 +94,10 @@ void device_clear(struct node *node)
 	device_init(node);
 }
 
-void node_bound(struct node *node, uint64_t epoch, bool open_for_writing)
+void node_bound(struct node *node, uint64_t epoch, bool open_for_writing,
+		uint64_t next_tag)
 {
+	struct device *device = &node->device;
 	struct store_checkpoint head;
 
 	device_clear(node);
@@ -97,6 +108,9 @@ void node_bound(struct node *node, uint64_t epoch, bool open_for_writing)
 		device_fence(node, "opened on another node");
 	if (node->disk_failed)
 		device_fence(node, "disk failed");
+	/* What an earlier agent answered of openings that are over. */
+	if (!device->epoch)
+		device_close_at(node, next_tag ? next_tag - 1 : 0);
 	if (node_leads(node))
 		device_became_leader(node);
 }
@@ -163,11 +177,8 @@ static void device_close(struct node *node, const struct node_request *body)
 	device_drop_all(node);
 	device->epoch = 0;
 	device->fenced = false;
-	device->close_tag = body->tag;
-	device->close_index = node->entries.last;
 	node->ops->done(node->context, body->tag, body->epoch, 0);
-	if (node->applied >= device->close_index)
-		device_applied(node);
+	device_close_at(node, body->tag);
 }
 
 void node_request(struct node *node, const struct node_request *body)
@@ -236,6 +247,11 @@ void device_truncated(struct node *node, uint64_t from)
 
 	if (device->open_index >= from)
 		device->open_index = 0;
+	/* The end of the log it waits for will not come. */
+	if (device->close_index >= from) {
+		device->close_index = from - 1;
+		device_applied(node);
+	}
 	for (request = device_first(device); request;
 	     request = device_next(device, request)) {
 		if (request->index < from)

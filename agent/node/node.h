@@ -127,8 +127,10 @@ void node_free(struct node *node);
 
 /** node_bound() - the device is ours; its open requests follow again
  * @epoch: of an opening that goes on, 0: none
+ * @next_tag: of a request that is still to come
  */
-void node_bound(struct node *node, uint64_t epoch, bool open_for_writing);
+void node_bound(struct node *node, uint64_t epoch, bool open_for_writing,
+		uint64_t next_tag);
 void node_unbound(struct node *node);
 void node_request(struct node *node, const struct node_request *request);
 

@@ -218,7 +218,8 @@ int qbdd_device_bind(struct qbdd *daemon, struct base_error *error)
 		 "event=device-bound minor=%u epoch=%lu "
 		 "writers=%u",
 		 bound.minor, (unsigned long)bound.epoch, bound.writers);
-	node_bound(daemon->node, bound.epoch, bound.writers != 0);
+	node_bound(daemon->node, bound.epoch, bound.writers != 0,
+		   bound.next_tag);
 	return 0;
 }
 

@@ -302,7 +302,8 @@ static void ask_device(struct input *input)
 
 	if (bits & 0x80) {
 		unbind();
-		node_bound(host.node, view.epoch, bits & 0x40);
+		node_bound(host.node, view.epoch, bits & 0x40,
+			   input_near(input, 20));
 		return;
 	}
 	if (request.op == NODE_REQ_WRITE) {
