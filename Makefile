@@ -163,6 +163,15 @@ KSELFTEST := $(B)/kselftest/complete
 $(KSELFTEST):
 	@scripts/kselftest-get
 
+# The simulator proper: its model is shared by several programs.
+MODEL_SRCS := $(wildcard tests/sim/model/*.c)
+$(B)/obj/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CPPFLAGS_ALL) -I. $(CFLAGS_ALL) -c -o $@ $<
+
+$(B)/tests/sim/cluster_sim: $(MODEL_SRCS:%.c=$(B)/obj/%.o)
+$(B)/tests/sim/cluster_sim: extra = $(MODEL_SRCS:%.c=$(B)/obj/%.o)
+
 $(VM_BINS): $(B)/tests/vm/%: tests/vm/%.c $(B)/obj/libagent.a \
 		$(wildcard tests/vm/rig/*.[ch]) | $(KSELFTEST)
 	@mkdir -p $(@D)

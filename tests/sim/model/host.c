@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * One node's agent: what qbdd does with its threads and clocks, done on
- * virtual time.  The log worker and the image worker each run one batch of
- * jobs at a time: the system calls at its start, the sync and the answers at
- * its end, so that a crash falls in between.
- */
+/* An agent's life: clock, start, death, and what its disk does to it. */
+#include "tests/sim/model/world.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/crc.h"
-#include "tests/sim/model/world.h"
 
 static const uint8_t volume_id[16] = "simulated-volume";
 
@@ -39,10 +33,28 @@ bool host_paused(const struct host *host)
 	return host->world->now_us < host->paused_until;
 }
 
+/* Whole again: what was lost has come back from the others, durably. */
+static void host_wound_heals(struct host *host)
+{
+	struct node_view view;
+
+	if (!host->wounded || host->wound_fresh || host->disk_out ||
+	    !base_list_empty(&host->log.jobs) ||
+	    !base_list_empty(&host->log.running) ||
+	    !disk_read_bytes(host->disk, 0, host->world->volume_bytes))
+		return;
+	node_view(host->node, host_now(host), &view);
+	if (view.blank || view.damaged || view.incomplete || view.disk_failed)
+		return;
+	host->wounded = false;
+	world_tell(host->world, host->id, "is whole again");
+}
+
 static void host_do_pump(struct world *world, void *object, uint64_t life,
 			 uint64_t due)
 {
 	struct host *host = object;
+	uint64_t random;
 
 	if (!host->node || host->life != life || host->pump_at != due)
 		return;
@@ -52,7 +64,11 @@ static void host_do_pump(struct world *world, void *object, uint64_t life,
 			 host->pump_at);
 		return;
 	}
-	node_pump(host->node, host_now(host), world_draw(world, UINT64_MAX));
+	random = world_draw(world, UINT64_MAX);
+	node_pump(host->node, host_now(host), random);
+	oracle_step(host);
+	oracle_pumped(host);
+	host_wound_heals(host);
 	host->pump_at = host_true(host, node_deadline(host->node));
 	if (host->pump_at <= world->now_us)
 		host->pump_at = world->now_us + 1;
@@ -68,452 +84,29 @@ void host_pump(struct host *host)
 		 host->pump_at);
 }
 
-static void job_free(struct job *job)
-{
-	unsigned int i;
-
-	base_list_del(&job->link);
-	if (job->entries)
-		for (i = 0; i < job->count; i++)
-			raft_entry_put(job->entries[i]);
-	free(job->entries);
-	base_buf_put(job->buf);
-	free(job);
-}
-
-static struct job *job_new(struct base_list *queue, enum job_type type)
-{
-	struct job *job = calloc(1, sizeof(*job));
-
-	if (!job)
-		abort();
-	job->type = type;
-	base_list_add_tail(queue, &job->link);
-	return job;
-}
-
-static void job_entries(struct job *job, struct raft_entry *const *entries,
-			unsigned int count)
-{
-	unsigned int i;
-
-	job->entries = calloc(count, sizeof(*job->entries));
-	if (!job->entries)
-		abort();
-	job->count = count;
-	for (i = 0; i < count; i++)
-		job->entries[i] = raft_entry_get(entries[i]);
-	job->index = entries[count - 1]->index;
-	job->term = entries[count - 1]->term;
-}
-
-static struct job *job_first(struct base_list *queue)
-{
-	return base_container_of(queue->next, struct job, link);
-}
-
-static void must(struct host *host, int error, const char *what)
-{
-	if (error)
-		world_fail(host->world, "n%u: %s failed: %d", host->id, what,
-			   error);
-}
-
-static void log_start(struct host *host);
-static void image_start(struct host *host);
-
-static void log_answer(struct host *host, struct job *job)
-{
-	switch (job->type) {
-	case JOB_APPEND:
-		node_log_durable(host->node, job->index, job->term, job->seq);
-		break;
-	case JOB_STATE:
-		node_state_saved(host->node, job->index);
-		break;
-	case JOB_RESET:
-		node_log_was_reset(host->node);
-		break;
-	default:
-		break;
-	}
-}
-
-static void log_end(struct world *world, void *object, uint64_t life,
-		    uint64_t b)
-{
-	struct host *host = object;
-
-	if (!host->node || host->life != life)
-		return;
-	if (host_paused(host)) {
-		world_at(world, host->paused_until, log_end, host, life, b);
-		return;
-	}
-	must(host, store_log_sync(host->store), "sync");
-	while (!base_list_empty(&host->log_running)) {
-		struct job *job = job_first(&host->log_running);
-
-		log_answer(host, job);
-		job_free(job);
-	}
-	host->log_busy = false;
-	log_start(host);
-	host_pump(host);
-}
-
-static void log_do(struct host *host, struct job *job)
-{
-	switch (job->type) {
-	case JOB_APPEND:
-		must(host,
-		     store_log_append(host->store, job->entries, job->count),
-		     "append");
-		break;
-	case JOB_TRUNCATE:
-		must(host, store_log_truncate(host->store, job->index),
-		     "truncate");
-		break;
-	case JOB_STATE:
-		must(host, store_state_save(host->store, &job->state), "state");
-		break;
-	case JOB_RESET:
-		must(host, store_log_reset(host->store, &job->checkpoint),
-		     "reset");
-		break;
-	default:
-		break;
-	}
-}
-
-static void log_start(struct host *host)
-{
-	struct world *world = host->world;
-
-	if (host->log_busy || base_list_empty(&host->log_jobs))
-		return;
-	host->log_busy = true;
-	while (!base_list_empty(&host->log_jobs)) {
-		struct job *job = job_first(&host->log_jobs);
-
-		base_list_del(&job->link);
-		log_do(host, job);
-		base_list_add_tail(&host->log_running, &job->link);
-	}
-	world_at(world,
-		 world->now_us + 20 +
-			 world_draw(world, world_draw(world, 50) ?
-						   world->disk_us :
-						   30 * world->disk_us),
-		 log_end, host, host->life, 0);
-}
-
-static void copy_read_do(struct host *host, struct job *job)
-{
-	job->buf = base_buf_new(job->length);
-	job->error = store_image_read(host->store, job->offset, job->buf->data,
-				      job->length);
-	job->term = base_crc32c(0, job->buf->data, job->length);
-}
-
-static void log_read_do(struct host *host, struct job *job)
-{
-	unsigned int i;
-
-	job->entries = calloc(job->count, sizeof(*job->entries));
-	for (i = 0; i < job->count && !job->error; i++)
-		job->error = store_log_read(host->store, job->index + i,
-					    &job->entries[i]);
-	if (!job->error)
-		return;
-	while (i-- > 0)
-		raft_entry_put(job->entries[i]);
-	free(job->entries);
-	job->entries = NULL;
-}
-
-static void image_do(struct host *host, struct job *job)
-{
-	uint64_t base;
-
-	switch (job->type) {
-	case JOB_APPLY:
-		must(host, store_apply(host->store, job->entries, job->count),
-		     "apply");
-		break;
-	case JOB_CHECKPOINT:
-		base = 0;
-		must(host,
-		     store_checkpoint(host->store, &job->checkpoint, &base),
-		     "checkpoint");
-		job->index = base;
-		break;
-	case JOB_LOG_READ:
-		log_read_do(host, job);
-		break;
-	case JOB_COPY_READ:
-		copy_read_do(host, job);
-		break;
-	case JOB_COPY_WRITE:
-		must(host,
-		     store_image_write(host->store, job->offset, job->data,
-				       job->length),
-		     "copy write");
-		break;
-	default:
-		break;
-	}
-}
-
-static void image_answer(struct host *host, struct job *job)
-{
-	switch (job->type) {
-	case JOB_APPLY:
-		node_applied(host->node, job->index);
-		break;
-	case JOB_CHECKPOINT:
-		node_checkpointed(host->node, job->checkpoint.applied,
-				  job->index);
-		break;
-	case JOB_LOG_READ:
-		node_log_was_read(host->node, job->peer, job->index,
-				  job->entries, job->count, job->error);
-		free(job->entries);
-		job->entries = NULL;
-		break;
-	case JOB_COPY_READ:
-		node_copy_was_read(host->node, job->peer, job->offset,
-				   job->length, job->buf, (uint32_t)job->term,
-				   job->error);
-		job->buf = NULL;
-		break;
-	case JOB_COPY_WRITE:
-		node_copy_written(host->node, job->offset, job->length);
-		break;
-	default:
-		break;
-	}
-}
-
-static void image_end(struct world *world, void *object, uint64_t life,
-		      uint64_t b)
-{
-	struct host *host = object;
-	struct job *job;
-
-	if (!host->node || host->life != life)
-		return;
-	if (host_paused(host)) {
-		world_at(world, host->paused_until, image_end, host, life, b);
-		return;
-	}
-	job = job_first(&host->image_jobs);
-	image_do(host, job);
-	image_answer(host, job);
-	job_free(job);
-	host->image_busy = false;
-	image_start(host);
-	host_pump(host);
-}
-
-static void image_start(struct host *host)
-{
-	struct world *world = host->world;
-
-	if (host->image_busy || base_list_empty(&host->image_jobs))
-		return;
-	host->image_busy = true;
-	world_at(world, world->now_us + 10 + world_draw(world, world->disk_us),
-		 image_end, host, host->life, 0);
-}
-
-static void op_log_append(void *context, struct raft_entry *const *entries,
-			  unsigned int count, uint64_t seq)
-{
-	struct host *host = context;
-	struct job *job = job_new(&host->log_jobs, JOB_APPEND);
-
-	job_entries(job, entries, count);
-	job->seq = seq;
-	log_start(host);
-}
-
-static void op_log_truncate(void *context, uint64_t index)
-{
-	struct host *host = context;
-
-	job_new(&host->log_jobs, JOB_TRUNCATE)->index = index;
-	log_start(host);
-}
-
-static void op_state_save(void *context, const struct raft_hard_state *state,
-			  uint64_t seq)
-{
-	struct host *host = context;
-	struct job *job = job_new(&host->log_jobs, JOB_STATE);
-
-	job->state = *state;
-	job->index = seq;
-	log_start(host);
-}
-
-static void op_log_reset(void *context, const struct store_checkpoint *base)
-{
-	struct host *host = context;
-
-	job_new(&host->log_jobs, JOB_RESET)->checkpoint = *base;
-	log_start(host);
-}
-
-static void op_apply(void *context, struct raft_entry *const *entries,
-		     unsigned int count)
-{
-	struct host *host = context;
-
-	job_entries(job_new(&host->image_jobs, JOB_APPLY), entries, count);
-	image_start(host);
-}
-
-static void op_checkpoint(void *context,
-			  const struct store_checkpoint *checkpoint)
-{
-	struct host *host = context;
-
-	job_new(&host->image_jobs, JOB_CHECKPOINT)->checkpoint = *checkpoint;
-	image_start(host);
-}
-
-static void op_log_read(void *context, uint32_t peer, uint64_t first,
-			unsigned int count)
-{
-	struct host *host = context;
-	struct job *job = job_new(&host->image_jobs, JOB_LOG_READ);
-
-	job->peer = peer;
-	job->index = first;
-	job->count = count;
-	image_start(host);
-}
-
-static void op_copy_read(void *context, uint32_t peer, uint64_t offset,
-			 uint32_t length)
-{
-	struct host *host = context;
-	struct job *job = job_new(&host->image_jobs, JOB_COPY_READ);
-
-	job->peer = peer;
-	job->offset = offset;
-	job->length = length;
-	image_start(host);
-}
-
-static void op_copy_write(void *context, uint64_t offset, uint32_t length,
-			  const uint8_t *data, struct base_buf *buf)
-{
-	struct host *host = context;
-	struct job *job = job_new(&host->image_jobs, JOB_COPY_WRITE);
-
-	job->offset = offset;
-	job->length = length;
-	job->data = data;
-	job->buf = base_buf_get(buf);
-	image_start(host);
-}
-
-static int op_send(void *context, uint32_t peer, const struct wire_msg *msg)
-{
-	return links_send(context, peer, msg);
-}
-
-static uint32_t op_queued(void *context, uint32_t peer)
-{
-	return links_queued(context, peer);
-}
-
-static void op_done(void *context, uint64_t tag, uint64_t epoch, int error)
-{
-	struct host *host = context;
-
-	device_done(&host->device, tag, epoch, error);
-}
-
-static void op_applied(void *context, uint64_t tag)
-{
-	struct host *host = context;
-
-	device_was_applied(&host->device, tag);
-}
-
-static void op_received(void *context, uint64_t tag)
-{
-}
-
-/* No two hosts may have a lease at once, whatever their clocks say. */
-static void op_lease(void *context, uint64_t until_us, const char *reason)
-{
-	struct host *host = context;
-	struct world *world = host->world;
-	unsigned int i;
-
-	device_lease(&host->device, until_us);
-	if (until_us <= host_now(host))
-		return;
-	for (i = 0; i < world->count; i++) {
-		const struct host *other = &world->hosts[i];
-
-		if (other != host && other->device.lease_us > host_now(other) &&
-		    !other->device.fenced && other->node)
-			world_fail(world, "n%u and n%u have a lease at once",
-				   host->id, other->id);
-	}
-}
-
-static void op_fence(void *context, const char *reason)
-{
-	struct host *host = context;
-
-	device_fenced(&host->device);
-}
-
-static void op_event(void *context, int level, const char *text)
-{
-	struct host *host = context;
-
-	world_tell(host->world, host->id, "%s", text);
-}
-
-static const struct node_ops host_ops = {
-	.log_append = op_log_append,
-	.log_truncate = op_log_truncate,
-	.state_save = op_state_save,
-	.log_reset = op_log_reset,
-	.apply = op_apply,
-	.checkpoint = op_checkpoint,
-	.log_read = op_log_read,
-	.copy_read = op_copy_read,
-	.copy_write = op_copy_write,
-	.send = op_send,
-	.queued = op_queued,
-	.done = op_done,
-	.device_applied = op_applied,
-	.device_received = op_received,
-	.lease = op_lease,
-	.fence = op_fence,
-	.event = op_event,
-};
-
 static struct store_identity host_identity(const struct host *host)
 {
 	struct store_identity identity = {
 		.volume_name = "sim",
 		.node_id = host->id,
-		.block_size = 512,
-		.volume_bytes = WORLD_BYTES,
-		.log_bytes = WORLD_LOG_BYTES,
+		.block_size = DISK_SECTOR,
+		.volume_bytes = host->world->volume_bytes,
+		.log_bytes = host->world->log_bytes,
 	};
 
 	memcpy(identity.volume_id, volume_id, sizeof(volume_id));
 	return identity;
+}
+
+/* As format.h has it. */
+void host_layout(const struct host *host, uint64_t *slots, uint64_t *ring,
+		 uint64_t *end)
+{
+	uint64_t volume = (host->world->volume_bytes + 4095) / 4096 * 4096;
+
+	*slots = volume;
+	*ring = volume + 8 * 4096;
+	*end = *ring + host->world->log_bytes;
 }
 
 void host_reformat(struct host *host)
@@ -521,24 +114,35 @@ void host_reformat(struct host *host)
 	struct store_identity identity = host_identity(host);
 	struct base_error error;
 
-	if (store_format(memdisk_io(host->disk), &identity, true, NULL, NULL,
+	disk_replace(host->disk);
+	host->disk_out = false;
+	host->wound_fresh = false;
+	oracle_forget(host);
+	if (store_format(disk_io(host->disk), &identity, true, NULL, NULL,
 			 &error))
 		world_fail(host->world, "format: %s", error.text);
 }
 
 void host_init(struct host *host)
 {
-	host->disk =
-		memdisk_new(store_bytes_needed(WORLD_BYTES, WORLD_LOG_BYTES));
+	struct world *world = host->world;
+	uint64_t size =
+		store_bytes_needed(world->volume_bytes, world->log_bytes);
+
+	host->disk = disk_new(size, world->volume_bytes,
+			      world_draw(world, UINT64_MAX));
 	host->device.host = host;
 	host->clock_offset_us =
-		1000000000 + (int64_t)world_draw(host->world, 1000000000);
-	host->clock_ppm = (int32_t)world_draw(host->world, 400) - 200;
-	base_list_init(&host->log_jobs);
-	base_list_init(&host->log_running);
-	base_list_init(&host->image_jobs);
+		1000000000 + (int64_t)world_draw(world, 1000000000);
+	host->clock_ppm = (int32_t)world_draw(world, WORLD_DRIFT_PPM - 1) -
+			  WORLD_DRIFT_PPM / 2;
+	base_list_init(&host->log.jobs);
+	base_list_init(&host->log.running);
+	base_list_init(&host->image.jobs);
+	base_list_init(&host->image.running);
 	host_reformat(host);
-	device_start(&host->device);
+	if (host->user)
+		client_start(host);
 }
 
 static void host_config(const struct host *host, struct node_config *config)
@@ -552,12 +156,48 @@ static void host_config(const struct host *host, struct node_config *config)
 		raft_members_set(&config->raft.members, i + 1,
 				 RAFT_MEMBER_VOTER);
 	}
-	config->raft.election_timeout_us = 300000;
-	config->raft.heartbeat_us = 60000;
-	config->raft.drift_ppm = 1000;
-	config->volume_bytes = WORLD_BYTES;
-	config->align = MEMDISK_SECTOR;
+	config->raft.election_timeout_us = WORLD_ELECTION_US;
+	config->raft.heartbeat_us = WORLD_HEARTBEAT_US;
+	config->raft.drift_ppm = WORLD_DRIFT_PPM;
+	config->volume_bytes = host->world->volume_bytes;
+	config->align = DISK_SECTOR;
 	config->incarnation = host->life;
+}
+
+/* Recovery itself may be cut short, find a broken disk, or no replica. */
+static void host_start_failed(struct host *host, const char *text)
+{
+	struct world *world = host->world;
+
+	if (disk_off(host->disk)) {
+		world_tell(world, host->id, "stopped while it starts");
+		host_kill(host, host->stop_power);
+		host_start_later(host, 1000 + world_draw(world, 500000));
+		return;
+	}
+	world_tell(world, host->id, "does not start: %s", text);
+	if (!host->wounded) {
+		world_fail(world, "n%u: open: %s", host->id, text);
+		return;
+	}
+	host->disk_out = true;
+	host_replace_later(host, 1000 + world_draw(world, 1000000));
+}
+
+static void host_run(struct host *host, struct store_boot *boot)
+{
+	struct world *world = host->world;
+	uint64_t random = world_draw(world, UINT64_MAX);
+	struct node_config config;
+
+	host_config(host, &config);
+	oracle_started(host, boot);
+	host->node = node_new(&config, boot, &host_ops, host, host_now(host),
+			      random);
+	host->pump_at = UINT64_MAX;
+	device_bind(&host->device);
+	host_pump(host);
+	links_host_up(host);
 }
 
 static void host_start(struct world *world, void *object, uint64_t life,
@@ -565,7 +205,6 @@ static void host_start(struct world *world, void *object, uint64_t life,
 {
 	struct host *host = object;
 	struct store_identity identity = host_identity(host);
-	struct node_config config;
 	struct store_boot boot;
 	struct base_error error;
 
@@ -573,26 +212,27 @@ static void host_start(struct world *world, void *object, uint64_t life,
 		return;
 	host->starting = false;
 	host->life++;
-	if (store_open(memdisk_io(host->disk), &identity, false, &host->store,
+	if (store_open(disk_io(host->disk), &identity, false, &host->store,
 		       &boot, &error)) {
-		world_fail(world, "n%u: open: %s", host->id, error.text);
+		host_start_failed(host, error.text);
 		return;
 	}
-	if (boot.state.damaged)
-		world_fail(world, "n%u: recovery says damage: %s", host->id,
-			   boot.damage);
-	world_tell(world, host->id, "starts: base %lu last %lu applied %lu%s",
+	world_tell(world, host->id,
+		   "starts: base %lu last %lu applied %lu%s %s",
 		   (unsigned long)boot.base_index,
 		   (unsigned long)boot.last_index,
 		   (unsigned long)boot.checkpoint.applied,
-		   boot.checkpoint.incomplete ? " incomplete" : "");
-	host_config(host, &config);
-	host->node = node_new(&config, &boot, &host_ops, host, host_now(host),
-			      world_draw(world, UINT64_MAX));
-	host->pump_at = UINT64_MAX;
-	device_bind(&host->device);
-	host_pump(host);
-	links_host_up(host);
+		   boot.checkpoint.incomplete ? " incomplete" : "",
+		   boot.damage);
+	if (boot.state.damaged) {
+		world->stats.damages++;
+		if (!host->wounded)
+			world_fail(world, "n%u: recovery says damage: %s",
+				   host->id, boot.damage);
+	}
+	host->wound_fresh = false;
+	disk_disarm(host->disk);
+	host_run(host, &boot);
 }
 
 void host_start_later(struct host *host, uint64_t after_us)
@@ -620,18 +260,12 @@ void host_kill(struct host *host, bool power)
 		store_close(host->store);
 		host->store = NULL;
 	}
-	while (!base_list_empty(&host->log_jobs))
-		job_free(job_first(&host->log_jobs));
-	while (!base_list_empty(&host->log_running))
-		job_free(job_first(&host->log_running));
-	while (!base_list_empty(&host->image_jobs))
-		job_free(job_first(&host->image_jobs));
-	host->log_busy = false;
-	host->image_busy = false;
+	jobs_drop(host);
+	disk_on(host->disk);
 	if (!power)
 		return;
 	device_power_off(&host->device);
-	memdisk_crash(host->disk, world_draw(host->world, UINT64_MAX));
+	disk_power_cut(host->disk);
 }
 
 void host_pause(struct host *host, uint64_t us)
@@ -646,4 +280,70 @@ void host_transfer(struct host *host, uint32_t peer)
 		return;
 	node_transfer(host->node, peer);
 	host_pump(host);
+}
+
+bool host_wound(struct host *host)
+{
+	struct world *world = host->world;
+	unsigned int most = (world->count - 1) / 2;
+	unsigned int wounded = 1;
+	unsigned int i;
+
+	for (i = 0; i < world->count; i++)
+		if (&world->hosts[i] != host)
+			wounded += world->hosts[i].wounded;
+	if (wounded > most)
+		return false;
+	host->wounded = true;
+	host->wound_fresh = true;
+	return true;
+}
+
+bool host_must_live(const struct host *host)
+{
+	return disk_lie_pending(host->disk);
+}
+
+static void host_replace(struct world *world, void *object, uint64_t life,
+			 uint64_t b)
+{
+	struct host *host = object;
+
+	if (!host->disk_out || host->life != life)
+		return;
+	host_kill(host, true);
+	host_reformat(host);
+	host_start_later(host, 1000 + world_draw(world, 100000));
+}
+
+void host_replace_later(struct host *host, uint64_t after_us)
+{
+	world_at(host->world, host->world->now_us + after_us, host_replace,
+		 host, host->life, 0);
+}
+
+bool host_disk_check(struct host *host, int error, const char *what)
+{
+	struct world *world = host->world;
+	char text[200];
+
+	if (disk_off(host->disk)) {
+		world_tell(world, host->id, "stopped in the middle of: %s",
+			   what);
+		host_kill(host, host->stop_power);
+		host_start_later(host, 1000 + world_draw(world, 500000));
+		return true;
+	}
+	if (!error || host->disk_out)
+		return false;
+	if (!host->wounded) {
+		world_fail(world, "n%u: %s failed: %d", host->id, what, error);
+		return false;
+	}
+	host->disk_out = true;
+	snprintf(text, sizeof(text), "%s: %s", what,
+		 store_failure(host->store));
+	node_disk_failed(host->node, text);
+	host_replace_later(host, 1000 + world_draw(world, 3000000));
+	return false;
 }

@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The network as the node sees it: one connection per pair, frames in order,
- * lost when the connection breaks.  A cut is silent first; the connection is
- * given up some time later.
+ * lost when the connection breaks, refused and the connection broken when a bit
+ * of them flips.  A cut is silent first; the connection is given up some time
+ * later.  TCP doubles and reorders nothing, and neither does this.
  */
+#include "tests/sim/model/world.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/sim/model/world.h"
+#define QUEUE_MAX (1U << 20) /* bytes on one way, then -EAGAIN */
+#define SLOW_FACTOR 30
 
 struct frame {
-	struct base_buf *buf;
+	struct base_buf *buf; /* with payload; else the bytes are in here */
 	uint64_t life; /* of the connection */
 	uint32_t from;
 	uint32_t to;
+	size_t size;
+	uint8_t bytes[];
 };
 
 static struct link *link_of(struct world *world, uint32_t a, uint32_t b)
@@ -34,96 +40,6 @@ static void frame_free(struct frame *frame)
 	free(frame);
 }
 
-static void links_deliver(struct world *world, struct frame *frame)
-{
-	struct host *host = &world->hosts[frame->to - 1];
-	struct base_error error;
-	struct wire_msg msg;
-
-	if (wire_decode(frame->buf, WORLD_BYTES, &msg, &error)) {
-		world_fail(world, "frame refused: %s", error.text);
-		return;
-	}
-	if (msg.type == WIRE_COPY_BEGIN)
-		world->copies++;
-	node_recv(host->node, frame->from, &msg, host_now(host),
-		  world_draw(world, UINT64_MAX));
-	wire_msg_clear(&msg);
-	host_pump(host);
-}
-
-static void links_arrive(struct world *world, void *object, uint64_t a,
-			 uint64_t b)
-{
-	struct frame *frame = object;
-	struct link *link = link_of(world, frame->from, frame->to);
-	struct way *way = way_of(world, frame->from, frame->to);
-	struct host *host = &world->hosts[frame->to - 1];
-
-	if (link->up && frame->life == link->life && host_paused(host)) {
-		world_at(world, host->paused_until, links_arrive, frame, a, b);
-		return;
-	}
-	if (link->up && frame->life == link->life) {
-		way->queued -= (uint32_t)frame->buf->size;
-		if (host->node && !way->blocked)
-			links_deliver(world, frame);
-	}
-	frame_free(frame);
-}
-
-void links_forget(const struct event *event)
-{
-	if (event->fn == links_arrive)
-		frame_free(event->object);
-}
-
-int links_send(struct host *host, uint32_t peer, const struct wire_msg *msg)
-{
-	struct world *world = host->world;
-	struct link *link = link_of(world, host->id, peer);
-	struct way *way = way_of(world, host->id, peer);
-	struct wire_frame encoded;
-	struct frame *frame;
-	uint8_t *at;
-	unsigned int i;
-
-	if (!link->up)
-		return -ENOTCONN;
-	if (way->queued > (16U << 20))
-		return -EAGAIN;
-	if (wire_encode(msg, &encoded))
-		abort();
-	frame = calloc(1, sizeof(*frame));
-	frame->buf = base_buf_new(encoded.bytes);
-	at = frame->buf->data;
-	for (i = 0; i < encoded.iov_count; i++) {
-		memcpy(at, encoded.iov[i].iov_base, encoded.iov[i].iov_len);
-		at += encoded.iov[i].iov_len;
-	}
-	wire_frame_clear(&encoded);
-	frame->life = link->life;
-	frame->from = host->id;
-	frame->to = peer;
-	way->queued += (uint32_t)frame->buf->size;
-	if (way->last_us < world->now_us)
-		way->last_us = world->now_us;
-	/* Nothing overtakes on a connection; now and then one frame is late. */
-	way->last_us += 1 + world_draw(world, world_draw(world, 20) ?
-						      world->net_us / 8 :
-						      4 * world->net_us);
-	world_at(world, way->last_us + world->net_us / 2, links_arrive, frame,
-		 0, 0);
-	return 0;
-}
-
-uint32_t links_queued(struct host *host, uint32_t peer)
-{
-	return link_of(host->world, host->id, peer)->up ?
-		       way_of(host->world, host->id, peer)->queued :
-		       0;
-}
-
 static void link_tell(struct world *world, uint32_t a, uint32_t b, bool up)
 {
 	struct host *host = &world->hosts[a - 1];
@@ -131,6 +47,7 @@ static void link_tell(struct world *world, uint32_t a, uint32_t b, bool up)
 	if (!host->node)
 		return;
 	node_link(host->node, b, up);
+	oracle_step(host);
 	host_pump(host);
 }
 
@@ -151,15 +68,14 @@ static void link_break(struct world *world, uint32_t a, uint32_t b)
 static void link_try(struct world *world, void *object, uint64_t a, uint64_t b)
 {
 	struct link *link = link_of(world, (uint32_t)a, (uint32_t)b);
+	bool both = world->hosts[a - 1].node && world->hosts[b - 1].node;
 
-	if (link->up || world->now_us < link->cut_until ||
-	    !world->hosts[a - 1].node || !world->hosts[b - 1].node ||
+	if (link->up || !both)
+		return;
+	if (world->now_us < link->cut_until ||
 	    host_paused(&world->hosts[a - 1]) ||
 	    host_paused(&world->hosts[b - 1])) {
-		if (!link->up && world->hosts[a - 1].node &&
-		    world->hosts[b - 1].node)
-			world_at(world, world->now_us + 100000, link_try, NULL,
-				 a, b);
+		world_at(world, world->now_us + 50000, link_try, NULL, a, b);
 		return;
 	}
 	link->up = true;
@@ -169,6 +85,192 @@ static void link_try(struct world *world, void *object, uint64_t a, uint64_t b)
 	link_tell(world, (uint32_t)b, (uint32_t)a, true);
 }
 
+static void link_retry(struct world *world, uint32_t a, uint32_t b)
+{
+	world_at(world, world->now_us + 1 + world_draw(world, 50000), link_try,
+		 NULL, a, b);
+}
+
+/* One bit of it flips on the way. */
+static void frame_corrupt(struct world *world, struct frame *frame)
+{
+	uint8_t *bytes = frame->buf ? frame->buf->data : frame->bytes;
+	uint64_t at = world_draw(world, frame->size);
+
+	bytes[at] ^= (uint8_t)(1U << world_draw(world, 8));
+	world->stats.faults[FAULT_CORRUPTED]++;
+	world_tell(world, frame->to, "frame of n%u has a bit flipped",
+		   frame->from);
+}
+
+/* Of what a run's trace is told: replication as it comes in. */
+static void tell_message(struct world *world, const struct frame *frame,
+			 const struct wire_msg *msg)
+{
+	const struct raft_msg *raft = &msg->raft.msg;
+
+	if (!world->trace && !world->hashing)
+		return;
+	if (msg->type != WIRE_RAFT)
+		world_tell(world, frame->to, "< n%u message %d", frame->from,
+			   msg->type);
+	else if (raft->type == RAFT_MSG_APPEND)
+		world_tell(world, frame->to,
+			   "< n%u append term %lu prev %lu count %u commit %lu",
+			   frame->from, (unsigned long)raft->term,
+			   (unsigned long)raft->append.prev_index,
+			   raft->append.count,
+			   (unsigned long)raft->append.commit);
+	else if (raft->type == RAFT_MSG_APPEND_REPLY)
+		world_tell(world, frame->to,
+			   "< n%u reply term %lu %s match %lu hint %lu",
+			   frame->from, (unsigned long)raft->term,
+			   raft->append_reply.ok ? "ok" : "refused",
+			   (unsigned long)raft->append_reply.match,
+			   (unsigned long)raft->append_reply.hint);
+	else
+		world_tell(world, frame->to, "< n%u raft %d term %lu",
+			   frame->from, raft->type, (unsigned long)raft->term);
+}
+
+static void links_deliver(struct world *world, struct frame *frame)
+{
+	struct host *host = &world->hosts[frame->to - 1];
+	bool corrupt = !world->calm &&
+		       world_chance(world, world->corrupt_one_in);
+	struct base_buf view = { .refs = 1,
+				 .size = frame->size,
+				 .data = frame->bytes };
+	struct base_error error;
+	struct wire_msg msg;
+	uint64_t random;
+
+	if (corrupt)
+		frame_corrupt(world, frame);
+	if (wire_decode(frame->buf ? frame->buf : &view, world->volume_bytes,
+			&msg, &error)) {
+		if (!corrupt)
+			world_fail(world, "frame refused: %s", error.text);
+		link_break(world, frame->from, frame->to);
+		link_retry(world, frame->from, frame->to);
+		return;
+	}
+	if (corrupt)
+		world_fail(world, "a frame with a flipped bit was taken");
+	tell_message(world, frame, &msg);
+	if (msg.type == WIRE_COPY_BEGIN)
+		world->stats.copies++;
+	if (msg.type == WIRE_COPY_DATA)
+		oracle_copied(host, &world->hosts[frame->from - 1]);
+	random = world_draw(world, UINT64_MAX);
+	node_recv(host->node, frame->from, &msg, host_now(host), random);
+	wire_msg_clear(&msg);
+	oracle_step(host);
+	host_pump(host);
+}
+
+static void links_arrive(struct world *world, void *object, uint64_t seq,
+			 uint64_t b)
+{
+	struct frame *frame = object;
+	struct link *link = link_of(world, frame->from, frame->to);
+	struct way *way = way_of(world, frame->from, frame->to);
+	struct host *host = &world->hosts[frame->to - 1];
+
+	if (link->up && frame->life == link->life && host_paused(host)) {
+		world_again(world, host->paused_until,
+			    (struct event){ .seq = seq,
+					    .fn = links_arrive,
+					    .object = frame,
+					    .a = seq });
+		return;
+	}
+	if (link->up && frame->life == link->life) {
+		way->queued -= (uint32_t)frame->size;
+		if (host->node && !way->blocked)
+			links_deliver(world, frame);
+	}
+	frame_free(frame);
+}
+
+void links_forget(const struct event *event)
+{
+	if (event->fn == links_arrive)
+		frame_free(event->object);
+}
+
+static struct frame *frame_new(const struct wire_msg *msg)
+{
+	struct wire_frame encoded;
+	struct frame *frame;
+	unsigned int i;
+	bool payload;
+	uint8_t *at;
+
+	if (wire_encode(msg, &encoded))
+		abort();
+	payload = wire_frame_has_payload(encoded.head);
+	frame = malloc(sizeof(*frame) + (payload ? 0 : encoded.bytes));
+	if (!frame)
+		abort();
+	frame->size = encoded.bytes;
+	frame->buf = payload ? base_buf_new(encoded.bytes) : NULL;
+	at = payload ? frame->buf->data : frame->bytes;
+	for (i = 0; i < encoded.iov_count; i++) {
+		memcpy(at, encoded.iov[i].iov_base, encoded.iov[i].iov_len);
+		at += encoded.iov[i].iov_len;
+	}
+	wire_frame_clear(&encoded);
+	return frame;
+}
+
+static uint64_t link_time(struct world *world, const struct link *link)
+{
+	uint64_t most = world->net_us / 8;
+
+	/* Now and then one frame is late, and what follows it. */
+	if (world_chance(world, 20))
+		most = 4 * world->net_us;
+	if (world->now_us < link->slow_until)
+		most *= SLOW_FACTOR;
+	return 1 + world_draw(world, most);
+}
+
+int links_send(struct host *host, uint32_t peer, const struct wire_msg *msg)
+{
+	struct world *world = host->world;
+	struct link *link = link_of(world, host->id, peer);
+	struct way *way = way_of(world, host->id, peer);
+	struct frame *frame;
+
+	if (!link->up)
+		return -ENOTCONN;
+	if (way->queued > QUEUE_MAX ||
+	    (!world->calm && world_chance(world, world->full_one_in))) {
+		world->stats.faults[FAULT_QUEUE_FULL]++;
+		return -EAGAIN;
+	}
+	frame = frame_new(msg);
+	frame->life = link->life;
+	frame->from = host->id;
+	frame->to = peer;
+	way->queued += (uint32_t)frame->size;
+	if (way->last_us < world->now_us)
+		way->last_us = world->now_us;
+	/* Nothing overtakes on a connection. */
+	way->last_us += link_time(world, link);
+	world_at(world, way->last_us + world->net_us / 2, links_arrive, frame,
+		 world->seq, 0);
+	return 0;
+}
+
+uint32_t links_queued(struct host *host, uint32_t peer)
+{
+	return link_of(host->world, host->id, peer)->up ?
+		       way_of(host->world, host->id, peer)->queued :
+		       0;
+}
+
 void links_host_up(struct host *host)
 {
 	struct world *world = host->world;
@@ -176,9 +278,7 @@ void links_host_up(struct host *host)
 
 	for (id = 1; id <= world->count; id++)
 		if (id != host->id)
-			world_at(world,
-				 world->now_us + 1 + world_draw(world, 50000),
-				 link_try, NULL, host->id, id);
+			link_retry(world, host->id, id);
 }
 
 void links_host_down(struct host *host)
@@ -221,12 +321,18 @@ void links_cut(struct world *world, uint32_t a, uint32_t b, bool both,
 		 NULL, a, b);
 }
 
-void links_cut_node(struct world *world, uint32_t id, uint64_t us)
+void links_flap(struct world *world, uint32_t a, uint32_t b)
 {
-	uint32_t other;
+	if (a == b || !link_of(world, a, b)->up)
+		return;
+	link_break(world, a, b);
+	link_retry(world, a, b);
+}
 
-	for (other = 1; other <= world->count; other++)
-		links_cut(world, id, other, true, us);
+void links_slow(struct world *world, uint32_t a, uint32_t b, uint64_t us)
+{
+	if (a != b)
+		link_of(world, a, b)->slow_until = world->now_us + us;
 }
 
 void links_heal(struct world *world)
@@ -238,10 +344,10 @@ void links_heal(struct world *world)
 			struct link *link = link_of(world, a, b);
 
 			link->cut_until = world->now_us;
+			link->slow_until = world->now_us;
 			if (link->ways[0].blocked || link->ways[1].blocked)
 				link_break(world, a, b);
-			world_at(world, world->now_us + 1000, link_try, NULL, a,
-				 b);
+			link_retry(world, a, b);
 		}
 	}
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Time and events; see world.h. */
+/* Time and events, and what a seed decides; see world.h. */
+#include "tests/sim/model/world.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "tests/sim/model/world.h"
 
 uint64_t world_draw(struct world *world, uint64_t below)
 {
@@ -17,21 +17,17 @@ uint64_t world_draw(struct world *world, uint64_t below)
 	return below ? z % below : 0;
 }
 
+bool world_chance(struct world *world, uint64_t many)
+{
+	return many && world_draw(world, many) == 0;
+}
+
 static bool earlier(const struct event *a, const struct event *b)
 {
 	return a->at_us < b->at_us || (a->at_us == b->at_us && a->seq < b->seq);
 }
 
-static void swap(struct event *a, struct event *b)
-{
-	struct event c = *a;
-
-	*a = *b;
-	*b = c;
-}
-
-void world_at(struct world *world, uint64_t at_us, event_fn fn, void *object,
-	      uint64_t a, uint64_t b)
+void world_again(struct world *world, uint64_t at_us, struct event event)
 {
 	unsigned int i = world->heap_count++;
 
@@ -44,35 +40,42 @@ void world_at(struct world *world, uint64_t at_us, event_fn fn, void *object,
 	}
 	if (at_us < world->now_us)
 		at_us = world->now_us;
-	world->heap[i] =
-		(struct event){ at_us, world->seq++, fn, object, a, b };
-	while (i && earlier(&world->heap[i], &world->heap[(i - 1) / 2])) {
-		swap(&world->heap[i], &world->heap[(i - 1) / 2]);
+	event.at_us = at_us;
+	while (i && earlier(&event, &world->heap[(i - 1) / 2])) {
+		world->heap[i] = world->heap[(i - 1) / 2];
 		i = (i - 1) / 2;
 	}
+	world->heap[i] = event;
+}
+
+void world_at(struct world *world, uint64_t at_us, event_fn fn, void *object,
+	      uint64_t a, uint64_t b)
+{
+	world_again(world, at_us,
+		    (struct event){ 0, world->seq++, fn, object, a, b });
 }
 
 static struct event world_pop(struct world *world)
 {
 	struct event first = world->heap[0];
+	struct event last = world->heap[--world->heap_count];
 	unsigned int i = 0;
 
-	world->heap[0] = world->heap[--world->heap_count];
 	for (;;) {
-		unsigned int least = i;
 		unsigned int child = 2 * i + 1;
 
-		if (child < world->heap_count &&
-		    earlier(&world->heap[child], &world->heap[least]))
-			least = child;
+		if (child >= world->heap_count)
+			break;
 		if (child + 1 < world->heap_count &&
-		    earlier(&world->heap[child + 1], &world->heap[least]))
-			least = child + 1;
-		if (least == i)
-			return first;
-		swap(&world->heap[i], &world->heap[least]);
-		i = least;
+		    earlier(&world->heap[child + 1], &world->heap[child]))
+			child++;
+		if (!earlier(&world->heap[child], &last))
+			break;
+		world->heap[i] = world->heap[child];
+		i = child;
 	}
+	world->heap[i] = last;
+	return first;
 }
 
 void world_run_until(struct world *world, uint64_t at_us)
@@ -83,22 +86,38 @@ void world_run_until(struct world *world, uint64_t at_us)
 
 		world->now_us = event.at_us;
 		event.fn(world, event.object, event.a, event.b);
+		if (++world->stats.events > WORLD_EVENTS_MAX)
+			world_fail(world, "it never comes to rest");
 	}
 	if (world->now_us < at_us)
 		world->now_us = at_us;
 }
 
+/* FNV-1a */
+static void trace_hash(struct world *world, const char *text)
+{
+	for (; *text; text++)
+		world->hash = (world->hash ^ (uint8_t)*text) * 0x100000001b3ULL;
+}
+
 void world_tell(struct world *world, uint32_t node, const char *format, ...)
 {
+	char line[512];
 	va_list args;
+	int used;
 
-	if (!world->trace)
+	if (!world->trace && !world->hashing)
 		return;
-	printf("%10.6f n%u ", (double)world->now_us / 1e6, node);
+	used = snprintf(line, sizeof(line), "%4lu.%06lu n%u ",
+			(unsigned long)(world->now_us / 1000000),
+			(unsigned long)(world->now_us % 1000000), node);
 	va_start(args, format);
-	vprintf(format, args);
+	vsnprintf(line + used, sizeof(line) - (size_t)used, format, args);
 	va_end(args);
-	printf("\n");
+	if (world->hashing)
+		trace_hash(world, line);
+	if (world->trace)
+		puts(line);
 }
 
 void world_fail(struct world *world, const char *format, ...)
@@ -110,9 +129,52 @@ void world_fail(struct world *world, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(world->problem, sizeof(world->problem), format, args);
 	va_end(args);
+	world_tell(world, 0, "%s", world->problem);
 }
 
-struct world *world_new(uint64_t seed)
+/* Between @low and low * 2^doublings, each doubling as likely. */
+static uint32_t draw_scale(struct world *world, uint32_t low,
+			   unsigned int doublings)
+{
+	uint32_t base = low << world_draw(world, doublings);
+
+	return base + (uint32_t)world_draw(world, base);
+}
+
+static void temper_draw(struct world *world)
+{
+	static const uint8_t counts[] = { 1, 2, 3, 3, 3, 3, 3, 3,
+					  3, 4, 4, 5, 5, 5, 6, 7 };
+
+	world->count = counts[world_draw(world, sizeof(counts))];
+	world->volume_bytes =
+		WORLD_VOLUME_STEP * (1 + world_draw(world, WORLD_VOLUME_STEPS));
+	world->blocks = (unsigned int)(world->volume_bytes / WORLD_BLOCK_BYTES);
+	world->log_bytes = WORLD_LOG_MIN;
+	if (!world_chance(world, 3))
+		world->log_bytes += WORLD_LOG_STEP * world_draw(world, 8);
+	world->net_us = draw_scale(world, 100, 6);
+	world->disk_us = draw_scale(world, 100, 6);
+	world->client_us = draw_scale(world, 2000, 4);
+	world->depth = 1 + (unsigned int)world_draw(world, SLOTS);
+	world->hot = 1 + (unsigned int)world_draw(world, 64);
+	world->close_one_in = 20 + (unsigned int)world_draw(world, 400);
+	world->open_one_in = 2 + (unsigned int)world_draw(world, 30);
+	world->fault_until_us = draw_scale(world, 1000000, 3);
+	faults_draw(world);
+}
+
+/* One to three nodes have somebody who uses the device. */
+static void users_draw(struct world *world)
+{
+	unsigned int users = 1 + (unsigned int)world_draw(world, 3);
+	unsigned int i;
+
+	for (i = 0; i < users; i++)
+		world->hosts[world_draw(world, world->count)].user = true;
+}
+
+struct world *world_new(uint64_t seed, bool trace, bool hashing)
 {
 	struct world *world = calloc(1, sizeof(*world));
 	unsigned int i;
@@ -121,24 +183,21 @@ struct world *world_new(uint64_t seed)
 		abort();
 	world->seed = seed;
 	world->random = seed * 0x2545f4914f6cdd1dULL;
-	world->trace = getenv("TRACE") != NULL;
-	world->count = 1 + world_draw(world, WORLD_NODES_MAX);
-	if (world->count == 2 || world_draw(world, 2))
-		world->count = 3;
-	world->fault_every_us = 200000 + world_draw(world, 3000000);
-	world->fault_mask = (uint32_t)world_draw(world, UINT32_MAX) |
-			    (uint32_t)world_draw(world, UINT32_MAX);
-	world->net_us = 100 + (uint32_t)world_draw(world, 5000);
-	world->disk_us = 100 + (uint32_t)world_draw(world, 5000);
-	world->client_us = 500 + (uint32_t)world_draw(world, 20000);
-	world->history = history_new(WORLD_BLOCKS);
+	world->trace = trace;
+	world->hashing = hashing;
+	world->hash = 0xcbf29ce484222325ULL;
 	world->next_id = 1;
+	temper_draw(world);
+	users_draw(world);
+	world->history = history_new(world->blocks);
+	world->oracle = oracle_new(world);
 	for (i = 0; i < world->count; i++) {
 		world->hosts[i].world = world;
 		world->hosts[i].id = i + 1;
 		host_init(&world->hosts[i]);
-		host_start_later(&world->hosts[i], world_draw(world, 300000));
+		host_start_later(&world->hosts[i], world_draw(world, 100000));
 	}
+	faults_start(world);
 	return world;
 }
 
@@ -148,11 +207,14 @@ void world_free(struct world *world)
 
 	for (i = 0; i < world->count; i++) {
 		host_kill(&world->hosts[i], false);
-		memdisk_free(world->hosts[i].disk);
+		device_power_off(&world->hosts[i].device);
+		disk_free(world->hosts[i].disk);
+		free(world->hosts[i].witness.terms);
 	}
 	for (i = 0; i < world->heap_count; i++)
 		links_forget(&world->heap[i]);
 	history_free(world->history);
+	oracle_free(world->oracle);
 	free(world->heap);
 	free(world);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The world of the simulator: time, events, hosts, links, devices.  Everything
- * that happens follows from the seed.
+ * The world of the simulator: time, events, hosts, links, devices, faults.
+ * Everything that happens follows from the seed: the same seed makes the same
+ * trace, byte for byte, whatever compiler built it.
  */
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
@@ -12,15 +13,20 @@
 #include "base/list.h"
 #include "node/node.h"
 #include "store/store.h"
+#include "tests/sim/model/disk.h"
 #include "tests/sim/model/history.h"
-#include "tests/sim/model/memdisk.h"
 #include "wire/wire.h"
 
-#define WORLD_NODES_MAX 5
-#define WORLD_BLOCKS 384 /* several chunks of a copy */
-#define WORLD_BLOCK_BYTES 4096
-#define WORLD_BYTES ((uint64_t)WORLD_BLOCKS * WORLD_BLOCK_BYTES)
-#define WORLD_LOG_BYTES (1ULL << 20) /* wraps and copies often */
+#define WORLD_NODES_MAX 7
+#define WORLD_BLOCK_BYTES 1024 /* a register: two sectors, so that tears show */
+#define WORLD_VOLUME_STEP (64U << 10)
+#define WORLD_VOLUME_STEPS 14 /* up to four chunks of a copy */
+#define WORLD_LOG_STEP (64U << 10)
+#define WORLD_LOG_MIN (256U << 10) /* wraps and copies often */
+#define WORLD_ELECTION_US 300000
+#define WORLD_HEARTBEAT_US 60000
+#define WORLD_DRIFT_PPM 1000 /* of two clocks against each other */
+#define WORLD_EVENTS_MAX 4000000 /* of a run that has gone mad */
 
 struct world;
 struct host;
@@ -37,24 +43,24 @@ struct event {
 	uint64_t b;
 };
 
+#define SLOTS 8 /* requests of a device under way */
+#define SLOT_BLOCKS 32 /* blocks of one request */
+#define HOLDS 2048
+
 /* One request in the module's table. */
 struct slot {
 	bool used;
 	struct node_request body;
-	unsigned int writes[16]; /* handles in the history, per block */
+	unsigned int writes[SLOT_BLOCKS]; /* handles in the history, per block */
 	unsigned int blocks;
 };
 
 /* A write that is done but not applied: reads over it wait. */
 struct hold {
-	bool used;
 	uint64_t tag;
 	unsigned int block;
 	unsigned int blocks;
 };
-
-#define SLOTS 8
-#define HOLDS 8192
 
 /* The module's side of a node: outlives the agent, not the power. */
 struct device {
@@ -70,9 +76,9 @@ struct device {
 	uint64_t closing_tag;
 	uint64_t closing_epoch;
 	bool fenced;
-	bool finish; /* no new work */
 	struct slot slots[SLOTS];
-	struct hold holds[HOLDS];
+	unsigned int hold_count;
+	struct hold holds[HOLDS]; /* the last member: cleared apart */
 };
 
 enum job_type {
@@ -105,6 +111,32 @@ struct job {
 	int error;
 };
 
+/* The log thread or the image thread. */
+struct worker {
+	struct base_list jobs; /* to be carried out */
+	struct base_list running; /* carried out, answered at the end */
+	bool busy;
+	uint64_t idle_seq; /* the newest end of work: the log worker's */
+};
+
+/* What the oracles saw of a host; see oracle.c. */
+struct witness {
+	uint64_t base; /* of its log in memory */
+	uint64_t last;
+	uint64_t durable;
+	uint64_t room;
+	uint64_t *terms; /* of entry i at i, base included */
+	uint64_t committed; /* seen by us */
+	uint64_t reached; /* applied at most, on this disk */
+	/*
+	 * `reached` when it started: the image may be ahead of what is called
+	 * applied up to here, and so are copies of it.
+	 */
+	uint64_t ahead;
+	bool applying; /* the image is between two indexes */
+	uint64_t led; /* newest term it was seen to lead */
+};
+
 struct host {
 	struct world *world;
 	uint32_t id;
@@ -114,15 +146,23 @@ struct host {
 	int32_t clock_ppm;
 	uint64_t paused_until; /* the agent; the module goes on */
 	uint64_t pump_at; /* true time of the pump that is due */
-	struct memdisk *disk;
+	struct disk *disk;
+	uint64_t slow_until; /* its disk is */
 	struct store *store;
 	struct node *node;
-	struct base_list log_jobs;
-	struct base_list log_running;
-	bool log_busy;
-	struct base_list image_jobs;
-	bool image_busy;
+	bool stop_power; /* what a stop in the middle of I/O is */
+	/*
+	 * Its disk lost something that was acknowledged, or may have; until it
+	 * has been repaired from the others.  Of a minority at a time.
+	 */
+	bool wounded;
+	bool wound_fresh; /* it has not been started since */
+	bool disk_out; /* has failed; to be replaced */
+	struct worker log;
+	struct worker image;
+	bool user; /* somebody uses the device here */
 	struct device device;
+	struct witness witness;
 };
 
 struct way { /* from one node to another */
@@ -135,15 +175,65 @@ struct link {
 	bool up;
 	uint64_t life;
 	uint64_t cut_until;
+	uint64_t slow_until;
 	struct way ways[2]; /* [0]: lower id to higher */
 };
+
+/* Kinds of faults; their names are in faults.c. */
+enum fault {
+	FAULT_KILL_AGENT,
+	FAULT_KILL_IN_IO,
+	FAULT_KILL_STORM,
+	FAULT_POWER_ONE,
+	FAULT_POWER_IN_IO,
+	FAULT_POWER_ALL,
+	FAULT_POWER_STORM,
+	FAULT_PAUSE,
+	FAULT_CUT_PAIR,
+	FAULT_CUT_ONE_WAY,
+	FAULT_CUT_NODE,
+	FAULT_CUT_GROUPS,
+	FAULT_LINK_FLAP,
+	FAULT_LINK_SLOW,
+	FAULT_TRANSFER,
+	FAULT_ABORT,
+	FAULT_SLOW_DISK,
+	FAULT_REPLACED,
+	FAULT_ROT_LOG,
+	FAULT_ROT_META,
+	FAULT_UNREADABLE,
+	FAULT_LOST_WRITE,
+	FAULT_MISDIRECTED,
+	FAULT_WRITE_EIO,
+	FAULT_SYNC_EIO,
+	FAULT_DATA_UNREADABLE,
+	FAULT_SCHEDULED, /* those above come at their own pace */
+	FAULT_CORRUPTED = FAULT_SCHEDULED, /* per frame */
+	FAULT_QUEUE_FULL, /* per frame */
+	FAULT_KINDS,
+};
+
+struct stats {
+	uint64_t us; /* virtual */
+	uint64_t events;
+	uint64_t writes;
+	uint64_t reads;
+	uint64_t opens;
+	uint64_t copies;
+	uint64_t damages; /* found at a start */
+	uint64_t faults[FAULT_KINDS];
+};
+
+struct oracle;
 
 struct world {
 	uint64_t seed;
 	uint64_t random;
 	uint64_t now_us;
 	uint64_t seq;
-	bool trace;
+	bool trace; /* print it */
+	bool hashing; /* the trace into hash */
+	uint64_t hash;
 	bool calm;
 	struct event *heap;
 	unsigned int heap_count;
@@ -152,34 +242,48 @@ struct world {
 	struct host hosts[WORLD_NODES_MAX];
 	struct link links[WORLD_NODES_MAX][WORLD_NODES_MAX];
 	struct history *history;
+	struct oracle *oracle;
 	uint64_t next_id;
 	/* temper of this run */
-	uint64_t fault_every_us;
-	uint32_t fault_mask;
+	uint64_t volume_bytes;
+	uint64_t log_bytes;
+	unsigned int blocks;
+	uint64_t fault_until_us;
+	uint64_t fault_mean_us[FAULT_KINDS]; /* 0: never */
+	uint32_t corrupt_one_in; /* frames; 0: never */
+	uint32_t full_one_in;
 	uint32_t net_us;
 	uint32_t disk_us;
 	uint32_t client_us;
+	unsigned int depth; /* requests under way at once */
+	unsigned int hot; /* blocks that most writes go to */
+	unsigned int close_one_in;
+	unsigned int open_one_in;
 	char problem[256];
-	uint64_t writes;
-	uint64_t reads;
-	uint64_t opens;
-	uint64_t copies;
+	struct stats stats;
 };
 
 /* world.c */
-struct world *world_new(uint64_t seed);
+struct world *world_new(uint64_t seed, bool trace, bool hashing);
 void world_free(struct world *world);
-/* A number in [0, below). */
+/*
+ * A number in [0, below).  Never two of these in one expression: who is asked
+ * first would be the compiler's choice.
+ */
 uint64_t world_draw(struct world *world, uint64_t below);
+/* One in @many times. */
+bool world_chance(struct world *world, uint64_t many);
 void world_at(struct world *world, uint64_t at_us, event_fn fn, void *object,
 	      uint64_t a, uint64_t b);
+/* The same with an event's own place (seq) among those of the same time. */
+void world_again(struct world *world, uint64_t at_us, struct event event);
 void world_run_until(struct world *world, uint64_t at_us);
 void world_tell(struct world *world, uint32_t node, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void world_fail(struct world *world, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* host.c: an agent and its disk */
+/* host.c: an agent's life */
 void host_init(struct host *host);
 void host_start_later(struct host *host, uint64_t after_us);
 void host_kill(struct host *host, bool power);
@@ -190,9 +294,23 @@ uint64_t host_now(const struct host *host);
 /* Something happened: pump, now or when it wakes. */
 void host_pump(struct host *host);
 bool host_paused(const struct host *host);
+/* What was just done with the disk gave @error. True: the agent is gone. */
+bool host_disk_check(struct host *host, int error, const char *what);
+/* May its disk lose something, so that only a minority's have? Then it does. */
+bool host_wound(struct host *host);
+/* Would it lose what it could never notice, if it stopped now? */
+bool host_must_live(const struct host *host);
+/* A disk from the shop, in @after_us. */
+void host_replace_later(struct host *host, uint64_t after_us);
+/* Where the store put its slots, and its log ring; end: of the ring */
+void host_layout(const struct host *host, uint64_t *slots, uint64_t *ring,
+		 uint64_t *end);
+
+/* jobs.c: its threads */
+extern const struct node_ops host_ops;
+void jobs_drop(struct host *host);
 
 /* device.c: the module */
-void device_start(struct device *device);
 void device_power_off(struct device *device);
 void device_bind(struct device *device);
 void device_done(struct device *device, uint64_t tag, uint64_t epoch,
@@ -201,8 +319,18 @@ void device_was_applied(struct device *device, uint64_t tag);
 void device_lease(struct device *device, uint64_t until_us);
 void device_fenced(struct device *device);
 void device_abort(struct device *device);
-void device_finish(struct device *device);
-void device_read_all(struct device *device);
+bool device_active(const struct device *device);
+void device_open(struct device *device);
+void device_close(struct device *device);
+/* Hand a new request to the agent; slot->body is filled but for tag, epoch. */
+void device_submit(struct device *device, struct slot *slot);
+struct slot *device_free_slot(struct device *device);
+struct slot *device_oldest(struct device *device, uint64_t above);
+void device_read(struct device *device, unsigned int block);
+
+/* client.c: who uses it */
+void client_start(struct host *host);
+void client_read_all(struct host *host);
 
 /* links.c */
 int links_send(struct host *host, uint32_t peer, const struct wire_msg *msg);
@@ -211,9 +339,51 @@ void links_host_up(struct host *host);
 void links_host_down(struct host *host);
 void links_cut(struct world *world, uint32_t a, uint32_t b, bool both,
 	       uint64_t us);
-void links_cut_node(struct world *world, uint32_t id, uint64_t us);
+void links_flap(struct world *world, uint32_t a, uint32_t b);
+void links_slow(struct world *world, uint32_t a, uint32_t b, uint64_t us);
 void links_heal(struct world *world);
 /* Free what an event that will not happen any more holds. */
 void links_forget(const struct event *event);
+
+/* faults.c */
+extern const char *const fault_names[FAULT_KINDS];
+void faults_draw(struct world *world);
+void faults_start(struct world *world);
+/* Everything that is broken is replaced or switched on. */
+void faults_end(struct world *world);
+
+/*
+ * oracle.c: what must be true of all hosts together.  It believes nothing that
+ * the code under test says of its own correctness: it sees what goes to the
+ * disks, and the views.
+ */
+struct oracle *oracle_new(struct world *world);
+void oracle_free(struct oracle *oracle);
+void oracle_started(struct host *host, const struct store_boot *boot);
+void oracle_append(struct host *host, struct raft_entry *const *entries,
+		   unsigned int count);
+void oracle_truncate(struct host *host, uint64_t index);
+void oracle_reset(struct host *host, const struct store_checkpoint *base);
+void oracle_apply(struct host *host, struct raft_entry *const *entries,
+		  unsigned int count);
+/* The image worker begins to write up to @index, or a copy (0); and ends. */
+void oracle_image_begins(struct host *host, uint64_t index);
+void oracle_image_ends(struct host *host);
+/* A piece of @from's image arrives. */
+void oracle_copied(struct host *host, const struct host *from);
+void oracle_durable(struct host *host, uint64_t index, uint64_t term);
+/* After a pump, which fences and answers. */
+void oracle_pumped(struct host *host);
+void oracle_lease(struct host *host);
+void oracle_acknowledged(struct host *host, uint64_t epoch, uint64_t tag);
+void oracle_opened(struct host *host, uint64_t epoch);
+/* After each step of the host's node. */
+void oracle_step(struct host *host);
+/* The disk lost its contents. */
+void oracle_forget(struct host *host);
+
+/* run.c: a whole run */
+/* The caller's, for world_free(); world->problem says what went wrong. */
+struct world *run_seed(uint64_t seed, bool trace, bool hashing);
 
 #endif

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * One seed's run: faults for a while, then calm, in which everything must come
+ * back by itself: everything acknowledged is there, each block linearizable, the
+ * replicas the same byte for byte.
+ */
+#include "tests/sim/model/world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CALM_US 60000000ULL /* bound of healing */
+#define LOOK_US 50000
+
+/* The state that must come back by itself, once nothing fails any more. */
+static bool healed(struct world *world)
+{
+	struct node_view first;
+	struct node_view view;
+	unsigned int leaders = 0;
+	unsigned int i;
+
+	for (i = 0; i < world->count; i++) {
+		struct host *host = &world->hosts[i];
+		const struct device *device = &host->device;
+
+		if (!host->node || host->disk_out)
+			return false;
+		if (host->user &&
+		    (device->open || device->opening || device->closing))
+			return false;
+		node_view(host->node, host_now(host), &view);
+		if (i == 0)
+			first = view;
+		if (view.incomplete || view.damaged || view.requests ||
+		    view.applied != view.last || view.last != first.last)
+			return false;
+		leaders += view.role == RAFT_LEADER && view.lease_until_us;
+	}
+	return leaders == 1;
+}
+
+static void tell_views(struct world *world)
+{
+	struct node_view view;
+	unsigned int i;
+
+	for (i = 0; i < world->count; i++) {
+		struct host *host = &world->hosts[i];
+
+		if (!host->node) {
+			world_tell(world, i + 1, "is down");
+			continue;
+		}
+		node_view(host->node, host_now(host), &view);
+		world_tell(
+			world, i + 1,
+			"role %d term %lu leader %u last %lu durable %lu commit %lu applied %lu requests %u copied %lu%s%s%s%s%s: %s",
+			view.role, (unsigned long)view.term, view.leader,
+			(unsigned long)view.last, (unsigned long)view.durable,
+			(unsigned long)view.commit, (unsigned long)view.applied,
+			view.requests, (unsigned long)view.copy_received,
+			view.incomplete ? " incomplete" : "",
+			view.damaged ? " damaged" : "",
+			view.blank ? " blank" : "",
+			host->device.open ? " open" : "",
+			host->device.fenced ? " fenced" : "", view.problem);
+	}
+}
+
+static void compare_replicas(struct world *world)
+{
+	const uint8_t *first = disk_bytes(world->hosts[0].disk);
+	unsigned int i;
+
+	for (i = 1; i < world->count; i++)
+		if (memcmp(first, disk_bytes(world->hosts[i].disk),
+			   world->volume_bytes) != 0)
+			world_fail(world, "the replicas of n1 and n%u differ",
+				   i + 1);
+}
+
+static void run_calm(struct world *world)
+{
+	uint64_t until = world->now_us + CALM_US;
+	unsigned int i;
+
+	faults_end(world);
+	while (!healed(world) && !world->problem[0]) {
+		if (world->now_us > until) {
+			tell_views(world);
+			world_fail(world, "no progress after the faults ended");
+			return;
+		}
+		world_run_until(world, world->now_us + LOOK_US);
+	}
+	for (i = 0; i < world->count; i++)
+		client_read_all(&world->hosts[i]);
+	compare_replicas(world);
+}
+
+struct world *run_seed(uint64_t seed, bool trace, bool hashing)
+{
+	struct world *world = world_new(seed, trace, hashing);
+	const char *problem;
+
+	world_run_until(world, world->fault_until_us);
+	if (!world->problem[0])
+		run_calm(world);
+	if (!world->problem[0]) {
+		problem = history_check(world->history);
+		if (problem)
+			world_fail(world, "%s", problem);
+	}
+	world->stats.us = world->now_us;
+	return world;
+}
