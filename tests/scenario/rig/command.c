@@ -85,8 +85,10 @@ static void run_compact(struct scene_args *args)
 		args->error = "the disk is not that far";
 		return;
 	}
-	disk->base_term = disk->terms[event.index];
-	disk->base_index = event.index;
+	if (event.index > disk->base_index) {
+		disk->base_term = disk->terms[event.index];
+		disk->base_index = event.index;
+	}
 	scene_step(node, &event);
 }
 
