@@ -8,21 +8,6 @@
 
 #include <assert.h>
 
-/* Its bit among the votes; 0: its vote doesn't count. */
-static uint32_t bit_of(const struct raft *raft, uint32_t id)
-{
-	int place = raft_place(raft, id);
-
-	if (place < 0 || !raft_place_votes(raft, (unsigned int)place))
-		return 0;
-	return 1U << place;
-}
-
-static unsigned int count_bits(uint32_t bits)
-{
-	return (unsigned int)__builtin_popcount(bits);
-}
-
 void raft_election_rearm(struct raft *raft)
 {
 	uint64_t timeout = raft->config.election_timeout_us;
@@ -87,16 +72,23 @@ bool raft_may_campaign(const struct raft *raft)
  * meet each majority that may have committed something (for even numbers of
  * members that is one less: so two members survive the loss of one's disk).
  * An empty log wins by everybody's vote only.
+ *
+ * Or all voters, whatever the witnesses say: who cannot lead must not be the
+ * only one that can stop the others.  Each majority has a voter in it (see
+ * raft_members_check()), so what all voters lack was never committed.
  */
 static bool has_won(const struct raft *raft)
 {
-	unsigned int voting = raft_members_voting(&raft->membership.now);
-	unsigned int firm = count_bits(raft->firm_grants);
-	bool unanimous = count_bits(raft->grants) == voting;
+	const struct raft_members *members = &raft->membership.now;
+	unsigned int voting = raft_members_voting(members);
+	unsigned int firm = raft_votes_among(raft, raft->firm_grants, members);
+	bool unanimous = raft_votes_among(raft, raft->grants, members) ==
+			 voting;
 
 	if (raft->log.last_index == 0)
 		return unanimous;
 	return firm >= voting / 2 + 1 ||
+	       raft_has_all_voters(raft, raft->firm_grants) ||
 	       (unanimous && raft_meets_majorities(raft, raft->firm_grants));
 }
 
@@ -112,20 +104,29 @@ static void ask_for_vote(struct raft *raft, uint32_t to, bool transfer)
 	msg->vote.last_term = raft_log_last_term(&raft->log);
 }
 
+/* Also who may still vote by the members before an open change. */
 static void stand(struct raft *raft, enum raft_role role, bool transfer)
 {
-	const struct raft_members *members = &raft->membership.now;
-	unsigned int count = raft_members_count(members), i;
-	uint32_t self = bit_of(raft, raft->config.id);
+	const struct raft_membership *membership = &raft->membership;
+	uint32_t self = raft_vote_bit(raft, raft->config.id);
+	uint32_t asked = self;
+	unsigned int i;
 
 	set_role(raft, role, 0);
 	raft_election_rearm(raft);
 	raft->grants = self;
 	raft->firm_grants = raft_is_barred(raft) ? 0 : self;
-	for (i = 0; i < count; i++)
-		if (raft_place_votes(raft, i) &&
-		    members->ids[i] != raft->config.id)
-			ask_for_vote(raft, members->ids[i], transfer);
+	for (i = 0; i < 2 * RAFT_MEMBERS_MAX; i++) {
+		uint32_t id =
+			i < RAFT_MEMBERS_MAX ?
+				membership->now.ids[i] :
+				membership->before.ids[i - RAFT_MEMBERS_MAX];
+		uint32_t bit = raft_vote_bit(raft, id);
+
+		if (bit & ~asked)
+			ask_for_vote(raft, id, transfer);
+		asked |= bit;
+	}
 }
 
 static void stand_for_election(struct raft *raft, bool transfer)
@@ -184,7 +185,7 @@ void raft_election_link(struct raft *raft, uint32_t peer)
 {
 	if (raft->role != RAFT_PRECANDIDATE && raft->role != RAFT_CANDIDATE)
 		return;
-	if (bit_of(raft, peer) & ~raft->grants)
+	if (raft_vote_bit(raft, peer) & ~raft->grants)
 		ask_for_vote(raft, peer, false);
 }
 
@@ -261,7 +262,7 @@ void raft_vote_recv(struct raft *raft, const struct raft_msg *msg)
 void raft_vote_reply_recv(struct raft *raft, const struct raft_msg *msg)
 {
 	bool prevote = msg->vote_reply.prevote;
-	uint32_t bit = bit_of(raft, msg->from);
+	uint32_t bit = raft_vote_bit(raft, msg->from);
 
 	if (!msg->vote_reply.granted)
 		return;

@@ -68,17 +68,15 @@ void raft_rejoin_update(struct raft *raft)
 
 	for (i = 0; i < RAFT_MEMBERS_MAX; i++) {
 		struct raft_peer *peer = &raft->peers[i];
-		uint32_t followed = 0;
+		uint32_t followed = raft_vote_bit(raft, raft->config.id);
 
 		if (!peer->barred || peer->rejoin)
 			continue;
 		for (j = 0; j < RAFT_MEMBERS_MAX; j++) {
 			const struct raft_peer *other = &raft->peers[j];
 
-			if (other->id == raft->config.id ||
-			    (!other->barred &&
-			     other->echo_us > peer->barred_us))
-				followed |= 1U << j;
+			if (!other->barred && other->echo_us > peer->barred_us)
+				followed |= raft_vote_bit(raft, other->id);
 		}
 		if (raft_meets_majorities(raft, followed))
 			peer->rejoin = raft->log.last_index;

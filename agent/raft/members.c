@@ -139,7 +139,7 @@ const char *raft_members_check(const struct raft_members *members)
 		return "members not in their one form";
 	if (!voters)
 		return "no member that could lead";
-	if (witnesses > voters)
-		return "more witnesses than voters";
+	if (witnesses >= voters)
+		return "not fewer witnesses than voters";
 	return NULL;
 }

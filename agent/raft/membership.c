@@ -40,9 +40,10 @@ void raft_membership_init(struct raft *raft, const struct raft_boot *boot)
 	}
 }
 
+/* The first entry changes nothing: it says who the volume is born with. */
 bool raft_membership_open(const struct raft *raft)
 {
-	return raft->membership.has_before &&
+	return raft->membership.has_before && raft->membership.since > 1 &&
 	       raft->membership.since > raft->commit;
 }
 
@@ -121,25 +122,67 @@ uint64_t raft_majority_of(const struct raft *raft,
 	return sorted[count / 2];
 }
 
-static bool meets(const struct raft *raft, uint32_t places,
+/*
+ * Whose votes matter, as bits: members by their place, and beyond the places the
+ * one that an open change has taken out.
+ */
+uint32_t raft_vote_bit(const struct raft *raft, uint32_t id)
+{
+	int place = raft_place(raft, id);
+	bool votes = place >= 0 && raft_place_votes(raft, (unsigned int)place);
+
+	if (!votes && raft_membership_open(raft))
+		votes = raft_role_votes(
+			raft_members_role(&raft->membership.before, id));
+	if (!votes)
+		return 0;
+	return 1U << (place >= 0 ? place : RAFT_MEMBERS_MAX);
+}
+
+unsigned int raft_votes_among(const struct raft *raft, uint32_t bits,
+			      const struct raft_members *members)
+{
+	unsigned int places = raft_members_count(members), count = 0, i;
+
+	for (i = 0; i < places; i++)
+		count += raft_role_votes(raft_members_role_at(members, i)) &&
+			 (raft_vote_bit(raft, members->ids[i]) & bits);
+	return count;
+}
+
+/* Those left out are fewer than a majority. */
+static bool meets(const struct raft *raft, uint32_t bits,
 		  const struct raft_members *members)
 {
 	unsigned int voting = raft_members_voting(members);
-	unsigned int count = 0, i;
 
-	for (i = 0; i < RAFT_MEMBERS_MAX; i++)
-		count += (places >> i & 1) &&
-			 raft_role_votes(raft_members_role(
-				 members, raft->membership.now.ids[i]));
-	/* Those left out are fewer than a majority. */
-	return voting - count < voting / 2 + 1;
+	return voting - raft_votes_among(raft, bits, members) < voting / 2 + 1;
 }
 
-bool raft_meets_majorities(const struct raft *raft, uint32_t places)
+bool raft_meets_majorities(const struct raft *raft, uint32_t bits)
 {
-	return meets(raft, places, &raft->membership.now) &&
+	return meets(raft, bits, &raft->membership.now) &&
 	       (!raft_membership_open(raft) ||
-		meets(raft, places, &raft->membership.before));
+		meets(raft, bits, &raft->membership.before));
+}
+
+static bool has_voters(const struct raft *raft, uint32_t bits,
+		       const struct raft_members *members)
+{
+	unsigned int count = raft_members_count(members), i;
+
+	for (i = 0; i < count; i++)
+		if (raft_members_role_at(members, i) == RAFT_MEMBER_VOTER &&
+		    !(raft_vote_bit(raft, members->ids[i]) & bits))
+			return false;
+	return true;
+}
+
+bool raft_has_all_voters(const struct raft *raft, uint32_t bits)
+{
+	return has_voters(raft, bits, &raft->membership.now) &&
+	       (!raft_membership_open(raft) ||
+		has_voters(raft, bits, &raft->membership.before));
 }
 
 bool raft_is_electable(const struct raft *raft)

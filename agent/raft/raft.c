@@ -124,6 +124,14 @@ static bool brings_new_term(const struct raft *raft, const struct raft_msg *msg)
 	}
 }
 
+static bool answer_counts(const struct raft *raft, const struct raft_msg *msg)
+{
+	if (msg->type == RAFT_MSG_VOTE_REPLY)
+		return raft_vote_bit(raft, msg->from) != 0;
+	return msg->type != RAFT_MSG_APPEND_REPLY ||
+	       raft_place(raft, msg->from) >= 0;
+}
+
 /*
  * Whoever is ahead of us knows the members better: so requests are judged by
  * term and log alone (thesis 4.2.2).  Answers count only from members.
@@ -131,13 +139,11 @@ static bool brings_new_term(const struct raft *raft, const struct raft_msg *msg)
 static void receive(struct raft *raft, const struct raft_event *event)
 {
 	const struct raft_msg *msg = event->msg;
-	bool is_answer = msg->type == RAFT_MSG_VOTE_REPLY ||
-			 msg->type == RAFT_MSG_APPEND_REPLY;
 
 	if (msg->from == 0 || msg->from > RAFT_MEMBER_ID_MAX ||
 	    msg->from == raft->config.id || msg->to != raft->config.id ||
 	    msg->term == 0 || msg->term > RAFT_TERM_MAX ||
-	    (is_answer && raft_place(raft, msg->from) < 0))
+	    !answer_counts(raft, msg))
 		return;
 	if (msg->type == RAFT_MSG_VOTE) {
 		raft_vote_recv(raft, msg);
@@ -201,12 +207,13 @@ static void compacted(struct raft *raft, uint64_t index)
 
 static void link_up(struct raft *raft, uint32_t id)
 {
-	if (raft_place(raft, id) < 0 || id == raft->config.id)
+	if ((raft_place(raft, id) < 0 && !raft_vote_bit(raft, id)) ||
+	    id == raft->config.id)
 		raft->update->flags |= RAFT_UP_REFUSED;
-	else if (raft->role == RAFT_LEADER)
-		raft_peer_link(raft, raft_peer_find(raft, id));
-	else
+	else if (raft->role != RAFT_LEADER)
 		raft_election_link(raft, id);
+	else if (raft_peer_find(raft, id))
+		raft_peer_link(raft, raft_peer_find(raft, id));
 }
 
 static void campaign(struct raft *raft)

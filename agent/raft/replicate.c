@@ -61,17 +61,30 @@ void raft_heartbeat_all(struct raft *raft)
 	raft->heartbeat_due_us = raft->now_us + raft->config.heartbeat_us;
 }
 
+/*
+ * A witness is sent what is on our disk: should we lose the rest in a crash, it
+ * would hold what nobody has who can lead, and refuse us its vote for that.
+ */
+static uint64_t last_for(const struct raft *raft, const struct raft_peer *peer)
+{
+	enum raft_member_role role =
+		raft_members_role(&raft->membership.now, peer->id);
+
+	return role == RAFT_MEMBER_WITNESS ? raft->log.durable :
+					     raft->log.last_index;
+}
+
 bool raft_peer_sendable(const struct raft *raft, const struct raft_peer *peer)
 {
 	return raft->role == RAFT_LEADER && !peer->probing &&
-	       !peer->needs_copy && peer->next <= raft->log.last_index &&
+	       !peer->needs_copy && peer->next <= last_for(raft, peer) &&
 	       peer->next - 1 - peer->match < RAFT_INFLIGHT_MAX;
 }
 
 void raft_send_entries(struct raft *raft, struct raft_peer *peer,
 		       uint32_t count)
 {
-	uint64_t most = raft->log.last_index - peer->next + 1;
+	uint64_t most = last_for(raft, peer) - peer->next + 1;
 	uint64_t window = RAFT_INFLIGHT_MAX - (peer->next - 1 - peer->match);
 
 	assert(raft_peer_sendable(raft, peer));
@@ -108,6 +121,36 @@ static void append_own(struct raft *raft, uint32_t count)
 	raft->update->append_count = count;
 	raft->update->flags |= RAFT_UP_APPEND;
 	raft_log_append(&raft->log, raft->hard.term, count, raft->commit);
+}
+
+/* The peers are to the members as they are now what they were before. */
+static void peers_follow(struct raft *raft)
+{
+	struct raft_peer old[RAFT_MEMBERS_MAX];
+	unsigned int i, j;
+
+	memcpy(old, raft->peers, sizeof(old));
+	for (i = 0; i < RAFT_MEMBERS_MAX; i++) {
+		struct raft_peer *peer = &raft->peers[i];
+		uint32_t id = raft->membership.now.ids[i];
+
+		for (j = 0; j < RAFT_MEMBERS_MAX && old[j].id != id;)
+			j++;
+		if (id && j < RAFT_MEMBERS_MAX) {
+			*peer = old[j];
+			continue;
+		}
+		peer_init(raft, peer, id);
+		if (is_other(raft, peer))
+			raft_heartbeat(raft, peer);
+	}
+}
+
+void raft_append_members(struct raft *raft, const struct raft_members *members)
+{
+	append_own(raft, 1);
+	raft_membership_append(raft, raft->log.last_index, members);
+	peers_follow(raft);
 }
 
 /*
@@ -307,18 +350,4 @@ void raft_append_reply_recv(struct raft *raft, const struct raft_msg *msg)
 	}
 	raft_commit_advance(raft);
 	raft_transfer_try(raft);
-}
-
-enum raft_refusal raft_member_refusal(const struct raft *raft, uint32_t id,
-				      enum raft_member_role role)
-{
-	if (raft->role != RAFT_LEADER)
-		return RAFT_REFUSAL_NOT_LEADER;
-	return RAFT_REFUSAL_PENDING;
-}
-
-void raft_change_member(struct raft *raft, uint32_t id,
-			enum raft_member_role role)
-{
-	raft->update->flags |= RAFT_UP_REFUSED;
 }

@@ -10,6 +10,7 @@
  *	follow.c	a follower's side of appends, filling, rejoining
  *	replicate.c	a leader's side of appends, commit (thesis 3.5, 3.6.2)
  *	lease.c		lease and CheckQuorum (thesis 6.2, 6.4.1)
+ *	change.c	a leader changes a member (thesis 4.1)
  *	transfer.c	handing leadership over (thesis 3.10)
  *
  * Nothing in here is used outside agent/raft/.
@@ -93,7 +94,7 @@ struct raft {
 	uint64_t rejoin;
 	bool filling; /* damaged, but reset since: takes entries */
 
-	/* Candidate; bits are places in membership.now. */
+	/* Candidate; see raft_vote_bit(). */
 	uint32_t grants;
 	uint32_t firm_grants; /* of voters that are not barred */
 
@@ -135,11 +136,18 @@ bool raft_place_votes(const struct raft *raft, unsigned int place);
 /* Of a value for each place: what a majority of those who vote has reached. */
 uint64_t raft_majority_of(const struct raft *raft,
 			  const uint64_t values[RAFT_MEMBERS_MAX]);
+/* Its bit among votes; 0: its vote doesn't matter. */
+uint32_t raft_vote_bit(const struct raft *raft, uint32_t id);
+/* How many of those whose votes count by @members are among them? */
+unsigned int raft_votes_among(const struct raft *raft, uint32_t bits,
+			      const struct raft_members *members);
 /*
- * Is one of these places (bits) in every majority that could elect or commit
- * today: of the members in force, and of those before while they may return?
+ * Is one of them in every majority that could elect or commit today: of the
+ * members in force, and of those before while they may return?
  */
-bool raft_meets_majorities(const struct raft *raft, uint32_t places);
+bool raft_meets_majorities(const struct raft *raft, uint32_t bits);
+/* Are all who hold the data among them, by the same memberships? */
+bool raft_has_all_voters(const struct raft *raft, uint32_t bits);
 bool raft_is_electable(const struct raft *raft);
 
 /* log.c */
@@ -176,8 +184,7 @@ void raft_reset(struct raft *raft, const struct raft_event *event);
 /* replicate.c */
 void raft_lead(struct raft *raft);
 void raft_propose(struct raft *raft, uint32_t count);
-void raft_change_member(struct raft *raft, uint32_t id,
-			enum raft_member_role role);
+void raft_append_members(struct raft *raft, const struct raft_members *members);
 /* Leader only: NULL when it is no other member. */
 struct raft_peer *raft_peer_find(struct raft *raft, uint32_t id);
 void raft_heartbeat(struct raft *raft, struct raft_peer *peer);
@@ -193,6 +200,10 @@ void raft_append_reply_recv(struct raft *raft, const struct raft_msg *msg);
 /* lease.c */
 uint64_t raft_quorum_due(const struct raft *raft);
 void raft_rejoin_update(struct raft *raft);
+
+/* change.c */
+void raft_change_member(struct raft *raft, uint32_t id,
+			enum raft_member_role role);
 
 /* transfer.c */
 bool raft_transfer_possible(const struct raft *raft,

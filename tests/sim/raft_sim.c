@@ -69,6 +69,7 @@ int main(int argc, char **argv)
 		all.transfers += sim.transfers;
 		all.disk_losses += sim.disk_losses;
 		all.copies += sim.copies;
+		all.changes += sim.changes;
 		all.mails_lost += sim.mails_lost;
 		all.value += oracle_committed();
 		all.trace_hash = all.trace_hash * 31 + sim.trace_hash;
@@ -76,13 +77,15 @@ int main(int argc, char **argv)
 	}
 	printf("# raft_sim: %llu seeds, %.1f virtual hours, %llu steps, "
 	       "%llu commits, %llu elections; crashes %llu, pauses %llu, "
-	       "cuts %llu, transfers %llu, disks lost %llu, copies %llu, "
+	       "cuts %llu, transfers %llu, member changes %llu, disks lost "
+	       "%llu, copies %llu, "
 	       "messages lost %llu; %u failed; hash %016llx\n",
 	       (unsigned long long)(seed - from), (double)all.now_us / 3.6e9,
 	       (unsigned long long)all.steps, (unsigned long long)all.value,
 	       (unsigned long long)all.leaders, (unsigned long long)all.crashes,
 	       (unsigned long long)all.pauses, (unsigned long long)all.cuts,
 	       (unsigned long long)all.transfers,
+	       (unsigned long long)all.changes,
 	       (unsigned long long)all.disk_losses,
 	       (unsigned long long)all.copies,
 	       (unsigned long long)all.mails_lost, failed,

@@ -15,10 +15,12 @@
 #define RIG_T 1000000ULL /* election timeout, us */
 #define RIG_BEAT 100000ULL
 #define RIG_QUEUE_MAX 4096
+#define RIG_LOG_MAX 4096 /* entries whose members are remembered */
 
 struct rig_mail {
 	struct raft_msg msg;
 	uint64_t terms[RAFT_APPEND_MAX];
+	struct raft_members members[RAFT_APPEND_MAX];
 	uint64_t state_seq;
 };
 
@@ -32,6 +34,7 @@ struct rig_node {
 	struct raft_update update; /* of the last step */
 	struct rig_mail held[64];
 	unsigned int held_count;
+	struct raft_members members[RIG_LOG_MAX]; /* of entries; or not said */
 };
 
 struct rig {
@@ -57,6 +60,33 @@ static inline uint64_t rig_random(uint32_t id)
 	rig.random =
 		rig.random * 6364136223846793005ULL + 1442695040888963407ULL;
 	return (rig.random >> 33) + id;
+}
+
+/* The members as of an entry; not said: those of the configuration. */
+static inline struct raft_members rig_members_at(uint32_t id, uint64_t index)
+{
+	const struct rig_node *node = &rig.nodes[id];
+	const struct raft_members *said = &node->members[index % RIG_LOG_MAX];
+
+	return raft_members_said(said) ? *said : node->config.members;
+}
+
+static inline void rig_keep_members(uint32_t id, const struct raft_event *event)
+{
+	struct rig_node *node = &rig.nodes[id];
+	const struct raft_update *update = &node->update;
+	uint32_t i;
+
+	if (event->type == RAFT_EV_RESET && !(update->flags & RAFT_UP_REFUSED))
+		node->members[event->index % RIG_LOG_MAX] =
+			*raft_members(node->raft);
+	if (!(update->flags & RAFT_UP_APPEND))
+		return;
+	for (i = 0; i < update->append_count; i++)
+		node->members[(update->append_first + i) % RIG_LOG_MAX] =
+			event->members && !update->append_noop ?
+				event->members[update->append_skip + i] :
+				*raft_members(node->raft);
 }
 
 static inline void rig_post(const struct rig_mail *mail)
@@ -136,6 +166,7 @@ static inline void rig_step(uint32_t id, struct raft_event *event)
 	event->random = rig_random(id);
 	raft_step(node->raft, event, update);
 	node->log_seq = update->log_seq;
+	rig_keep_members(id, event);
 	if (update->flags & RAFT_UP_STATE)
 		node->disk_state = update->state;
 	for (i = 0; i < update->msg_count; i++) {
@@ -143,9 +174,12 @@ static inline void rig_step(uint32_t id, struct raft_event *event)
 
 		for (k = 0; mail.msg.type == RAFT_MSG_APPEND &&
 			    k < mail.msg.append.count;
-		     k++)
-			mail.terms[k] = raft_entry_term(
-				node->raft, mail.msg.append.prev_index + 1 + k);
+		     k++) {
+			uint64_t at = mail.msg.append.prev_index + 1 + k;
+
+			mail.terms[k] = raft_entry_term(node->raft, at);
+			mail.members[k] = rig_members_at(id, at);
+		}
 		mail.state_seq = update->state_seq;
 		if (mail.msg.needs_state && node->held_count < 64)
 			node->held[node->held_count++] = mail;
@@ -194,6 +228,18 @@ static inline void rig_recv(uint32_t id, const struct raft_msg *msg,
 	rig_step(id, &event);
 }
 
+static inline void rig_deliver(const struct rig_mail *mail)
+{
+	struct raft_event event = {
+		.type = RAFT_EV_RECV,
+		.msg = &mail->msg,
+		.entry_terms = mail->terms,
+		.members = mail->members,
+	};
+
+	rig_step(mail->msg.to, &event);
+}
+
 /* Deliver what is on its way, and what that brings forth. */
 static inline void rig_settle(void)
 {
@@ -212,7 +258,7 @@ static inline void rig_settle(void)
 		mail = rig.mail[rig.head++ % RIG_QUEUE_MAX];
 		if (rig.nodes[mail.msg.to].raft &&
 		    !rig.cut[mail.msg.from][mail.msg.to])
-			rig_recv(mail.msg.to, &mail.msg, mail.terms);
+			rig_deliver(&mail);
 	}
 	tap_check(!"messages without end");
 }
@@ -252,6 +298,7 @@ static inline void rig_restart(uint32_t id)
 {
 	struct raft *raft = rig_raft(id);
 	static struct raft_run runs[RAFT_RUNS_MAX];
+	static struct raft_member_run members[RIG_LOG_MAX];
 	struct raft_boot boot = { .state = rig.nodes[id].disk_state };
 	uint64_t index;
 	uint32_t peer;
@@ -261,6 +308,17 @@ static inline void rig_restart(uint32_t id)
 	boot.last_index = raft_durable_index(raft);
 	boot.commit = boot.base_index;
 	boot.runs = runs;
+	boot.member_runs = members;
+	for (index = boot.base_index; index <= boot.last_index; index++) {
+		struct raft_members now = rig_members_at(id, index);
+
+		if (boot.member_run_count &&
+		    raft_members_equal(
+			    &members[boot.member_run_count - 1].members, &now))
+			continue;
+		members[boot.member_run_count].first_index = index;
+		members[boot.member_run_count++].members = now;
+	}
 	for (index = boot.base_index + 1; index <= boot.last_index; index++) {
 		uint64_t term = raft_entry_term(raft, index);
 
@@ -281,8 +339,9 @@ static inline void rig_kill(uint32_t id)
 	rig.nodes[id].raft = NULL;
 }
 
-/* @count cores; @boot NULL: formatted anew */
-static inline void rig_start(unsigned int count, const struct raft_boot *boot)
+/* @count cores; @boot NULL: formatted anew; the first @members are voters */
+static inline void rig_start_some(unsigned int count, unsigned int members,
+				  const struct raft_boot *boot)
 {
 	struct raft_boot blank = { .now_us = 0 };
 	uint32_t id, i;
@@ -296,7 +355,7 @@ static inline void rig_start(unsigned int count, const struct raft_boot *boot)
 		struct raft_config *config = &rig.nodes[id].config;
 
 		config->id = id;
-		for (i = 1; i <= count; i++)
+		for (i = 1; i <= members; i++)
 			raft_members_set(&config->members, i,
 					 RAFT_MEMBER_VOTER);
 		config->election_timeout_us = RIG_T;
@@ -304,6 +363,11 @@ static inline void rig_start(unsigned int count, const struct raft_boot *boot)
 		config->drift_ppm = 10000;
 		rig_boot(id, boot ? boot : &blank);
 	}
+}
+
+static inline void rig_start(unsigned int count, const struct raft_boot *boot)
+{
+	rig_start_some(count, count, boot);
 }
 
 static inline uint32_t rig_leader(void)

@@ -221,8 +221,29 @@ void disk_lose(struct sim_node *node)
 	sim_note("n%u's disk is damaged", node->id);
 }
 
+static void boot_members(const struct sim_disk *disk, struct raft_boot *boot,
+			 struct raft_member_run *runs)
+{
+	uint64_t index;
+
+	boot->member_runs = runs;
+	for (index = disk->base; index <= disk->last; index++) {
+		const struct raft_members *members =
+			&disk->entries[index].members;
+		unsigned int count = boot->member_run_count;
+
+		if (!index ||
+		    (count &&
+		     raft_members_equal(&runs[count - 1].members, members)))
+			continue;
+		runs[count].first_index = index;
+		runs[count].members = *members;
+		boot->member_run_count++;
+	}
+}
+
 void disk_boot(const struct sim_node *node, struct raft_boot *boot,
-	       struct raft_run *runs)
+	       struct raft_run *runs, struct raft_member_run *members)
 {
 	const struct sim_disk *disk = &node->disk;
 	uint64_t index;
@@ -234,6 +255,7 @@ void disk_boot(const struct sim_node *node, struct raft_boot *boot,
 	boot->last_index = disk->last;
 	boot->commit = disk->checkpoint;
 	boot->runs = runs;
+	boot_members(disk, boot, members);
 	for (index = disk->base + 1; index <= disk->last; index++) {
 		uint64_t term = disk->entries[index].term;
 

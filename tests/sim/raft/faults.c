@@ -105,7 +105,7 @@ static struct sim_node *some_leader(void)
 static void tempt(void)
 {
 	const struct sim_node *leader = some_leader();
-	uint64_t keep = 1 + sim_below(sim.majority - 1), after;
+	uint64_t keep = 1 + sim_below(oracle_majority() - 1), after;
 	uint32_t to = any_node()->id, i;
 
 	if (sim.count < 3)
@@ -151,20 +151,60 @@ void faults_leads(struct sim_node *node)
 	sim_schedule(after, SIM_HEAL_CUTS, 0);
 }
 
-static unsigned int lost_disks(void)
+/*
+ * If this node's disk goes too, does each majority of these members still have
+ * somebody who holds the data and has not forgotten it?
+ */
+static bool leaves_enough(const struct raft_members *members, uint32_t losing)
 {
-	unsigned int lost = 0;
+	unsigned int voting = raft_members_voting(members);
+	unsigned int majority = voting / 2 + 1;
+	/* Unanimity saves an even number from more, but not amid changes. */
+	unsigned int bound = sim.weather.changes ? voting - majority + 1 :
+						   majority;
+	unsigned int witnesses = 0, lost_voters = 0, lost = 0, i;
+
+	for (i = 0; i < raft_members_count(members); i++) {
+		enum raft_member_role role = raft_members_role_at(members, i);
+		uint32_t id = members->ids[i];
+		bool gone = id == losing || sim.nodes[id].lost;
+
+		witnesses += role == RAFT_MEMBER_WITNESS;
+		lost_voters += gone && role == RAFT_MEMBER_VOTER;
+		lost += gone && raft_role_votes(role);
+	}
+	return lost < bound &&
+	       (!lost_voters || lost_voters + witnesses < majority);
+}
+
+/* By all memberships that may be in force: of the members, and their newest. */
+static bool may_lose(uint32_t losing)
+{
+	const struct raft_members *members = oracle_members();
 	uint32_t id;
 
-	for (id = 1; id <= sim.count; id++)
-		lost += sim.nodes[id].lost;
-	return lost;
+	if (!leaves_enough(members, losing))
+		return false;
+	for (id = 1; id <= sim.count; id++) {
+		const struct sim_node *node = &sim.nodes[id];
+
+		if (!raft_members_role(members, id))
+			continue;
+		if (node->up &&
+		    !leaves_enough(raft_members(node->raft), losing))
+			return false;
+		if (node->disk.last > 0 &&
+		    !leaves_enough(&node->disk.entries[node->disk.last].members,
+				   losing))
+			return false;
+	}
+	return true;
 }
 
 static void lose_disk(struct sim_node *node)
 {
 	if (!sim.weather.loses_disks || !node->up ||
-	    (!node->lost && lost_disks() + 1 >= sim.majority))
+	    (!node->lost && !may_lose(node->id)))
 		return;
 	sim.disk_losses++;
 	crash(node, true);
@@ -226,7 +266,7 @@ static void usurp(void)
 static void forget(void)
 {
 	const struct sim_node *leader = some_leader();
-	uint64_t keep = sim.majority - 1, after;
+	uint64_t keep = oracle_majority() - 1, after;
 	uint32_t to = any_node()->id, i;
 
 	if (sim.count < 3)
@@ -279,6 +319,30 @@ static void ask(struct sim_node *node, enum raft_event_type type, uint32_t peer)
 
 	if (node->up && !node->paused)
 		node_step(node, &event, NULL);
+}
+
+static void change_member(void)
+{
+	struct raft_event event = { .type = RAFT_EV_MEMBER };
+	struct sim_node *node = some_leader();
+	unsigned int tries = 8;
+
+	if (!node->up || node->paused)
+		return;
+	do {
+		event.peer = any_node()->id;
+		/* Many learners make few voters. */
+		event.role = sim_chance(500000) ?
+				     RAFT_MEMBER_VOTER :
+				     (enum raft_member_role)sim_below(4);
+	} while (--tries &&
+		 raft_member_refusal(node->raft, event.peer, event.role));
+	node_step(node, &event, NULL);
+	if (node->update.flags & RAFT_UP_REFUSED)
+		return;
+	sim.changes++;
+	if (sim_chance(200000)) /* nobody or few hear of it */
+		sim_schedule(sim_below(5000), SIM_CRASH, node->id);
 }
 
 static void strike_once(void)
@@ -346,7 +410,10 @@ void faults_strike(void)
 {
 	if (sim.healed)
 		return;
-	strike_once();
+	if (sim_chance(sim.weather.changes))
+		change_member();
+	else
+		strike_once();
 	sim_schedule(sim_below(2 * sim.weather.fault_every_us), SIM_FAULT, 0);
 }
 

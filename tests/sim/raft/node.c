@@ -12,7 +12,7 @@ static const char *const role_names[] = { "follower", "precandidate",
 					  "candidate", "leader" };
 static const char *const event_names[] = {
 	"tick",	    "recv",	"propose",   "send",  "persisted", "saved",
-	"campaign", "transfer", "compacted", "reset", "link",
+	"campaign", "transfer", "compacted", "reset", "member",	   "link",
 };
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
@@ -61,6 +61,8 @@ static void take_log(struct sim_node *node, const struct sim_mail *mail)
 		} else {
 			entry->term = raft_term(node->raft);
 			entry->value = ++sim.value;
+			entry->members = *raft_members(node->raft);
+			oracle_change(node, index);
 		}
 		entry->chain = oracle_chain(entry[-1].chain, index, entry->term,
 					    entry->value);
@@ -219,17 +221,21 @@ static void send_entries(struct sim_node *node)
 
 static void receive(struct sim_node *node, const struct sim_mail *mail)
 {
+	struct raft_members members[RAFT_APPEND_MAX];
 	uint64_t terms[RAFT_APPEND_MAX];
 	struct raft_event event = {
 		.type = RAFT_EV_RECV,
 		.msg = &mail->msg,
 		.entry_terms = terms,
+		.members = members,
 	};
 	uint32_t i;
 
 	if (mail->msg.type == RAFT_MSG_APPEND)
-		for (i = 0; i < mail->msg.append.count; i++)
+		for (i = 0; i < mail->msg.append.count; i++) {
 			terms[i] = mail->entries[i].term;
+			members[i] = mail->entries[i].members;
+		}
 	node_step(node, &event, mail);
 }
 
@@ -240,6 +246,7 @@ static void receive_copy(struct sim_node *node, const struct sim_mail *mail)
 		.type = RAFT_EV_RESET,
 		.index = mail->copy_index,
 		.term = mail->entries[0].term,
+		.members = &mail->entries[0].members,
 	};
 
 	if (raft_leader(node->raft) != mail->msg.from ||
@@ -409,6 +416,7 @@ void node_resume(struct sim_node *node)
 void node_start(struct sim_node *node)
 {
 	static struct raft_run runs[SIM_INDEX_MAX];
+	static struct raft_member_run members[SIM_INDEX_MAX];
 	struct raft_boot boot;
 	uint32_t peer;
 
@@ -418,7 +426,11 @@ void node_start(struct sim_node *node)
 		node->clock_own_us = 1000000 + sim_below(1000000000);
 		sim_clock_drift(node);
 	}
-	disk_boot(node, &boot, runs);
+	/* A volume that is there is in the configuration with all nodes. */
+	for (peer = 1; oracle_committed() && peer <= sim.count; peer++)
+		raft_members_set(&node->config.members, peer,
+				 RAFT_MEMBER_VOTER);
+	disk_boot(node, &boot, runs, members);
 	boot.now_us = sim_clock(node);
 	boot.random = sim_random();
 	memcpy(&node->entries[node->disk.base],

@@ -36,6 +36,16 @@ void oracle_begin(void)
 	committed_last = 0;
 }
 
+const struct raft_members *oracle_members(void)
+{
+	return committed_last ? &committed[committed_last].members : &sim.born;
+}
+
+unsigned int oracle_majority(void)
+{
+	return raft_members_voting(oracle_members()) / 2 + 1;
+}
+
 uint64_t oracle_committed(void)
 {
 	return committed_last;
@@ -120,6 +130,11 @@ static void check_leader(struct sim_node *node)
 		sim_fail("election safety: n%u and n%u lead term %llu",
 			 node->id, leader_of[term], llu(term));
 	leader_of[term] = node->id;
+	if (raft_own_role(node->raft) != RAFT_MEMBER_VOTER &&
+	    raft_members_since(node->raft) <= raft_commit_index(node->raft))
+		sim_fail("n%u leads and is no voter", node->id);
+	if (raft_own_role(node->raft) == RAFT_MEMBER_WITNESS)
+		sim_fail("n%u leads and is a witness", node->id);
 	if (term > newest_term)
 		newest_term = term;
 	check_no_other_gate(node, term, "begins to lead");
@@ -132,9 +147,49 @@ static void check_leader(struct sim_node *node)
 			 llu(committed[committed_last].term));
 }
 
+/* How many members' votes differ. */
+static unsigned int votes_changed(const struct raft_members *a,
+				  const struct raft_members *b)
+{
+	unsigned int changed = 0;
+	uint32_t id;
+
+	for (id = 1; id <= sim.count; id++)
+		changed += raft_role_votes(raft_members_role(a, id)) !=
+			   raft_role_votes(raft_members_role(b, id));
+	return changed;
+}
+
+/* A leader has appended this entry. */
+void oracle_change(const struct sim_node *node, uint64_t index)
+{
+	const struct raft_members *now = &node->entries[index].members;
+	const struct raft_members *before =
+		index > 1 ? &node->entries[index - 1].members : &sim.born;
+	uint64_t since = index - 1;
+
+	if (raft_members_equal(now, before))
+		return;
+	sim_note("n%u changes the members at %llu", node->id, llu(index));
+	if (votes_changed(now, before) > 1)
+		sim_fail("n%u changes two votes at once", node->id);
+	while (since > raft_base_index(node->raft) &&
+	       raft_members_equal(&node->entries[since - 1].members, before))
+		since--;
+	if (since > committed_last)
+		sim_fail("n%u changes the members at %llu while %llu is open",
+			 node->id, llu(index), llu(since));
+	if (!committed_last ||
+	    committed[committed_last].term < raft_term(node->raft))
+		sim_fail("n%u changes the members before its term has "
+			 "committed anything",
+			 node->id);
+}
+
 /* An acknowledged entry is on a majority's disks, lost disks forgiven. */
 static void check_durable(const struct sim_node *node, uint64_t index)
 {
+	const struct raft_members *members = raft_members(node->raft);
 	unsigned int held = 0;
 	uint32_t id;
 
@@ -142,12 +197,14 @@ static void check_durable(const struct sim_node *node, uint64_t index)
 		const struct sim_node *other = &sim.nodes[id];
 		const struct sim_disk *disk = &other->disk;
 
+		if (!raft_role_votes(raft_members_role(members, id)))
+			continue;
 		held += other->lost || disk->base >= index ||
 			(disk->last >= index &&
 			 disk->entries[index].chain ==
 				 node->entries[index].chain);
 	}
-	if (held < sim.majority)
+	if (held < raft_members_voting(members) / 2 + 1)
 		sim_fail("n%u commits %llu, which only %u disks hold", node->id,
 			 llu(index), held);
 }
@@ -180,7 +237,8 @@ static void check_commit(struct sim_node *node)
 		committed_last = index;
 	}
 	node->commit_seen = commit;
-	if (raft_role(node->raft) != RAFT_LEADER)
+	/* It led when it committed, even if that took it out. */
+	if (node->led_term != raft_term(node->raft))
 		return;
 	check_no_other_gate(node, raft_term(node->raft), "commits");
 	check_durable(node, commit);
@@ -253,6 +311,11 @@ void oracle_end(void)
 	for (id = 1; id <= sim.count; id++) {
 		const struct sim_node *node = &sim.nodes[id];
 
+		if (!raft_members_role(oracle_members(), id))
+			continue;
+		if (!raft_members_equal(raft_members(node->raft),
+					oracle_members()))
+			sim_fail("n%u has other members at the end", id);
 		if (raft_commit_index(node->raft) != committed_last ||
 		    raft_last_index(node->raft) !=
 			    raft_last_index(leader->raft))

@@ -275,12 +275,27 @@ static void happen(struct sim_event *event)
 	}
 }
 
+/* Half of the volumes are born with all nodes and never change. */
+static void members_begin(void)
+{
+	uint32_t voters = sim.count, id;
+
+	if (sim_chance(500000)) {
+		voters = 1 + (uint32_t)sim_below(sim.count);
+		sim.weather.changes = 100000 + sim_below(500000);
+	}
+	for (id = 1; id <= voters; id++)
+		raft_members_set(&sim.born, id, RAFT_MEMBER_VOTER);
+	if (voters > 1 && voters < sim.count && sim_chance(300000))
+		raft_members_set(&sim.born, voters + 1, RAFT_MEMBER_WITNESS);
+}
+
 void sim_world_begin(uint64_t seed)
 {
 	bool trace = sim.trace;
 	struct sim_event *queue = sim.queue;
 	unsigned int room = sim.queue_room;
-	uint32_t id, i;
+	uint32_t id;
 
 	memset(&sim, 0, sizeof(sim));
 	sim.trace = trace;
@@ -293,7 +308,7 @@ void sim_world_begin(uint64_t seed)
 	/* Three is what people run. */
 	if (sim_chance(400000))
 		sim.count = 3;
-	sim.majority = sim.count / 2 + 1;
+	members_begin();
 	sim.timeout_us = 100000 + sim_below(400000);
 	sim.drift_ppm = sim_chance(300000) ? 200000 : sim_below(50000);
 	oracle_begin();
@@ -303,9 +318,7 @@ void sim_world_begin(uint64_t seed)
 
 		node->id = id;
 		node->config.id = id;
-		for (i = 1; i <= sim.count; i++)
-			raft_members_set(&node->config.members, i,
-					 RAFT_MEMBER_VOTER);
+		node->config.members = sim.born;
 		node->config.election_timeout_us = sim.timeout_us;
 		node->config.heartbeat_us = sim.timeout_us / (4 + sim.seed % 7);
 		node->config.drift_ppm = (uint32_t)sim.drift_ppm;

@@ -30,6 +30,7 @@ struct sim_entry {
 	uint64_t term;
 	uint64_t value;
 	uint64_t chain;
+	struct raft_members members;
 };
 
 enum sim_kind {
@@ -156,6 +157,7 @@ struct sim_weather {
 	uint64_t end_us; /* faults stop */
 	bool loses_disks;
 	uint64_t hunts_leaders;
+	uint64_t changes; /* of members, per fault */
 	uint64_t batch; /* entries in one message at most */
 };
 
@@ -170,7 +172,7 @@ struct sim_world {
 	bool client_stopped;
 	bool hunts_copiers; /* the next to fill a peer will crash */
 	unsigned int count;
-	unsigned int majority;
+	struct raft_members born; /* the members at first */
 	uint64_t timeout_us;
 	uint64_t drift_ppm;
 	struct sim_weather weather;
@@ -184,7 +186,7 @@ struct sim_world {
 
 	/* For the summary. */
 	uint64_t steps, crashes, pauses, cuts, disk_losses, transfers, leaders,
-		copies, mails_lost;
+		copies, mails_lost, changes;
 };
 
 extern struct sim_world sim;
@@ -228,7 +230,7 @@ void disk_state_done(struct sim_node *node);
 void disk_crash(struct sim_node *node);
 void disk_lose(struct sim_node *node);
 void disk_boot(const struct sim_node *node, struct raft_boot *boot,
-	       struct raft_run *runs);
+	       struct raft_run *runs, struct raft_member_run *members);
 
 /* faults.c */
 void faults_begin(void);
@@ -246,6 +248,10 @@ void oracle_begin(void);
 uint64_t oracle_chain(uint64_t before, uint64_t index, uint64_t term,
 		      uint64_t value);
 void oracle_step(struct sim_node *node);
+void oracle_change(const struct sim_node *node, uint64_t index);
+/* Of the newest committed entry. */
+const struct raft_members *oracle_members(void);
+unsigned int oracle_majority(void);
 void oracle_gate(const struct sim_node *node);
 void oracle_message(const struct sim_node *node, const struct raft_msg *msg);
 uint64_t oracle_committed(void);
