@@ -106,14 +106,21 @@ static void copy_serve(struct node *node, struct peer *peer)
 	struct raft_peer_view view;
 	bool reset;
 
-	if (!peer->up || !peer->known ||
-	    !raft_peer(node->raft, peer->id, &view))
+	if (!raft_peer(node->raft, peer->id, &view)) {
+		copy->active = false; /* no member any more */
+		return;
+	}
+	if (!peer->up || !peer->known)
 		return;
 	reset = view.needs_copy;
 	if (peer->status.flags & WIRE_NODE_DISK_FAILED)
 		return;
-	if (!reset && !(peer->status.flags & WIRE_NODE_INCOMPLETE)) {
-		if (copy->active && copy->ended) {
+	/* A witness needs the numbers that its log begins with, no data. */
+	if (!reset && (view.role == RAFT_MEMBER_WITNESS ||
+		       !(peer->status.flags & WIRE_NODE_INCOMPLETE))) {
+		if (view.role == RAFT_MEMBER_WITNESS) {
+			memset(copy, 0, sizeof(*copy));
+		} else if (copy->active && copy->ended) {
 			node_say(node, BASE_LOG_NOTICE,
 				 "event=copy-done peer=%u", peer->id);
 			memset(copy, 0, sizeof(*copy));
@@ -125,7 +132,7 @@ static void copy_serve(struct node *node, struct peer *peer)
 		copy->active = false;
 	if (!copy->active && !copy->reading)
 		copy_begin(node, peer, reset);
-	else if (copy->active)
+	else if (copy->active && view.role != RAFT_MEMBER_WITNESS)
 		copy_read_on(node, peer);
 }
 

@@ -468,6 +468,8 @@ static int device_judge_ask(struct node *node, struct peer *peer,
 	}
 	if (node->device.open || (node->device.epoch && !node->device.fenced))
 		return -EBUSY;
+	if (member_role(node, peer->id) != RAFT_MEMBER_VOTER)
+		return -EPERM;
 	if (peer->status.flags &
 	    (WIRE_NODE_INCOMPLETE | WIRE_NODE_DAMAGED | WIRE_NODE_DISK_FAILED))
 		return -EAGAIN;
@@ -504,11 +506,12 @@ void device_open_replied(struct node *node, struct peer *peer,
 	if (!device->open || reply->serial != device->ask_serial ||
 	    node_leads(node))
 		return;
-	if (reply->error != -EBUSY)
+	if (reply->error != -EBUSY && reply->error != -EPERM)
 		return; /* on its way, or asked again later */
-	node_say(node, BASE_LOG_NOTICE, "event=open-refused writer=%u by=%u",
-		 reply->writer, peer->id);
-	device_end_open(node, 0, -EBUSY);
+	node_say(node, BASE_LOG_NOTICE,
+		 "event=open-refused writer=%u by=%u errno=%d", reply->writer,
+		 peer->id, -reply->error);
+	device_end_open(node, 0, reply->error);
 }
 
 static const char *device_no_lease(const struct node *node)

@@ -117,6 +117,9 @@ static void fill_reset(struct node *node)
 		.tag = begin->tag,
 		.members = begin->members,
 		.incomplete = true,
+		.witness = raft_members_role(&begin->members,
+					     node->config.raft.id) ==
+			   RAFT_MEMBER_WITNESS,
 	};
 
 	if (!raft_can_reset(node->raft, begin->index, begin->index_term)) {
@@ -126,6 +129,7 @@ static void fill_reset(struct node *node)
 	}
 	node->fill.phase = FILL_PREPARING;
 	node->incomplete = true;
+	node->bare = base.witness;
 	device_truncated(node, 1);
 	entries_reset(&node->entries, &base);
 	node->applied = begin->index;
@@ -183,6 +187,13 @@ void fill_pump(struct node *node)
 		if (node->incomplete)
 			fill_run(node);
 		return;
+	}
+	if (fill->phase == FILL_RUNNING &&
+	    raft_own_role(node->raft) == RAFT_MEMBER_WITNESS) {
+		/* The numbers were all of it. */
+		fill->received = node->config.volume_bytes;
+		fill->written = node->config.volume_bytes;
+		fill->ended = true;
 	}
 	if (fill->phase == FILL_RUNNING && fill->ended &&
 	    fill->written == node->config.volume_bytes &&

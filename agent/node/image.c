@@ -75,6 +75,7 @@ static void image_checkpoint(struct node *node)
 		return;
 	checkpoint = entries_head(&node->entries, node->applied);
 	checkpoint.incomplete = (node->incomplete && !complete) || mark;
+	checkpoint.witness = node->bare;
 	node->checkpointing = true;
 	node->checkpoint_complete = complete;
 	node->checkpoint_bytes = 0;

@@ -110,6 +110,16 @@ out:
 	return raft;
 }
 
+static bool has_bare(const struct store_boot *boot)
+{
+	uint64_t i;
+
+	for (i = 0; i < boot->last_index - boot->base_index; i++)
+		if (boot->entries[i]->bare)
+			return true;
+	return false;
+}
+
 struct node *node_new(const struct node_config *config, struct store_boot *boot,
 		      const struct node_ops *ops, void *context,
 		      uint64_t now_us, uint64_t random)
@@ -130,6 +140,7 @@ struct node *node_new(const struct node_config *config, struct store_boot *boot,
 	node->checkpointed = node->applied;
 	node->commit_seen = node->applied;
 	node->incomplete = boot->checkpoint.incomplete;
+	node->bare = boot->checkpoint.witness || has_bare(boot);
 	snprintf(node->damage, sizeof(node->damage), "%.150s", boot->damage);
 	device_init(node);
 	peers_init(node);
@@ -139,6 +150,7 @@ struct node *node_new(const struct node_config *config, struct store_boot *boot,
 		return NULL;
 	}
 	node->term = raft_term(node->raft);
+	node->members = *raft_members(node->raft);
 	return node;
 }
 
@@ -182,14 +194,14 @@ static void node_take_truncate(struct node *node)
 	node->ops->log_truncate(node->context, from);
 }
 
-static struct raft_entry *node_make_noop(struct node *node)
+struct raft_entry *node_make_entry(const struct node *node, uint16_t op)
 {
 	struct store_checkpoint tail =
 		entries_head(&node->entries, node->entries.last);
 	struct raft_entry *entry = raft_entry_new();
 
 	assert(entry); /* a node that stops is safe */
-	entry->op = RAFT_OP_NOOP;
+	entry->op = op;
 	entry->writer = tail.writer;
 	entry->epoch = tail.epoch;
 	entry->tag = tail.tag;
@@ -208,7 +220,7 @@ static void node_take_append(struct node *node, const struct wire_msg *received)
 	assert(update->append_count <= BATCH_MAX);
 	for (i = 0; i < update->append_count; i++) {
 		if (update->append_noop)
-			entry = node_make_noop(node);
+			entry = node_make_entry(node, RAFT_OP_NOOP);
 		else if (received)
 			entry = raft_entry_get(
 				received->raft.entries[update->append_skip + i]);
@@ -222,6 +234,7 @@ static void node_take_append(struct node *node, const struct wire_msg *received)
 				entry->epoch = entry->index;
 		}
 		assert(entry->index == update->append_first + i);
+		node->bare |= entry->bare;
 		entries_push(&node->entries, entry);
 		fresh[i] = entry;
 	}
@@ -384,7 +397,7 @@ int node_transfer(struct node *node, uint32_t peer_id)
 
 	if (peer_id == node->config.raft.id)
 		return node_leads(node) ? 0 : -ENOTCONN;
-	if (!peer)
+	if (!peer || member_role(node, peer_id) != RAFT_MEMBER_VOTER)
 		return -EINVAL;
 	if (!node_leads(node))
 		return -ENOTCONN;
@@ -449,6 +462,7 @@ void node_pump(struct node *node, uint64_t now_us, uint64_t random)
 	node->random ^= random;
 	node_tick(node);
 	if (!node->dead) {
+		members_pump(node);
 		device_pump_lease(node);
 		device_pump(node);
 		peers_pump(node);

@@ -164,10 +164,38 @@ void node_copy_written(struct node *node, uint64_t offset, uint32_t length);
 void node_disk_failed(struct node *node, const char *what);
 
 /** node_transfer() - order from people: hand leadership to @peer
- * 0; -ENOTCONN not the leader; -EINVAL no such member; -EHOSTDOWN not
+ * 0; -ENOTCONN not the leader; -EINVAL no such voter; -EHOSTDOWN not
  * reachable or without a complete image; -EBUSY: the device is open here.
  */
 int node_transfer(struct node *node, uint32_t peer);
+
+enum node_member_op {
+	NODE_MEMBER_ADD, /* nothing to learner */
+	NODE_MEMBER_ADD_WITNESS, /* nothing to witness */
+	NODE_MEMBER_PROMOTE, /* learner to voter */
+	NODE_MEMBER_DEMOTE, /* voter to learner */
+	NODE_MEMBER_REMOVE, /* anything to nothing */
+};
+
+/**
+ * node_member_change() - order from people: change one member
+ * Told to the leader; done when it is committed (node_view.change_open).
+ * Replacing a node: add the new one, promote it, remove the old one.
+ * 0: begun.  Else nothing has changed:
+ * -ENOTCONN not the leader
+ * -EINVAL no such node in the configuration
+ * -EALREADY it has that role, or is no member, already
+ * -EOPNOTSUPP not possible from its present role
+ * -EAGAIN leadership is new or being handed over, or the log is full: later
+ * -EINPROGRESS the change before is not committed yet
+ * -ENOSPC the volume has as many members as it can have
+ * -EPERM there would be no voter, or not more voters than witnesses
+ * -ESTALE it has not caught up yet, or its image is not complete
+ * -EHOSTDOWN it is not reachable
+ * -ENOLINK of the members that there would be, no majority is reachable
+ * -EBUSY the device is open, or being opened, on it
+ */
+int node_member_change(struct node *node, enum node_member_op op, uint32_t id);
 
 /** node_step_down() - the daemon stops: give up the lease and leadership */
 void node_step_down(struct node *node);
@@ -191,6 +219,7 @@ struct node_peer_view {
 	bool known; /* status below has been received */
 	struct wire_status status;
 	uint64_t heard_us;
+	enum raft_member_role member;
 	uint64_t match; /* leader only */
 	bool needs_copy; /* leader only */
 	enum node_copy_state copy;
@@ -202,6 +231,10 @@ struct node_view {
 	enum raft_role role;
 	uint64_t term;
 	uint32_t leader;
+	enum raft_member_role member; /* ours, of the log's last entry */
+	uint64_t members_since; /* the entry that made the members so */
+	uint32_t change_open; /* whose role that changed, until committed; or 0 */
+	bool outside; /* the volume goes on without this node */
 	uint32_t writer; /* of the log's last entry */
 	uint64_t epoch;
 	uint64_t base;

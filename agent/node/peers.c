@@ -41,7 +41,8 @@ struct peer *peer_best(struct node *node)
 			    (WIRE_NODE_INCOMPLETE | WIRE_NODE_DAMAGED |
 			     WIRE_NODE_DISK_FAILED))
 			continue;
-		if (!raft_peer(node->raft, peer->id, &view))
+		if (!raft_peer(node->raft, peer->id, &view) ||
+		    view.role != RAFT_MEMBER_VOTER)
 			continue;
 		if (!best || view.match > best_match) {
 			best = peer;
@@ -75,13 +76,15 @@ void peer_send_raft(struct node *node, const struct raft_msg *raft_msg)
 	uint32_t i;
 
 	msg.raft.msg = *raft_msg;
+	msg.raft.bare = member_role(node, raft_msg->to) == RAFT_MEMBER_WITNESS;
 	if (raft_msg->type == RAFT_MSG_APPEND)
 		for (i = 0; i < raft_msg->append.count; i++) {
 			msg.raft.entries[i] =
 				entries_at(&node->entries,
 					   raft_msg->append.prev_index + 1 + i);
 			if (!msg.raft.entries[i] ||
-			    (raft_entry_data_bytes(msg.raft.entries[i]) &&
+			    (!msg.raft.bare &&
+			     raft_entry_data_bytes(msg.raft.entries[i]) &&
 			     !msg.raft.entries[i]->data))
 				return; /* must be read first; it is lost */
 		}
@@ -93,7 +96,8 @@ void peer_send_raft(struct node *node, const struct raft_msg *raft_msg)
  * How many entries go into the next append to this peer: up to the bounds, and
  * none whose payload must be read from disk first.
  */
-static uint32_t peer_append_count(struct node *node, uint64_t first)
+static uint32_t peer_append_count(struct node *node, uint64_t first,
+				  bool heads_only)
 {
 	uint64_t bytes = 0;
 	uint32_t count;
@@ -104,7 +108,9 @@ static uint32_t peer_append_count(struct node *node, uint64_t first)
 
 		if (!entry)
 			break;
-		if (entry->op == RAFT_OP_WRITE && !entry->data)
+		if (heads_only)
+			continue;
+		if (raft_entry_data_bytes(entry) && !entry->data)
 			break;
 		bytes += raft_entry_data_bytes(entry);
 		if (count && bytes > NODE_SEND_BYTES)
@@ -144,7 +150,9 @@ static void peer_send_entries(struct node *node, struct peer *peer)
 	       node->ops->queued(node->context, peer->id) < NODE_QUEUE_BYTES) {
 		if (!raft_peer(node->raft, peer->id, &view))
 			return;
-		event.count = peer_append_count(node, view.next);
+		event.count =
+			peer_append_count(node, view.next,
+					  view.role == RAFT_MEMBER_WITNESS);
 		if (!event.count) {
 			peer_read_log(node, peer, view.next);
 			return;
@@ -272,6 +280,7 @@ void node_recv(struct node *node, uint32_t id, const struct wire_msg *msg,
 	if (msg->type == WIRE_STATUS) {
 		peer->status = msg->status;
 		peer->known = true;
+		members_told(node, &msg->status);
 		return;
 	}
 	if (node->dead)
@@ -328,10 +337,13 @@ void peers_status(struct node *node)
 			.durable = raft_durable_index(node->raft),
 			.commit = raft_commit_index(node->raft),
 			.applied = node->applied,
+			.members_since = raft_members_since(node->raft),
 		},
 	};
 	unsigned int i;
 
+	if (msg.status.members_since)
+		msg.status.members = *raft_members(node->raft);
 	if (node->now_us < node->status_next_us &&
 	    msg.status.flags == node->status_sent.flags &&
 	    msg.status.epoch == node->status_sent.epoch)

@@ -118,6 +118,12 @@ struct node {
 	uint64_t term;
 	uint32_t leader;
 	uint64_t role_since_us;
+	struct raft_members members; /* as last seen, to notice changes */
+	uint32_t changed; /* whose role the last change was about */
+	/* Committed members without us, as somebody told: since that entry. */
+	uint64_t outside_since;
+	/* Entries' payloads are missing in the log or the image: a witness's. */
+	bool bare;
 
 	struct entries entries;
 	uint64_t log_capacity;
@@ -175,9 +181,16 @@ void node_step(struct node *node, struct raft_event *event,
 /* Messages to this peer that wait for the state to be saved are lost. */
 void node_forget_held(struct node *node, uint32_t peer);
 bool node_leads(const struct node *node);
+struct raft_entry *node_make_entry(const struct node *node, uint16_t op);
 /* Leads, everything of earlier terms is applied, the image complete. */
 bool node_ready(const struct node *node);
 uint64_t node_log_room(const struct node *node);
+
+/* members.c */
+enum raft_member_role member_role(const struct node *node, uint32_t id);
+void members_pump(struct node *node);
+void members_told(struct node *node, const struct wire_status *status);
+bool members_outside(const struct node *node);
 
 /* peers.c */
 struct peer *peer_find(struct node *node, uint32_t id);

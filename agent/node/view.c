@@ -15,6 +15,10 @@ static void view_problem(const struct node *node, struct node_view *view)
 		snprintf(text, size, "disk failed: %.130s", node->damage);
 	else if (state->damaged)
 		snprintf(text, size, "replica damaged: %.130s", node->damage);
+	else if (view->outside && !view->last)
+		snprintf(text, size, "not a member yet: add it on the leader");
+	else if (view->outside)
+		snprintf(text, size, "removed: the volume goes on without it");
 	else if (!view->leader && view->blank)
 		snprintf(text, size,
 			 "blank replica: the first start needs all nodes");
@@ -32,6 +36,7 @@ static void view_peer(const struct node *node, const struct peer *peer,
 	struct raft_peer_view raft;
 
 	view->id = peer->id;
+	view->member = member_role(node, peer->id);
 	view->up = peer->up;
 	view->known = peer->known;
 	view->status = peer->status;
@@ -56,6 +61,11 @@ void node_view(const struct node *node, uint64_t now_us, struct node_view *view)
 	view->role = node->dead ? RAFT_FOLLOWER : raft_role(node->raft);
 	view->term = raft_term(node->raft);
 	view->leader = node->dead ? 0 : raft_leader(node->raft);
+	view->member = raft_own_role(node->raft);
+	view->members_since = raft_members_since(node->raft);
+	if (view->members_since > raft_commit_index(node->raft))
+		view->change_open = node->changed;
+	view->outside = members_outside(node);
 	view->writer = tail.writer;
 	view->epoch = tail.epoch;
 	view->base = node->entries.base.applied;

@@ -277,3 +277,14 @@ void raft_reset(struct raft *raft, const struct raft_event *event)
 	raft->replied = 0;
 	raft->update->flags |= RAFT_UP_COMMIT;
 }
+
+void raft_damaged(struct raft *raft)
+{
+	raft->filling = false;
+	if (raft->hard.damaged)
+		return;
+	raft_become_follower(raft, raft->hard.term,
+			     raft->role == RAFT_LEADER ? 0 : raft->leader);
+	raft->hard.damaged = true;
+	raft->hard_dirty = true;
+}

@@ -303,6 +303,9 @@ void raft_step(struct raft *raft, const struct raft_event *event,
 	case RAFT_EV_MEMBER:
 		raft_change_member(raft, event->peer, event->role);
 		break;
+	case RAFT_EV_DAMAGED:
+		raft_damaged(raft);
+		break;
 	case RAFT_EV_LINK:
 		link_up(raft, event->peer);
 		break;

@@ -194,6 +194,8 @@ enum raft_event_type {
 			 * raft_member_refusal() says.  It is appended with
 			 * append_count 1, and in force from there on:
 			 * raft_members() are the entry's */
+	RAFT_EV_DAMAGED, /* the replica is not what it has to be: from now on it
+			  * is barred, see raft_hard_state.damaged */
 	RAFT_EV_LINK, /* peer: its connection is new; what was in flight is
 		       * lost: probe again */
 };

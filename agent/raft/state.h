@@ -180,6 +180,7 @@ void raft_append_recv(struct raft *raft, const struct raft_event *event);
 void raft_append_refuse_old(struct raft *raft, const struct raft_msg *msg);
 void raft_follow_persisted(struct raft *raft);
 void raft_reset(struct raft *raft, const struct raft_event *event);
+void raft_damaged(struct raft *raft);
 
 /* replicate.c */
 void raft_lead(struct raft *raft);

@@ -3,8 +3,8 @@
  * STATUS, OPEN_ASK, OPEN_REPLY: what nodes tell and ask each other about the
  * device.
  *
- * STATUS: flags (4), 0 (4), epoch, term, last, durable, commit, applied (8
- * each).  OPEN_ASK: serial, epoch (8 each).  OPEN_REPLY: serial (8), error (4,
+ * STATUS: flags (4), 0 (4), epoch, term, last, durable, commit, applied,
+ * members_since (8 each), members (16).  OPEN_ASK: serial, epoch (8 each).  OPEN_REPLY: serial (8), error (4,
  * a negative errno or 0), writer (4).
  */
 #include <errno.h>
@@ -27,6 +27,8 @@ static void put_status(struct wire_writer *writer,
 	wire_put64(writer, status->durable);
 	wire_put64(writer, status->commit);
 	wire_put64(writer, status->applied);
+	wire_put64(writer, status->members_since);
+	wire_members_put(writer, &status->members);
 }
 
 void wire_node_put(struct wire_writer *writer, const struct wire_msg *msg)
@@ -62,9 +64,15 @@ static int get_status(struct wire_decoder *decoder, struct wire_status *status)
 	status->durable = wire_get64(fixed);
 	status->commit = wire_get64(fixed);
 	status->applied = wire_get64(fixed);
+	status->members_since = wire_get64(fixed);
+	wire_members_get(fixed, &status->members);
 	if (zero || (status->flags & ~STATUS_FLAGS))
 		return base_error_set(decoder->error, -EBADMSG,
 				      "STATUS: unknown bits");
+	if (raft_members_said(&status->members) &&
+	    raft_members_check(&status->members))
+		return base_error_set(decoder->error, -EBADMSG,
+				      "STATUS: impossible members");
 	return 0;
 }
 

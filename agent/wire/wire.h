@@ -73,6 +73,9 @@ struct wire_status {
 	uint64_t durable;
 	uint64_t commit;
 	uint64_t applied;
+	/* in force there since that entry; all zero: no entry has said */
+	uint64_t members_since;
+	struct raft_members members;
 };
 
 struct wire_open_ask {

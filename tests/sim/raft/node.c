@@ -11,8 +11,9 @@
 static const char *const role_names[] = { "follower", "precandidate",
 					  "candidate", "leader" };
 static const char *const event_names[] = {
-	"tick",	    "recv",	"propose",   "send",  "persisted", "saved",
-	"campaign", "transfer", "compacted", "reset", "member",	   "link",
+	"tick",	  "recv",     "propose",  "send",      "persisted",
+	"saved",  "campaign", "transfer", "compacted", "reset",
+	"member", "damaged",  "link",
 };
 
 static uint64_t min_u64(uint64_t a, uint64_t b)

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who belongs to the volume: orders of people that change it, and what this
+ * node is to do when its own role is another than before.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "node/state.h"
+
+static const char *const role_names[] = {
+	[RAFT_MEMBER_NONE] = "none",
+	[RAFT_MEMBER_VOTER] = "voter",
+	[RAFT_MEMBER_LEARNER] = "learner",
+	[RAFT_MEMBER_WITNESS] = "witness",
+};
+
+enum raft_member_role member_role(const struct node *node, uint32_t id)
+{
+	return raft_members_role(raft_members(node->raft), id);
+}
+
+static enum raft_member_role role_wanted(enum node_member_op op)
+{
+	switch (op) {
+	case NODE_MEMBER_ADD:
+	case NODE_MEMBER_DEMOTE:
+		return RAFT_MEMBER_LEARNER;
+	case NODE_MEMBER_ADD_WITNESS:
+		return RAFT_MEMBER_WITNESS;
+	case NODE_MEMBER_PROMOTE:
+		return RAFT_MEMBER_VOTER;
+	case NODE_MEMBER_REMOVE:
+		break;
+	}
+	return RAFT_MEMBER_NONE;
+}
+
+/* An order names where it starts from: adding is not demoting. */
+static bool starts_right(enum node_member_op op, enum raft_member_role from)
+{
+	switch (op) {
+	case NODE_MEMBER_ADD:
+	case NODE_MEMBER_ADD_WITNESS:
+		return from == RAFT_MEMBER_NONE;
+	case NODE_MEMBER_PROMOTE:
+		return from == RAFT_MEMBER_LEARNER;
+	case NODE_MEMBER_DEMOTE:
+		return from == RAFT_MEMBER_VOTER;
+	case NODE_MEMBER_REMOVE:
+		break;
+	}
+	return from != RAFT_MEMBER_NONE;
+}
+
+static int refusal_errno(enum raft_refusal refusal)
+{
+	switch (refusal) {
+	case RAFT_REFUSAL_NONE:
+		break;
+	case RAFT_REFUSAL_NOT_LEADER:
+		return -ENOTCONN;
+	case RAFT_REFUSAL_TRANSFER:
+	case RAFT_REFUSAL_EARLY:
+		return -EAGAIN;
+	case RAFT_REFUSAL_PENDING:
+		return -EINPROGRESS;
+	case RAFT_REFUSAL_SAME:
+		return -EALREADY;
+	case RAFT_REFUSAL_STEP:
+		return -EOPNOTSUPP;
+	case RAFT_REFUSAL_FULL:
+		return -ENOSPC;
+	case RAFT_REFUSAL_VOTERS:
+		return -EPERM;
+	case RAFT_REFUSAL_BARRED:
+	case RAFT_REFUSAL_BEHIND:
+		return -ESTALE;
+	case RAFT_REFUSAL_QUORUM:
+		return -ENOLINK;
+	}
+	return 0;
+}
+
+static bool device_is_there(const struct node *node, const struct peer *peer)
+{
+	if (!peer)
+		return node->device.open ||
+		       (node->device.epoch && !node->device.fenced);
+	return peer_alive(node, peer) &&
+	       peer->status.flags &
+		       (WIRE_NODE_DEVICE_OPEN | WIRE_NODE_WANTS_LEAD);
+}
+
+/* What the core can't know; @peer NULL: this node. */
+static int order_refused(const struct node *node, enum node_member_op op,
+			 const struct peer *peer)
+{
+	const uint32_t unfit = WIRE_NODE_INCOMPLETE | WIRE_NODE_DAMAGED |
+			       WIRE_NODE_DISK_FAILED;
+
+	switch (op) {
+	case NODE_MEMBER_ADD:
+		return 0;
+	case NODE_MEMBER_ADD_WITNESS: /* it counts at once */
+		return !peer || peer_alive(node, peer) ? 0 : -EHOSTDOWN;
+	case NODE_MEMBER_PROMOTE:
+		if (peer && !peer_alive(node, peer))
+			return -EHOSTDOWN;
+		return peer && peer->status.flags & unfit ? -ESTALE : 0;
+	case NODE_MEMBER_DEMOTE:
+	case NODE_MEMBER_REMOVE:
+		return device_is_there(node, peer) ? -EBUSY : 0;
+	}
+	return -EINVAL;
+}
+
+int node_member_change(struct node *node, enum node_member_op op, uint32_t id)
+{
+	struct raft_event event = {
+		.type = RAFT_EV_MEMBER,
+		.peer = id,
+		.role = role_wanted(op),
+		.now_us = node->now_us,
+	};
+	struct peer *peer = peer_find(node, id);
+	enum raft_refusal refusal;
+	int error;
+
+	if (!node_leads(node) || node->disk_failed)
+		return -ENOTCONN;
+	if (!peer && id != node->config.raft.id)
+		return -EINVAL;
+	if (event.role == member_role(node, id))
+		return -EALREADY;
+	if (!starts_right(op, member_role(node, id)))
+		return -EOPNOTSUPP;
+	error = order_refused(node, op, peer);
+	if (error)
+		return error;
+	refusal = raft_member_refusal(node->raft, id, event.role);
+	if (refusal)
+		return refusal_errno(refusal);
+	if (!node_log_room(node))
+		return -EAGAIN;
+	node->batch[0] = node_make_entry(node, RAFT_OP_MEMBERS);
+	node_step(node, &event, NULL);
+	if (!(node->update.flags & RAFT_UP_REFUSED))
+		return 0;
+	raft_entry_put(node->batch[0]);
+	return -EAGAIN;
+}
+
+/* Who is another than last time? */
+static void members_compare(struct node *node)
+{
+	const struct raft_members *now = raft_members(node->raft);
+	unsigned int i;
+
+	if (raft_members_equal(now, &node->members))
+		return;
+	node->changed = 0;
+	for (i = 0; i < 2 * RAFT_MEMBERS_MAX; i++) {
+		uint32_t id = i < RAFT_MEMBERS_MAX ?
+				      now->ids[i] :
+				      node->members.ids[i - RAFT_MEMBERS_MAX];
+		enum raft_member_role role = raft_members_role(now, id);
+
+		if (!id || role == raft_members_role(&node->members, id))
+			continue;
+		if (id != node->changed)
+			node_say(node, BASE_LOG_NOTICE,
+				 "event=member node=%u role=%s index=%lu", id,
+				 role_names[role],
+				 (unsigned long)raft_members_since(node->raft));
+		node->changed = id;
+	}
+	node->members = *now;
+	node->status_next_us = 0;
+}
+
+/*
+ * Who was a witness has heads where data should be: it is filled like a damaged
+ * replica before it is anything else.
+ */
+static void members_witness(struct node *node)
+{
+	struct raft_event event = { .type = RAFT_EV_DAMAGED };
+	enum raft_member_role role = raft_own_role(node->raft);
+
+	if (role == RAFT_MEMBER_WITNESS)
+		node->bare = true;
+	if (!node->bare || node->disk_failed || fill_blocks_log(node) ||
+	    raft_hard_state(node->raft)->damaged ||
+	    (role != RAFT_MEMBER_VOTER && role != RAFT_MEMBER_LEARNER))
+		return;
+	node_say(node, BASE_LOG_NOTICE,
+		 "event=needs-data reason=\"was a witness\"");
+	snprintf(node->damage, sizeof(node->damage),
+		 "was a witness, which holds no data");
+	node_step(node, &event, NULL);
+}
+
+void members_pump(struct node *node)
+{
+	members_compare(node);
+	members_witness(node);
+}
+
+/* A node that is no member is sent no entries: this is how it learns of it. */
+void members_told(struct node *node, const struct wire_status *status)
+{
+	if (raft_members_said(&status->members) &&
+	    status->members_since <= status->commit &&
+	    status->members_since > node->outside_since &&
+	    !raft_members_role(&status->members, node->config.raft.id))
+		node->outside_since = status->members_since;
+}
+
+bool members_outside(const struct node *node)
+{
+	uint64_t since = raft_members_since(node->raft);
+
+	if (!raft_own_role(node->raft))
+		return since <= raft_commit_index(node->raft) ||
+		       node->outside_since >= since;
+	return node->outside_since > since;
+}
