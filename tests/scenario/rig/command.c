@@ -96,10 +96,18 @@ static void run_reset(struct scene_args *args)
 {
 	struct raft_event event = { .type = RAFT_EV_RESET };
 	struct scene_node *node = need_node(args, "reset");
+	struct raft_members members;
+	uint32_t from = 0;
 
 	scene_place(args, scene_arg(args, "to"), &event.index, &event.term);
-	if (node && !args->error)
-		scene_step(node, &event);
+	if (scene_arg(args, "from"))
+		from = scene_id(args, scene_arg(args, "from"));
+	if (!node || args->error)
+		return;
+	if (from)
+		members = scene_members_at(&scene.nodes[from], event.index);
+	event.members = from ? &members : NULL;
+	scene_step(node, &event);
 }
 
 /* A report that the script makes up; the disk is as it is. */
@@ -287,6 +295,7 @@ static const struct scene_command *find(const char *name)
 	static const struct scene_command *const tables[] = {
 		commands,
 		scene_mail_commands,
+		scene_member_commands,
 		scene_views,
 	};
 	const struct scene_command *command;

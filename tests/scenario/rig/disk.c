@@ -32,10 +32,13 @@ static void note_append(struct scene_node *node, const struct raft_event *event,
 	op->count = update->append_count;
 	if (update->append_noop || event->type != RAFT_EV_RECV) {
 		op->term = raft_term(node->raft);
+		op->own = *raft_members(node->raft);
 		return;
 	}
-	for (i = 0; i < update->append_count; i++)
+	for (i = 0; i < update->append_count; i++) {
 		op->terms[i] = event->entry_terms[update->append_skip + i];
+		op->members[i] = scene_members_at(node, op->index + i);
+	}
 }
 
 void scene_disk_note(struct scene_node *node, const struct raft_event *event,
@@ -49,6 +52,7 @@ void scene_disk_note(struct scene_node *node, const struct raft_event *event,
 		op->kind = SCENE_RESET;
 		op->index = event->index;
 		op->term = event->term;
+		op->own = *raft_members(node->raft);
 	}
 	if (update->flags & RAFT_UP_TRUNCATE) {
 		op = op_new(&node->disk, update->log_seq);
@@ -76,15 +80,21 @@ static void apply(struct scene_disk *disk, const struct scene_op *op)
 		if (op->index != disk->last_index + 1 ||
 		    op->index + op->count > SCENE_LOG_MAX)
 			abort();
-		for (i = 0; i < op->count; i++)
-			disk->terms[op->index + i] = op->term ? op->term :
-								op->terms[i];
+		for (i = 0; i < op->count; i++) {
+			disk->terms[op->index + i] = op->term;
+			disk->members[op->index + i] = op->own;
+			if (op->term)
+				continue;
+			disk->terms[op->index + i] = op->terms[i];
+			disk->members[op->index + i] = op->members[i];
+		}
 		disk->last_index = op->index + op->count - 1;
 		break;
 	case SCENE_RESET:
 		disk->base_index = op->index;
 		disk->base_term = op->term;
 		disk->last_index = op->index;
+		disk->members[op->index] = op->own;
 		break;
 	}
 }

@@ -46,9 +46,13 @@ void scene_mail_post(struct scene_node *node, const struct raft_msg *msg,
 	mail.msg = *msg;
 	mail.state_seq = state_seq;
 	mail.waiting = msg->needs_state && node->hold_state;
-	for (i = 0; msg->type == RAFT_MSG_APPEND && i < msg->append.count; i++)
-		mail.terms[i] = raft_entry_term(node->raft,
-						msg->append.prev_index + 1 + i);
+	for (i = 0; msg->type == RAFT_MSG_APPEND && i < msg->append.count;
+	     i++) {
+		uint64_t index = msg->append.prev_index + 1 + i;
+
+		mail.terms[i] = raft_entry_term(node->raft, index);
+		mail.members[i] = scene_members_at(node, index);
+	}
 	snprintf(head, sizeof(head), "  > n%u ", msg->to);
 	scene_say_msg(head, &mail);
 	if (!scene.cut[msg->from][msg->to])
@@ -90,6 +94,7 @@ static void receive(const struct scene_mail *mail)
 		.type = RAFT_EV_RECV,
 		.msg = &mail->msg,
 		.entry_terms = mail->terms,
+		.members = mail->members,
 	};
 
 	if (!node->raft)

@@ -90,6 +90,8 @@ void scene_receive(struct scene_args *args)
 {
 	struct scene_node *node = scene_node(args, 1, false);
 	uint64_t terms[RAFT_APPEND_MAX + 1];
+	unsigned int i;
+	struct raft_members members[RAFT_APPEND_MAX + 1];
 	struct raft_msg msg;
 	struct raft_event event = {
 		.type = RAFT_EV_RECV,
@@ -109,6 +111,13 @@ void scene_receive(struct scene_args *args)
 	msg.term = scene_number(args, "term", 0);
 	if (!write_msg(args, &msg, terms))
 		args->error = "no such message";
+	if (scene_arg(args, "members")) {
+		scene_members_parse(args, scene_arg(args, "members"),
+				    &members[0]);
+		for (i = 1; i <= RAFT_APPEND_MAX; i++)
+			members[i] = members[0];
+		event.members = members;
+	}
 	if (args->error)
 		return;
 	scene_tell("n%u < n%u %s term=%s", msg.to, msg.from, args->words[3],

@@ -5,6 +5,7 @@
  */
 #include "scene.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,7 @@ static void carry_on(struct scene_node *node)
 void scene_step(struct scene_node *node, struct raft_event *event)
 {
 	struct raft_update *update = malloc(sizeof(*update));
+	struct raft_members members = *raft_members(node->raft);
 	const uint64_t *terms = NULL;
 	unsigned int i;
 
@@ -54,6 +56,11 @@ void scene_step(struct scene_node *node, struct raft_event *event)
 	if (event->type == RAFT_EV_RECV)
 		terms = event->entry_terms;
 	scene_say_update(node, update, terms);
+	if (!raft_members_equal(&members, raft_members(node->raft)))
+		scene_tell("  members %s since %" PRIu64,
+			   scene_members_text(raft_members(node->raft)),
+			   raft_members_since(node->raft));
+	scene_members_note(node, event, update);
 	scene_disk_note(node, event, update);
 	for (i = 0; i < update->msg_count; i++)
 		scene_mail_post(node, &update->msgs[i], update->state_seq);
@@ -67,6 +74,7 @@ void scene_step(struct scene_node *node, struct raft_event *event)
 void scene_boot(struct scene_node *node)
 {
 	static struct raft_run runs[SCENE_LOG_MAX];
+	static struct raft_member_run members[SCENE_LOG_MAX];
 	const struct scene_disk *disk = &node->disk;
 	struct raft_boot boot = {
 		.state = disk->state,
@@ -74,6 +82,7 @@ void scene_boot(struct scene_node *node)
 		.base_term = disk->base_term,
 		.last_index = disk->last_index,
 		.runs = runs,
+		.member_runs = members,
 		.commit = disk->base_index,
 		.now_us = node->clock_us,
 		.random = node->random,
@@ -87,6 +96,18 @@ void scene_boot(struct scene_node *node)
 			continue;
 		runs[boot.run_count].first_index = index;
 		runs[boot.run_count++].term = term;
+	}
+	for (index = disk->base_index; index <= disk->last_index; index++) {
+		struct raft_members now = scene_members_on_disk(node, index);
+		unsigned int count = boot.member_run_count;
+
+		node->members[index] = disk->members[index];
+		if (count &&
+		    raft_members_equal(&members[count - 1].members, &now))
+			continue;
+		members[count].first_index = index;
+		members[count].members = now;
+		boot.member_run_count++;
 	}
 	node->raft = raft_new(&node->config, &boot);
 	if (!node->raft)

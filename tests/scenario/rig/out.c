@@ -101,6 +101,25 @@ static void add_terms(char *text, size_t size, const uint64_t *terms,
 	}
 }
 
+/* Which of the entries change the members, as far as the message tells */
+static void add_changes(char *text, size_t size, const struct scene_mail *mail)
+{
+	const struct raft_msg *msg = &mail->msg;
+	uint64_t index = msg->append.prev_index;
+	struct raft_members before =
+		scene_members_at(&scene.nodes[msg->from], index);
+	size_t used = strlen(text);
+	uint32_t i;
+
+	for (i = 0; i < msg->append.count; i++) {
+		if (!raft_members_equal(&before, &mail->members[i]))
+			used += (size_t)snprintf(text + used, size - used,
+						 " change=%" PRIu64,
+						 index + 1 + i);
+		before = mail->members[i];
+	}
+}
+
 static void append_text(char *text, size_t size, const struct scene_mail *mail)
 {
 	const struct raft_msg *msg = &mail->msg;
@@ -111,6 +130,7 @@ static void append_text(char *text, size_t size, const struct scene_mail *mail)
 	if (msg->append.count) {
 		strcat(text, " terms=");
 		add_terms(text, size, mail->terms, msg->append.count);
+		add_changes(text, size, mail);
 	}
 	if (msg->append.rejoin)
 		snprintf(text + strlen(text), size - strlen(text),

@@ -7,6 +7,7 @@
  *
  *	out.c		the trace: updates, messages, views, as lines
  *	args.c		a command's words
+ *	members.c	who belongs to the volume, by each entry
  *	disk.c		what is durable, what is still pending
  *	mail.c		the network
  *	node.c		one core: steps, boot, crash
@@ -40,6 +41,8 @@ struct scene_op {
 	uint64_t log_seq;
 	uint64_t term; /* of all of them, when not 0 */
 	uint64_t terms[RAFT_APPEND_MAX];
+	struct raft_members own; /* when the term is one, the members are */
+	struct raft_members members[RAFT_APPEND_MAX];
 };
 
 struct scene_disk {
@@ -48,6 +51,7 @@ struct scene_disk {
 	uint64_t base_term;
 	uint64_t last_index;
 	uint64_t terms[SCENE_LOG_MAX];
+	struct raft_members members[SCENE_LOG_MAX]; /* or not said */
 	/* Not yet durable; in order. */
 	bool state_pending;
 	struct raft_hard_state next_state;
@@ -59,6 +63,7 @@ struct scene_disk {
 struct scene_mail {
 	struct raft_msg msg;
 	uint64_t terms[RAFT_APPEND_MAX];
+	struct raft_members members[RAFT_APPEND_MAX];
 	uint64_t state_seq; /* sent when this is saved */
 	bool waiting; /* for that */
 };
@@ -71,6 +76,7 @@ struct scene_node {
 	bool hold_disk; /* the script says when entries are durable */
 	bool hold_state; /* likewise term and vote */
 	bool hold_send; /* the script says when entries are sent */
+	struct raft_members members[SCENE_LOG_MAX]; /* of entries; or not said */
 	struct scene_disk disk;
 };
 
@@ -109,6 +115,12 @@ void scene_say_runs(const char *head, uint64_t base, uint64_t base_term,
 		    uint64_t last, uint64_t (*term)(const void *, uint64_t),
 		    const void *of);
 
+struct scene_args;
+struct scene_command {
+	const char *name;
+	void (*run)(struct scene_args *args);
+};
+
 /* args.c */
 struct scene_args {
 	unsigned int count;
@@ -131,6 +143,20 @@ uint32_t scene_id(struct scene_args *args, const char *text);
 /* The node that word @at names, which must be up unless @down; else NULL. */
 struct scene_node *scene_node(struct scene_args *args, unsigned int at,
 			      bool down);
+
+/* members.c */
+/* As of an entry; not said: those of the configuration. */
+struct raft_members scene_members_at(const struct scene_node *node,
+				     uint64_t index);
+struct raft_members scene_members_on_disk(const struct scene_node *node,
+					  uint64_t index);
+void scene_members_note(struct scene_node *node, const struct raft_event *event,
+			const struct raft_update *update);
+/* "n1,n2,n3:learner,n4:witness", or how many voters */
+void scene_members_parse(struct scene_args *args, const char *text,
+			 struct raft_members *members);
+const char *scene_members_text(const struct raft_members *members);
+extern const struct scene_command scene_member_commands[];
 
 /* disk.c */
 void scene_disk_note(struct scene_node *node, const struct raft_event *event,
@@ -172,10 +198,6 @@ void scene_safety_clear(void);
 void scene_safety_check(void);
 
 /* command.c, setup.c, mail_commands.c, message.c, views.c */
-struct scene_command {
-	const char *name;
-	void (*run)(struct scene_args *args);
-};
 void scene_run(const char *line);
 void scene_cluster(struct scene_args *args);
 void scene_replica(struct scene_args *args);

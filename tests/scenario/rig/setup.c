@@ -2,6 +2,7 @@
 /* How a script's cluster comes into being. */
 #include "scene.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* They have been up for so long when a script begins. */
@@ -45,18 +46,20 @@ static void configure(struct scene_args *args, uint32_t id)
 {
 	struct raft_config *config = &scene.nodes[id].config;
 	const char *timeout = scene_arg(args, "timeout");
-	unsigned int i;
+	const char *members = scene_arg(args, "members");
+	char everybody[16];
 
 	config->id = id;
-	for (i = 1; i <= scene.count; i++)
-		raft_members_set(&config->members, i, RAFT_MEMBER_VOTER);
+	snprintf(everybody, sizeof(everybody), "%u", scene.count);
+	scene_members_parse(args, members ? members : everybody,
+			    &config->members);
 	config->election_timeout_us = timeout ? scene_us(args, timeout) :
 						1000000;
 	config->heartbeat_us = 100000;
 	config->drift_ppm = (uint32_t)scene_number(args, "drift", 10000);
 }
 
-/* cluster nodes=3 [timeout=1s] [drift=10000] [what each disk holds] */
+/* cluster nodes=3 [members=2] [timeout=1s] [drift=10000] [what each disk holds] */
 void scene_cluster(struct scene_args *args)
 {
 	unsigned int count = (unsigned int)scene_number(args, "nodes", 3);
@@ -66,7 +69,7 @@ void scene_cluster(struct scene_args *args)
 		args->error = "there is a cluster already";
 		return;
 	}
-	if (count < 1 || count > RAFT_MEMBERS_MAX) {
+	if (count < 1 || count > SCENE_NODES_MAX) {
 		args->error = "so many nodes are not possible";
 		return;
 	}

@@ -96,13 +96,16 @@ static void run_peers(struct scene_args *args)
 
 		if (!raft_peer(node->raft, id, &view))
 			continue;
-		scene_say("n%u: match=%" PRIu64 " next=%" PRIu64 "%s%s%s%s%s",
+		scene_say("n%u: match=%" PRIu64 " next=%" PRIu64 "%s%s%s%s%s%s",
 			  id, view.match, view.next,
 			  view.heard_us ? "" : " unheard",
 			  view.probing ? " probing" : "",
 			  view.needs_copy ? " needs-copy" : "",
 			  view.damaged ? " damaged" : "",
-			  view.barred ? " barred" : "");
+			  view.barred ? " barred" : "",
+			  view.role == RAFT_MEMBER_LEARNER ? " learner" :
+			  view.role == RAFT_MEMBER_WITNESS ? " witness" :
+							     "");
 	}
 }
 
