@@ -105,7 +105,7 @@ static int order_refused(const struct node *node, enum node_member_op op,
 	case NODE_MEMBER_ADD:
 		return 0;
 	case NODE_MEMBER_ADD_WITNESS: /* it counts at once */
-		return !peer || peer_alive(node, peer) ? 0 : -EHOSTDOWN;
+		return !peer || (peer->up && peer->known) ? 0 : -EHOSTDOWN;
 	case NODE_MEMBER_PROMOTE:
 		if (peer && !peer_alive(node, peer))
 			return -EHOSTDOWN;
@@ -115,6 +115,34 @@ static int order_refused(const struct node *node, enum node_member_op op,
 		return device_is_there(node, peer) ? -EBUSY : 0;
 	}
 	return -EINVAL;
+}
+
+/* Who is another than last time? */
+static void members_compare(struct node *node)
+{
+	const struct raft_members *now = raft_members(node->raft);
+	unsigned int i;
+
+	if (raft_members_equal(now, &node->members))
+		return;
+	node->changed = 0;
+	for (i = 0; i < 2 * RAFT_MEMBERS_MAX; i++) {
+		uint32_t id = i < RAFT_MEMBERS_MAX ?
+				      now->ids[i] :
+				      node->members.ids[i - RAFT_MEMBERS_MAX];
+		enum raft_member_role role = raft_members_role(now, id);
+
+		if (!id || role == raft_members_role(&node->members, id))
+			continue;
+		if (id != node->changed)
+			node_say(node, BASE_LOG_NOTICE,
+				 "event=member node=%u role=%s index=%lu", id,
+				 role_names[role],
+				 (unsigned long)raft_members_since(node->raft));
+		node->changed = id;
+	}
+	node->members = *now;
+	node->status_next_us = 0;
 }
 
 int node_member_change(struct node *node, enum node_member_op op, uint32_t id)
@@ -147,38 +175,12 @@ int node_member_change(struct node *node, enum node_member_op op, uint32_t id)
 		return -EAGAIN;
 	node->batch[0] = node_make_entry(node, RAFT_OP_MEMBERS);
 	node_step(node, &event, NULL);
-	if (!(node->update.flags & RAFT_UP_REFUSED))
-		return 0;
-	raft_entry_put(node->batch[0]);
-	return -EAGAIN;
-}
-
-/* Who is another than last time? */
-static void members_compare(struct node *node)
-{
-	const struct raft_members *now = raft_members(node->raft);
-	unsigned int i;
-
-	if (raft_members_equal(now, &node->members))
-		return;
-	node->changed = 0;
-	for (i = 0; i < 2 * RAFT_MEMBERS_MAX; i++) {
-		uint32_t id = i < RAFT_MEMBERS_MAX ?
-				      now->ids[i] :
-				      node->members.ids[i - RAFT_MEMBERS_MAX];
-		enum raft_member_role role = raft_members_role(now, id);
-
-		if (!id || role == raft_members_role(&node->members, id))
-			continue;
-		if (id != node->changed)
-			node_say(node, BASE_LOG_NOTICE,
-				 "event=member node=%u role=%s index=%lu", id,
-				 role_names[role],
-				 (unsigned long)raft_members_since(node->raft));
-		node->changed = id;
+	if (node->update.flags & RAFT_UP_REFUSED) {
+		raft_entry_put(node->batch[0]);
+		return -EAGAIN;
 	}
-	node->members = *now;
-	node->status_next_us = 0;
+	members_compare(node);
+	return 0;
 }
 
 /*

@@ -1,0 +1,290 @@
+/* build: tests/unit/disk/disk.c */
+// SPDX-License-Identifier: GPL-2.0
+/* Orders that change members, and what learners, witnesses and others do. */
+#include <errno.h>
+
+#include "node_rig.h"
+
+static uint32_t begin(unsigned int count, unsigned int members)
+{
+	uint32_t leader;
+
+	rig_start(count, members);
+	leader = rig_leader();
+	rig_open(leader);
+	tap_check(rig.nodes[leader].opened != 0);
+	rig_write(leader, 10);
+	return leader;
+}
+
+static int order(uint32_t leader, enum node_member_op op, uint32_t id)
+{
+	return node_member_change(rig_at(leader), op, id);
+}
+
+static void ordered(uint32_t leader, enum node_member_op op, uint32_t id)
+{
+	tap_check_eq(order(leader, op, id), 0);
+	tap_check_eq(rig_view(leader).members_since, rig_view(leader).last);
+	rig_pass(2 * RIG_T);
+	tap_check_eq(rig_view(leader).change_open, 0);
+}
+
+/* Of the three that it is born with, one that doesn't lead. */
+static uint32_t other_than(uint32_t a, uint32_t b)
+{
+	uint32_t id = 1;
+
+	while (id == a || id == b)
+		id++;
+	return id;
+}
+
+static void new_node_is_filled_and_becomes_a_voter(void)
+{
+	uint32_t leader = begin(4, 3);
+
+	tap_check(rig_view(4).outside);
+	tap_check_str(rig_view(4).problem,
+		      "not a member yet: add it on the leader");
+	tap_check_eq(rig_view(4).last, 0);
+	ordered(leader, NODE_MEMBER_ADD, 4);
+	tap_check_eq(rig_view(4).member, RAFT_MEMBER_LEARNER);
+	tap_check(!rig_view(4).outside);
+	rig_write(leader, 5);
+	rig_pass(4 * RIG_T);
+	tap_check(rig_same(leader, 4));
+	ordered(leader, NODE_MEMBER_PROMOTE, 4);
+	tap_check_eq(rig_view(4).member, RAFT_MEMBER_VOTER);
+	tap_check(!rig_view(4).blank);
+	rig_end();
+}
+
+static void node_that_the_log_can_not_help_is_copied_and_promoted_then(void)
+{
+	uint32_t leader = begin(4, 3);
+
+	rig_write(leader, 150); /* more than the ring holds */
+	tap_need(rig_view(leader).base > 0);
+	tap_check_eq(order(leader, NODE_MEMBER_ADD, 4), 0);
+	rig_turns(6);
+	tap_check_eq(order(leader, NODE_MEMBER_PROMOTE, 4), -ESTALE);
+	rig_pass(8 * RIG_T);
+	tap_check(rig.nodes[4].copied > 0);
+	ordered(leader, NODE_MEMBER_PROMOTE, 4);
+	tap_check(rig_same(leader, 4));
+	rig_end();
+}
+
+static void orders_that_can_not_be_are_refused_with_the_reason(void)
+{
+	uint32_t leader = begin(4, 3);
+	uint32_t follower = other_than(leader, 0);
+
+	tap_check_eq(order(follower, NODE_MEMBER_ADD, 4), -ENOTCONN);
+	tap_check_eq(order(leader, NODE_MEMBER_ADD, 9), -EINVAL);
+	tap_check_eq(order(leader, NODE_MEMBER_ADD, follower), -EOPNOTSUPP);
+	tap_check_eq(order(leader, NODE_MEMBER_PROMOTE, follower), -EALREADY);
+	tap_check_eq(order(leader, NODE_MEMBER_PROMOTE, 4), -EOPNOTSUPP);
+	tap_check_eq(order(leader, NODE_MEMBER_REMOVE, 4), -EALREADY);
+	tap_check_eq(order(leader, NODE_MEMBER_REMOVE, leader), -EBUSY);
+	rig_kill(4);
+	tap_check_eq(order(leader, NODE_MEMBER_ADD_WITNESS, 4), -EHOSTDOWN);
+	tap_check_eq(order(leader, NODE_MEMBER_ADD, 4), 0);
+	tap_check_eq(rig_view(leader).change_open, 4);
+	tap_check_eq(order(leader, NODE_MEMBER_REMOVE, follower), -EINPROGRESS);
+	rig_pass(2 * RIG_T);
+	tap_check_eq(order(leader, NODE_MEMBER_PROMOTE, 4), -EHOSTDOWN);
+	rig_kill(follower);
+	rig_pass(2 * RIG_T);
+	tap_check_eq(order(leader, NODE_MEMBER_REMOVE,
+			   other_than(leader, follower)),
+		     -ENOLINK);
+	rig_end();
+}
+
+static void removed_node_learns_of_it_when_it_returns(void)
+{
+	uint32_t leader = begin(3, 3);
+	uint32_t gone = other_than(leader, 0);
+
+	rig_kill(gone);
+	rig_pass(2 * RIG_T);
+	ordered(leader, NODE_MEMBER_REMOVE, gone);
+	rig_write(leader, 5);
+	rig_boot(gone);
+	rig_pass(20 * RIG_T);
+	tap_check_eq(rig_leader(), leader);
+	tap_check(rig_view(gone).outside);
+	tap_check_str(rig_view(gone).problem,
+		      "removed: the volume goes on without it");
+	tap_check(rig_view(gone).last < rig_view(leader).last);
+	/* And may come back. */
+	ordered(leader, NODE_MEMBER_ADD, gone);
+	rig_pass(4 * RIG_T);
+	tap_check(!rig_view(gone).outside);
+	tap_check(rig_same(leader, gone));
+	ordered(leader, NODE_MEMBER_PROMOTE, gone);
+	rig_end();
+}
+
+static void removed_leader_hands_over(void)
+{
+	uint32_t leader, next;
+
+	rig_start(3, 3);
+	leader = rig_leader();
+	tap_check_eq(order(leader, NODE_MEMBER_REMOVE, leader), 0);
+	rig_pass(3 * RIG_T);
+	next = rig_leader();
+	tap_check(next != 0 && next != leader);
+	tap_check(rig_view(leader).outside);
+	rig_open(next);
+	tap_check(rig.nodes[next].opened != 0);
+	rig_end();
+}
+
+static void node_is_replaced(void)
+{
+	uint32_t leader = begin(4, 3);
+	uint32_t old = other_than(leader, 0);
+
+	rig_kill(old); /* for good */
+	ordered(leader, NODE_MEMBER_ADD, 4);
+	rig_pass(4 * RIG_T);
+	ordered(leader, NODE_MEMBER_PROMOTE, 4);
+	ordered(leader, NODE_MEMBER_REMOVE, old);
+	rig_write(leader, 5);
+	/* With two of the new three. */
+	rig_kill(other_than(leader, old));
+	rig_write(leader, 5);
+	tap_check_eq(rig.nodes[leader].done_tag, rig.tag);
+	tap_check_eq(rig.nodes[leader].done_error, 0);
+	rig_end();
+}
+
+static void witness_holds_heads_and_no_data(void)
+{
+	static const uint8_t zeroes[RIG_VOLUME_BYTES];
+	static uint8_t image[RIG_VOLUME_BYTES];
+	uint32_t leader = begin(3, 2);
+
+	ordered(leader, NODE_MEMBER_ADD_WITNESS, 3);
+	rig_write(leader, 30);
+	tap_check_eq(rig_view(3).last, rig_view(leader).last);
+	tap_check_eq(rig.nodes[3].with_payload, 0);
+	tap_check_eq(rig.nodes[3].copied, 0);
+	tap_check_eq(store_image_read(rig.nodes[3].store, 0, image,
+				      sizeof(image)),
+		     0);
+	tap_check(memcmp(image, zeroes, sizeof(image)) == 0);
+	/* With its acknowledgement writes go on without the other voter. */
+	rig_kill(3 - leader);
+	rig_write(leader, 3);
+	tap_check_eq(rig.nodes[leader].done_tag, rig.tag);
+	/* And with its vote somebody leads again. */
+	rig_boot(3 - leader);
+	rig_pass(2 * RIG_T);
+	rig_kill(leader);
+	rig_pass(8 * RIG_T);
+	tap_check_eq(rig_leader(), 3 - leader);
+	tap_check(rig_view(3).member == RAFT_MEMBER_WITNESS);
+	rig_end();
+}
+
+static void witness_far_behind_needs_numbers_only(void)
+{
+	uint32_t leader = begin(3, 2);
+
+	ordered(leader, NODE_MEMBER_ADD_WITNESS, 3);
+	rig_kill(3);
+	rig_write(leader, 200);
+	rig_boot(3);
+	rig_pass(8 * RIG_T);
+	tap_check_eq(rig.nodes[3].copied, 0);
+	tap_check_eq(rig.nodes[3].with_payload, 0);
+	tap_check_eq(rig_view(3).commit, rig_view(leader).commit);
+	tap_check(!rig_view(3).incomplete);
+	rig_write(leader, 200);
+	tap_check_eq(rig_view(3).commit, rig_view(leader).commit);
+	tap_check(rig_view(3).base > 0);
+	rig_end();
+}
+
+static void former_witness_is_filled_before_it_is_a_voter(void)
+{
+	uint32_t leader = begin(3, 2);
+
+	ordered(leader, NODE_MEMBER_ADD_WITNESS, 3);
+	rig_write(leader, 30);
+	ordered(leader, NODE_MEMBER_REMOVE, 3);
+	rig_kill(3);
+	rig_boot(3);
+	ordered(leader, NODE_MEMBER_ADD, 3);
+	rig_pass(8 * RIG_T);
+	tap_check(rig.nodes[3].copied > 0);
+	tap_check(rig_same(leader, 3));
+	ordered(leader, NODE_MEMBER_PROMOTE, 3);
+	rig_kill(3 - leader);
+	rig_write(leader, 5);
+	tap_check_eq(rig.nodes[leader].done_tag, rig.tag);
+	tap_check(rig_same(leader, 3));
+	rig_end();
+}
+
+static void device_opens_on_voters_only(void)
+{
+	uint32_t leader;
+
+	rig_start(3, 2);
+	leader = rig_leader();
+	ordered(leader, NODE_MEMBER_ADD, 3);
+	rig_open(3);
+	tap_check_eq(rig.nodes[3].done_tag, rig.tag);
+	tap_check_eq(rig.nodes[3].done_error, -EPERM);
+	rig_open(3 - leader);
+	tap_check_eq(rig.nodes[3 - leader].done_error, 0);
+	tap_check_eq(rig_leader(), 3 - leader);
+	rig_end();
+}
+
+static void members_survive_restarts_and_compaction(void)
+{
+	uint32_t leader = begin(4, 3);
+	uint32_t id;
+
+	ordered(leader, NODE_MEMBER_ADD, 4);
+	rig_write(leader, 200);
+	for (id = 1; id <= 4; id++)
+		rig_kill(id);
+	for (id = 1; id <= 4; id++)
+		rig_boot(id);
+	rig_pass(6 * RIG_T);
+	for (id = 1; id <= 4; id++) {
+		tap_check(rig_view(id).base > 0);
+		tap_check_eq(rig_view(id).member,
+			     id == 4 ? RAFT_MEMBER_LEARNER : RAFT_MEMBER_VOTER);
+	}
+	tap_check(rig_leader() != 0 && rig_leader() != 4);
+	rig_end();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct tap_test tests[] = {
+		TAP_TEST(new_node_is_filled_and_becomes_a_voter),
+		TAP_TEST(
+			node_that_the_log_can_not_help_is_copied_and_promoted_then),
+		TAP_TEST(orders_that_can_not_be_are_refused_with_the_reason),
+		TAP_TEST(removed_node_learns_of_it_when_it_returns),
+		TAP_TEST(removed_leader_hands_over),
+		TAP_TEST(node_is_replaced),
+		TAP_TEST(witness_holds_heads_and_no_data),
+		TAP_TEST(witness_far_behind_needs_numbers_only),
+		TAP_TEST(former_witness_is_filled_before_it_is_a_voter),
+		TAP_TEST(device_opens_on_voters_only),
+		TAP_TEST(members_survive_restarts_and_compaction),
+	};
+
+	return tap_main(tests, TAP_COUNT(tests), argc, argv);
+}
