@@ -287,6 +287,8 @@ static void impossible_states_and_answers_are_refused(void)
 		{ FIXED + 0, 4, 31, NULL },
 		{ FIXED + 0, 4, 32, "unknown bits" },
 		{ FIXED + 4, 4, 1, "unknown bits" },
+		{ FIXED + 64, 2, 5, "impossible members" },
+		{ FIXED + 78, 2, 1, "impossible members" },
 	};
 	static const struct change reply_changes[] = {
 		{ FIXED + 8, 4, (uint32_t)-EBUSY, NULL },
