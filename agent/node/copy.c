@@ -106,7 +106,8 @@ static void copy_serve(struct node *node, struct peer *peer)
 	struct raft_peer_view view;
 	bool reset;
 
-	if (!raft_peer(node->raft, peer->id, &view)) {
+	if (!raft_peer(node->raft, peer->id, &view) ||
+	    view.role == RAFT_MEMBER_NONE) {
 		copy->active = false; /* no member any more */
 		return;
 	}

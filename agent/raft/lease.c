@@ -66,13 +66,13 @@ void raft_rejoin_update(struct raft *raft)
 {
 	unsigned int i, j;
 
-	for (i = 0; i < RAFT_MEMBERS_MAX; i++) {
+	for (i = 0; i < RAFT_PEERS_MAX; i++) {
 		struct raft_peer *peer = &raft->peers[i];
 		uint32_t followed = raft_vote_bit(raft, raft->config.id);
 
 		if (!peer->barred || peer->rejoin)
 			continue;
-		for (j = 0; j < RAFT_MEMBERS_MAX; j++) {
+		for (j = 0; j < RAFT_PEERS_MAX; j++) {
 			const struct raft_peer *other = &raft->peers[j];
 
 			if (!other->barred && other->echo_us > peer->barred_us)

@@ -87,6 +87,18 @@ void raft_membership_reset(struct raft *raft, uint64_t index,
 	raft->update->flags |= RAFT_UP_MEMBERS;
 }
 
+uint32_t raft_taken_out(const struct raft *raft)
+{
+	const struct raft_members *before = &raft->membership.before;
+	unsigned int count = raft_members_count(before), i;
+
+	for (i = 0; raft_membership_open(raft) && i < count; i++)
+		if (raft_place(raft, before->ids[i]) < 0 &&
+		    raft_role_votes(raft_members_role_at(before, i)))
+			return before->ids[i];
+	return 0;
+}
+
 int raft_place(const struct raft *raft, uint32_t id)
 {
 	unsigned int count = raft_members_count(&raft->membership.now), i;

@@ -126,9 +126,11 @@ static bool brings_new_term(const struct raft *raft, const struct raft_msg *msg)
 
 static bool answer_counts(const struct raft *raft, const struct raft_msg *msg)
 {
+	bool votes = raft_vote_bit(raft, msg->from) != 0;
+
 	if (msg->type == RAFT_MSG_VOTE_REPLY)
-		return raft_vote_bit(raft, msg->from) != 0;
-	return msg->type != RAFT_MSG_APPEND_REPLY ||
+		return votes;
+	return msg->type != RAFT_MSG_APPEND_REPLY || votes ||
 	       raft_place(raft, msg->from) >= 0;
 }
 

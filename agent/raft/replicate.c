@@ -16,11 +16,14 @@
 
 struct raft_peer *raft_peer_find(struct raft *raft, uint32_t id)
 {
-	int place = raft_place(raft, id);
+	unsigned int i;
 
-	if (raft->role != RAFT_LEADER || id == raft->config.id || place < 0)
+	if (raft->role != RAFT_LEADER || id == raft->config.id || id == 0)
 		return NULL;
-	return &raft->peers[place];
+	for (i = 0; i < RAFT_PEERS_MAX; i++)
+		if (raft->peers[i].id == id)
+			return &raft->peers[i];
+	return NULL;
 }
 
 /* Places that are not taken have no id. */
@@ -55,7 +58,7 @@ void raft_heartbeat_all(struct raft *raft)
 {
 	unsigned int i;
 
-	for (i = 0; i < RAFT_MEMBERS_MAX; i++)
+	for (i = 0; i < RAFT_PEERS_MAX; i++)
 		if (is_other(raft, &raft->peers[i]))
 			raft_heartbeat(raft, &raft->peers[i]);
 	raft->heartbeat_due_us = raft->now_us + raft->config.heartbeat_us;
@@ -123,20 +126,26 @@ static void append_own(struct raft *raft, uint32_t count)
 	raft_log_append(&raft->log, raft->hard.term, count, raft->commit);
 }
 
+static uint32_t peer_id(const struct raft *raft, unsigned int i)
+{
+	return i < RAFT_MEMBERS_MAX ? raft->membership.now.ids[i] :
+				      raft_taken_out(raft);
+}
+
 /* The peers are to the members as they are now what they were before. */
 static void peers_follow(struct raft *raft)
 {
-	struct raft_peer old[RAFT_MEMBERS_MAX];
+	struct raft_peer old[RAFT_PEERS_MAX];
 	unsigned int i, j;
 
 	memcpy(old, raft->peers, sizeof(old));
-	for (i = 0; i < RAFT_MEMBERS_MAX; i++) {
+	for (i = 0; i < RAFT_PEERS_MAX; i++) {
 		struct raft_peer *peer = &raft->peers[i];
-		uint32_t id = raft->membership.now.ids[i];
+		uint32_t id = peer_id(raft, i);
 
-		for (j = 0; j < RAFT_MEMBERS_MAX && old[j].id != id;)
+		for (j = 0; j < RAFT_PEERS_MAX && old[j].id != id;)
 			j++;
-		if (id && j < RAFT_MEMBERS_MAX) {
+		if (id && j < RAFT_PEERS_MAX) {
 			*peer = old[j];
 			continue;
 		}
@@ -173,8 +182,8 @@ void raft_lead(struct raft *raft)
 	raft->term_start = raft->log.last_index + 1;
 	append_own(raft, 1);
 	raft->update->append_noop = true;
-	for (i = 0; i < RAFT_MEMBERS_MAX; i++)
-		peer_init(raft, &raft->peers[i], raft->membership.now.ids[i]);
+	for (i = 0; i < RAFT_PEERS_MAX; i++)
+		peer_init(raft, &raft->peers[i], peer_id(raft, i));
 	raft_base_moved(raft);
 	raft_heartbeat_all(raft);
 }
@@ -212,7 +221,7 @@ void raft_base_moved(struct raft *raft)
 
 	if (raft->role != RAFT_LEADER)
 		return;
-	for (i = 0; i < RAFT_MEMBERS_MAX; i++) {
+	for (i = 0; i < RAFT_PEERS_MAX; i++) {
 		struct raft_peer *peer = &raft->peers[i];
 
 		if (!is_other(raft, peer) || peer->next > raft->log.base_index)
@@ -220,6 +229,17 @@ void raft_base_moved(struct raft *raft)
 		peer->next = raft->log.base_index + 1;
 		probe(raft, peer);
 	}
+}
+
+/* Who was taken out is told so with the commit index, and no more. */
+static void let_go(struct raft *raft)
+{
+	struct raft_peer *peer = &raft->peers[RAFT_MEMBERS_MAX];
+
+	if (!is_other(raft, peer) || raft_membership_open(raft))
+		return;
+	raft_heartbeat(raft, peer);
+	memset(peer, 0, sizeof(*peer));
 }
 
 /*
@@ -269,6 +289,7 @@ void raft_commit_advance(struct raft *raft)
 	assert(raft_log_term(&raft->log, commit) == raft->hard.term);
 	raft->commit = commit;
 	raft->update->flags |= RAFT_UP_COMMIT;
+	let_go(raft);
 	if (!raft_is_electable(raft))
 		leave(raft);
 }

@@ -27,6 +27,8 @@
 #define RAFT_TERM_MAX (1ULL << 62)
 #define RAFT_INDEX_MAX (1ULL << 62)
 
+#define RAFT_PEERS_MAX (RAFT_MEMBERS_MAX + 1)
+
 struct raft_log {
 	uint64_t base_index;
 	uint64_t base_term;
@@ -106,8 +108,12 @@ struct raft {
 	uint32_t transferee; /* 0: no transfer */
 	uint64_t transfer_due_us;
 
-	/* Leader: peers[i] is membership.now's place i; our own is not used. */
-	struct raft_peer peers[RAFT_MEMBERS_MAX];
+	/*
+	 * Leader: peers[i] is membership.now's place i, our own not used; the
+	 * last is who an open change has taken out: it follows until that is
+	 * committed, as it still counts by the members before.
+	 */
+	struct raft_peer peers[RAFT_PEERS_MAX];
 
 	/* Of the event in hand. */
 	uint64_t now_us;
@@ -131,6 +137,8 @@ void raft_membership_reset(struct raft *raft, uint64_t index,
 bool raft_membership_open(const struct raft *raft);
 /* Committed, though we may not have been told yet: a change came after. */
 uint64_t raft_membership_floor(const struct raft *raft);
+/* Who had a vote before the open change and is no member now; 0: nobody. */
+uint32_t raft_taken_out(const struct raft *raft);
 int raft_place(const struct raft *raft, uint32_t id); /* -1: no member */
 bool raft_place_votes(const struct raft *raft, unsigned int place);
 /* Of a value for each place: what a majority of those who vote has reached. */
