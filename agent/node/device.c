@@ -299,12 +299,21 @@ static bool device_propose_batch(struct node *node, uint32_t count)
 	return false;
 }
 
+/* In the ring, and in memory: what is not committed is held there. */
+static uint64_t device_propose_room(const struct node *node)
+{
+	uint64_t open = node->entries.open_bytes;
+	uint64_t room = open < NODE_OPEN_BYTES ? NODE_OPEN_BYTES - open : 0;
+
+	return room < node_log_room(node) ? room : node_log_room(node);
+}
+
 /* The index each gets is known before: the core numbers them in order. */
 static void device_propose(struct node *node)
 {
 	struct device *device = &node->device;
 	uint64_t next = node->entries.last + 1;
-	uint64_t room = node_log_room(node);
+	uint64_t room = device_propose_room(node);
 	struct request *first = device->unproposed;
 	struct request *request = first;
 	uint32_t count = 0;
@@ -319,7 +328,7 @@ static void device_propose(struct node *node)
 		node->batch[count] = request_entry(node, request);
 		bytes = store_record_bytes(node->batch[count],
 					   node->config.align);
-		if (bytes > room) { /* until the next checkpoint */
+		if (bytes > room) { /* until a checkpoint or a commit */
 			raft_entry_put(node->batch[count]);
 			break;
 		}

@@ -37,6 +37,7 @@ int entries_init(struct entries *entries, struct store_boot *boot,
 	if (boot->base_index == boot->checkpoint.applied)
 		entries->base = boot->checkpoint;
 	entries->last = boot->base_index;
+	entries->committed = boot->base_index;
 	entries->evicted = boot->last_index;
 	for (i = 0; i < count; i++) {
 		entries_push(entries, boot->entries[i]);
@@ -87,6 +88,7 @@ void entries_push(struct entries *entries, struct raft_entry *entry)
 	entries->last++;
 	*entries_slot(entries, entries->last) = entry;
 	entries->record_bytes += store_record_bytes(entry, entries->align);
+	entries->open_bytes += store_record_bytes(entry, entries->align);
 	if (entry->data)
 		entries->cached_bytes += entry->length;
 }
@@ -96,6 +98,9 @@ static void entries_drop(struct entries *entries, uint64_t index)
 	struct raft_entry **slot = entries_slot(entries, index);
 
 	entries->record_bytes -= store_record_bytes(*slot, entries->align);
+	if (index > entries->committed)
+		entries->open_bytes -=
+			store_record_bytes(*slot, entries->align);
 	if ((*slot)->data)
 		entries->cached_bytes -= (*slot)->length;
 	raft_entry_put(*slot);
@@ -123,6 +128,8 @@ void entries_compact(struct entries *entries, uint64_t base)
 	for (i = entries->base.applied + 1; i <= base; i++)
 		entries_drop(entries, i);
 	entries->base = head;
+	if (entries->committed < base) /* dropped, and taken off with that */
+		entries->committed = base;
 	if (entries->evicted < base)
 		entries->evicted = base;
 }
@@ -132,7 +139,31 @@ void entries_reset(struct entries *entries, const struct store_checkpoint *base)
 	entries_truncate(entries, entries->base.applied + 1);
 	entries->base = *base;
 	entries->last = base->applied;
+	entries->committed = base->applied;
 	entries->evicted = base->applied;
+}
+
+void entries_commit(struct entries *entries, uint64_t commit)
+{
+	while (entries->committed < commit &&
+	       entries->committed < entries->last)
+		entries->open_bytes -=
+			store_record_bytes(*entries_slot(entries,
+							 ++entries->committed),
+					   entries->align);
+}
+
+uint64_t entries_data_bytes(const struct entries *entries, uint64_t first,
+			    uint64_t last)
+{
+	uint64_t bytes = 0, i;
+
+	for (i = first; i <= last; i++) {
+		const struct raft_entry *entry = entries_at(entries, i);
+
+		bytes += entry ? raft_entry_data_bytes(entry) : 0;
+	}
+	return bytes;
 }
 
 struct store_checkpoint entries_head(const struct entries *entries,

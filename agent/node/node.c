@@ -453,6 +453,7 @@ static void node_take_commit(struct node *node)
 	}
 	if (commit > node->commit_seen)
 		node->commit_seen = commit;
+	entries_commit(&node->entries, commit);
 	device_commit(node, commit);
 }
 

@@ -38,6 +38,9 @@
 #define NODE_COUNT_MAX 16 /* nodes of a configuration */
 #define NODE_CACHE_BYTES (32U << 20) /* payloads kept for peers, applied ones */
 #define NODE_REQUEST_BYTES (32U << 20) /* of the device, received, unanswered */
+#define NODE_OPEN_BYTES (32U << 20) /* records of the log, not committed */
+#define NODE_INFLIGHT_BYTES \
+	(16U << 20) /* payload sent to a peer, not durable */
 #define NODE_SEND_BYTES (512U << 10) /* payload of one append message */
 #define NODE_QUEUE_BYTES (4U << 20) /* queued for one peer */
 #define NODE_APPLY_BYTES (8U << 20) /* under way in the image thread */

@@ -2,6 +2,7 @@
 /*
  * The other members: what is sent to them and what comes from them.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -28,6 +29,8 @@ bool peer_alive(const struct node *node, const struct peer *peer)
 
 struct peer *peer_best(struct node *node)
 {
+	const uint32_t lead_flags = WIRE_NODE_DEVICE_OPEN |
+				    WIRE_NODE_WANTS_LEAD;
 	struct raft_peer_view view;
 	struct peer *best = NULL;
 	uint64_t best_match = 0;
@@ -44,6 +47,10 @@ struct peer *peer_best(struct node *node)
 		if (!raft_peer(node->raft, peer->id, &view) ||
 		    view.role != RAFT_MEMBER_VOTER)
 			continue;
+		/* Where the device is open, unless it lacks a lot. */
+		if (peer->status.flags & lead_flags &&
+		    view.match >= raft_commit_index(node->raft))
+			view.match = UINT64_MAX;
 		if (!best || view.match > best_match) {
 			best = peer;
 			best_match = view.match;
@@ -141,6 +148,20 @@ static void peer_read_log(struct node *node, struct peer *peer, uint64_t first)
 	node->ops->log_read(node->context, peer->id, first, count);
 }
 
+/*
+ * A slow follower: what was sent fills its queues and ours.  It is sent on at
+ * the pace at which its disk acknowledges.
+ */
+static bool peer_window_full(const struct node *node,
+			     const struct raft_peer_view *view)
+{
+	return view->role != RAFT_MEMBER_WITNESS &&
+	       (view->next - view->match - 1) * RAFT_ENTRY_DATA_MAX >=
+		       NODE_INFLIGHT_BYTES &&
+	       entries_data_bytes(&node->entries, view->match + 1,
+				  view->next - 1) >= NODE_INFLIGHT_BYTES;
+}
+
 static void peer_send_entries(struct node *node, struct peer *peer)
 {
 	struct raft_event event = { .type = RAFT_EV_SEND, .peer = peer->id };
@@ -148,7 +169,8 @@ static void peer_send_entries(struct node *node, struct peer *peer)
 
 	while (!peer->reading && raft_send_due(node->raft, peer->id) &&
 	       node->ops->queued(node->context, peer->id) < NODE_QUEUE_BYTES) {
-		if (!raft_peer(node->raft, peer->id, &view))
+		if (!raft_peer(node->raft, peer->id, &view) ||
+		    peer_window_full(node, &view))
 			return;
 		event.count =
 			peer_append_count(node, view.next,
@@ -175,6 +197,25 @@ void peers_pump(struct node *node)
 }
 
 /*
+ * What can't be read can't be sent, today or tomorrow: as if it had been
+ * compacted, so that the peer is given a copy of the image, which has it.
+ */
+static void peer_read_failed(struct node *node, uint32_t id, uint64_t index,
+			     int error)
+{
+	struct raft_event event = { .type = RAFT_EV_COMPACTED, .index = index };
+
+	node_say(node, BASE_LOG_WARNING,
+		 "event=log-read-failed peer=%u index=%lu errno=%d", id,
+		 (unsigned long)index, -error);
+	if ((error != -EIO && error != -EBADMSG) || index > node->applied ||
+	    index <= node->entries.base.applied)
+		return;
+	entries_compact(&node->entries, index);
+	node_step(node, &event, NULL);
+}
+
+/*
  * Payloads that had left the cache, for one peer: they go into this message
  * alone, whatever the cache does meanwhile.
  */
@@ -193,9 +234,7 @@ void node_log_was_read(struct node *node, uint32_t id, uint64_t first,
 	node->image_jobs--;
 	peer->reading = false;
 	if (error)
-		node_say(node, BASE_LOG_WARNING,
-			 "event=log-read-failed peer=%u index=%lu errno=%d", id,
-			 (unsigned long)first, -error);
+		peer_read_failed(node, id, first, error);
 	for (i = 0; !error && i < count; i++)
 		if (read[i]->term != raft_entry_term(node->raft, first + i))
 			same = false; /* overruled since */

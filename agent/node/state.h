@@ -20,6 +20,8 @@ struct entries {
 	struct store_checkpoint base; /* `applied` is the base's index */
 	uint64_t last;
 	uint64_t record_bytes; /* room they take in the ring */
+	uint64_t committed; /* as far as entries_commit() was told */
+	uint64_t open_bytes; /* of record_bytes: what is not committed */
 	uint64_t cached_bytes; /* payloads held */
 	uint64_t evicted; /* none up to here holds a payload */
 	uint32_t align;
@@ -166,9 +168,13 @@ void entries_truncate(struct entries *entries, uint64_t from);
 void entries_compact(struct entries *entries, uint64_t base);
 void entries_reset(struct entries *entries,
 		   const struct store_checkpoint *base);
+void entries_commit(struct entries *entries, uint64_t commit);
 /* The cumulative fields at base <= index <= last. */
 struct store_checkpoint entries_head(const struct entries *entries,
 				     uint64_t index);
+/* Payload bytes of the entries from @first to @last. */
+uint64_t entries_data_bytes(const struct entries *entries, uint64_t first,
+			    uint64_t last);
 /* Let payloads up to @limit go while more than the bound is cached. */
 void entries_evict(struct entries *entries, uint64_t limit);
 

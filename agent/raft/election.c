@@ -68,28 +68,23 @@ bool raft_may_campaign(const struct raft *raft)
 }
 
 /*
- * A majority of the unbarred, or everybody if enough of them are unbarred to
- * meet each majority that may have committed something (for even numbers of
- * members that is one less: so two members survive the loss of one's disk).
- * An empty log wins by everybody's vote only.
- *
- * Or all voters, whatever the witnesses say: who cannot lead must not be the
- * only one that can stop the others.  Each majority has a voter in it (see
- * raft_members_check()), so what all voters lack was never committed.
+ * A majority of the unbarred.  Or all who can lead, barred or not, if enough of
+ * those who grant are unbarred to meet each majority that may have committed
+ * something.  So an even number of members survives the loss of one disk more;
+ * and witnesses, who can't lead themselves, don't stop those who can for
+ * entries that no majority has.  An empty log wins by everybody's vote only.
  */
 static bool has_won(const struct raft *raft)
 {
 	const struct raft_members *members = &raft->membership.now;
 	unsigned int voting = raft_members_voting(members);
-	unsigned int firm = raft_votes_among(raft, raft->firm_grants, members);
-	bool unanimous = raft_votes_among(raft, raft->grants, members) ==
-			 voting;
 
 	if (raft->log.last_index == 0)
-		return unanimous;
-	return firm >= voting / 2 + 1 ||
-	       raft_has_all_voters(raft, raft->firm_grants) ||
-	       (unanimous && raft_meets_majorities(raft, raft->firm_grants));
+		return raft_votes_among(raft, raft->grants, members) == voting;
+	return raft_votes_among(raft, raft->firm_grants, members) >=
+		       voting / 2 + 1 ||
+	       (raft_has_all_voters(raft, raft->grants) &&
+		raft_meets_majorities(raft, raft->firm_grants));
 }
 
 static void ask_for_vote(struct raft *raft, uint32_t to, bool transfer)

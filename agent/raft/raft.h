@@ -143,7 +143,7 @@ struct raft_msg {
 		struct {
 			bool prevote;
 			bool granted;
-			bool barred; /* counts only if ALL members grant */
+			bool barred; /* counts only if ALL voters grant */
 		} vote_reply;
 		struct {
 			uint64_t prev_index;

@@ -417,6 +417,31 @@ static void witness_votes_and_acknowledges_and_never_leads(void)
 	tap_check_eq(raft_role(rig_raft(3)), RAFT_FOLLOWER);
 }
 
+/* What 4 refuses 2 and 3 for is on 4 alone, so no majority has it. */
+static void witness_does_not_stop_all_voters(void)
+{
+	struct raft_boot blank = { .now_us = 0 };
+	uint64_t last;
+
+	lead(4, 3);
+	changed(1, 4, RAFT_MEMBER_WITNESS);
+	rig_isolate(2, true);
+	rig_isolate(3, true);
+	rig_propose(1, 1);
+	rig_settle();
+	last = raft_last_index(rig_raft(1));
+	tap_need(raft_last_index(rig_raft(4)) == last);
+	tap_need(raft_commit_index(rig_raft(1)) < last);
+	rig_kill(1);
+	rig_isolate(2, false);
+	rig_isolate(3, false);
+	rig_pass(8 * RIG_T);
+	tap_check_eq(rig_leader(), 0); /* 1 may come back with it */
+	rig_boot(1, &blank);
+	rig_pass(8 * RIG_T);
+	tap_check(rig_leader() == 2 || rig_leader() == 3);
+}
+
 static void witness_elects_who_has_everything(void)
 {
 	lead(3, 2);
@@ -651,6 +676,7 @@ int main(int argc, char **argv)
 		TAP_TEST(voter_votes_for_a_candidate_it_does_not_know),
 		TAP_TEST(node_that_knows_no_members_follows_whoever_leads),
 		TAP_TEST(witness_votes_and_acknowledges_and_never_leads),
+		TAP_TEST(witness_does_not_stop_all_voters),
 		TAP_TEST(witness_elects_who_has_everything),
 		TAP_TEST(leadership_is_not_handed_to_learner_or_witness),
 		TAP_TEST(lease_falls_with_the_member_that_it_rests_on),

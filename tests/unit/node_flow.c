@@ -1,0 +1,162 @@
+/* build: tests/unit/disk/disk.c */
+// SPDX-License-Identifier: GPL-2.0
+/* Bounds and pace: slow followers, full queues, and where leadership goes. */
+#include <errno.h>
+
+#include "node_rig.h"
+#include "store/format.h"
+
+static uint32_t begin(unsigned int count)
+{
+	uint32_t leader;
+
+	rig_start(count, count);
+	leader = rig_leader();
+	rig_open(leader);
+	tap_check(rig.nodes[leader].opened != 0);
+	return leader;
+}
+
+static uint32_t follower_of(uint32_t leader)
+{
+	return leader % rig.count + 1;
+}
+
+static void slow_follower_is_read_to_from_the_log(void)
+{
+	uint32_t leader = begin(3), slow = follower_of(leader), id;
+
+	rig_write(leader, 3);
+	rig_kill(slow);
+	rig_write(leader, 20);
+	/* Nobody has payloads in memory after this. */
+	for (id = 1; id <= 3; id++) {
+		rig_kill(id);
+		if (id != slow)
+			rig_boot(id);
+	}
+	rig_pass(6 * RIG_T);
+	leader = rig_leader();
+	tap_need(leader != 0);
+	rig_boot(slow);
+	rig_pass(2 * RIG_T);
+	tap_check_eq(rig_view(slow).last, rig_view(leader).last);
+	tap_check(rig.nodes[leader].log_reads >= 20);
+	tap_check_eq(rig.nodes[slow].copied, 0);
+	tap_check(rig_same(leader, slow));
+	rig_end();
+}
+
+static void entries_that_can_not_be_read_are_made_up_for_by_a_copy(void)
+{
+	struct store_identity identity = rig_id(1);
+	struct format_layout layout;
+	uint32_t leader = begin(3), slow = follower_of(leader), id;
+	uint64_t at;
+
+	rig_kill(slow);
+	rig_write(leader, 20);
+	for (id = 1; id <= 3; id++) {
+		rig_kill(id);
+		if (id != slow)
+			rig_boot(id);
+	}
+	rig_pass(6 * RIG_T);
+	leader = rig_leader();
+	tap_need(leader != 0);
+	tap_need(format_layout(&identity, rig_disk_bytes(), &layout));
+	for (at = 0; at < 80 << 10; at += DISK_SECTOR)
+		disk_unreadable(rig.nodes[leader].disk, layout.ring + at);
+	rig_boot(slow);
+	rig_pass(8 * RIG_T);
+	tap_check(rig.nodes[slow].copied > 0);
+	tap_check_eq(rig_view(slow).applied, rig_view(leader).applied);
+	tap_check(rig_same(leader, slow));
+	rig_end();
+}
+
+/* What is not committed is bounded; what waits for room is not lost. */
+static void writes_wait_for_room_and_none_is_lost(void)
+{
+	uint32_t leader = begin(3), id;
+	uint64_t last;
+
+	for (id = 1; id <= 3; id++)
+		if (id != leader)
+			rig.nodes[id].hold_log = true;
+	last = rig_view(leader).last;
+	rig_write(leader, 120); /* twice what the ring holds */
+	tap_check(rig_view(leader).last - last < 60);
+	tap_check(rig_view(leader).requests >= 120);
+	tap_check_eq(rig_leader(), leader);
+	for (id = 1; id <= 3; id++)
+		rig.nodes[id].hold_log = false;
+	rig_pass(10 * RIG_T);
+	tap_check_eq(rig_view(leader).requests, 0);
+	tap_check_eq(rig.nodes[leader].done_tag, rig.tag);
+	tap_check_eq(rig.nodes[leader].done_error, 0);
+	for (id = 1; id <= 3; id++)
+		tap_check(rig_same(leader, id));
+	rig_end();
+}
+
+/* One follower's disk stands still: the other is majority enough. */
+static void writer_does_not_wait_for_a_slow_follower(void)
+{
+	uint32_t leader = begin(3), slow = follower_of(leader);
+
+	rig.nodes[slow].hold_log = true;
+	rig_write(leader, 300); /* several times the ring */
+	rig_pass(10 * RIG_T);
+	tap_check_eq(rig.nodes[leader].done_tag, rig.tag);
+	tap_check_eq(rig_view(leader).requests, 0);
+	rig.nodes[slow].hold_log = false;
+	rig_pass(10 * RIG_T);
+	tap_check_eq(rig_view(slow).applied, rig_view(leader).applied);
+	tap_check(rig_same(leader, slow));
+	rig_end();
+}
+
+static void leadership_goes_where_the_device_is_open(void)
+{
+	uint32_t leader, other, third, from;
+
+	rig_start(3, 3);
+	leader = rig_leader();
+	other = follower_of(leader);
+	third = follower_of(other);
+	rig_open(other);
+	tap_check(rig.nodes[other].opened != 0);
+	tap_check_eq(rig_leader(), other);
+	/* It is cut off for a while, and comes back: so does leadership. */
+	rig.cut[other][leader] = rig.cut[leader][other] = true;
+	rig.cut[other][third] = rig.cut[third][other] = true;
+	rig_pass(6 * RIG_T);
+	from = 0;
+	if (rig_view(leader).role == RAFT_LEADER)
+		from = leader;
+	if (rig_view(third).role == RAFT_LEADER)
+		from = third;
+	tap_check(from != 0);
+	memset(rig.cut, 0, sizeof(rig.cut));
+	rig_pass(6 * RIG_T);
+	tap_check_eq(rig_leader(), other);
+	tap_check(!rig.nodes[other].fenced);
+	rig_write(other, 5);
+	tap_check_eq(rig.nodes[other].done_tag, rig.tag);
+	rig_end();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct tap_test tests[] = {
+		TAP_TEST(slow_follower_is_read_to_from_the_log),
+		TAP_TEST(
+			entries_that_can_not_be_read_are_made_up_for_by_a_copy),
+		TAP_TEST(writes_wait_for_room_and_none_is_lost),
+		TAP_TEST(writer_does_not_wait_for_a_slow_follower),
+		TAP_TEST(leadership_goes_where_the_device_is_open),
+	};
+
+	return tap_main(tests, TAP_COUNT(tests), argc, argv);
+}
