@@ -216,7 +216,7 @@ install: agent
 	install -m 755 $(B)/agent/qbd $(B)/agent/qbdd $(DESTDIR)$(sbindir)
 	install -m 644 README.md uapi/linux/qbd.h $(DESTDIR)$(docdir)
 	install -m 644 scripts/qbd@.service $(DESTDIR)$(unitdir)
-	install -m 644 scripts/60-qbd.rules $(DESTDIR)$(udevdir)
+	install -m 644 scripts/59-qbd.rules $(DESTDIR)$(udevdir)
 	if [ -e $(B)/running/qbd.ko ]; then \
 		install -D -m 644 $(B)/running/qbd.ko $(DESTDIR)$(moddir)/qbd.ko; \
 		[ -n "$(DESTDIR)" ] || depmod; fi
@@ -224,7 +224,7 @@ install: agent
 uninstall:
 	rm -f $(DESTDIR)$(sbindir)/qbd $(DESTDIR)$(sbindir)/qbdd
 	rm -rf $(DESTDIR)$(docdir)
-	rm -f $(DESTDIR)$(unitdir)/qbd@.service $(DESTDIR)$(udevdir)/60-qbd.rules
+	rm -f $(DESTDIR)$(unitdir)/qbd@.service $(DESTDIR)$(udevdir)/59-qbd.rules
 	rm -f $(DESTDIR)$(moddir)/qbd.ko
 
 print-cflags:

@@ -108,7 +108,8 @@ static inline void qbd_compat_bdev_close(struct qbd_compat_bdev *it)
 #define QBD_COMPAT_OPEN(name, open)                              \
 	static int name(struct block_device *bdev, fmode_t mode) \
 	{                                                        \
-		return open(bdev->bd_disk, mode & FMODE_WRITE);  \
+		return open(bdev->bd_disk, mode & FMODE_WRITE,   \
+			    mode & FMODE_NDELAY);                \
 	}
 
 #define QBD_COMPAT_RELEASE(name, release)                    \
@@ -135,7 +136,8 @@ static inline void qbd_compat_bdev_close(struct qbd_compat_bdev *it)
 #define QBD_COMPAT_OPEN(name, open)                            \
 	static int name(struct gendisk *disk, blk_mode_t mode) \
 	{                                                      \
-		return open(disk, mode & BLK_OPEN_WRITE);      \
+		return open(disk, mode & BLK_OPEN_WRITE,       \
+			    mode & BLK_OPEN_NDELAY);           \
 	}
 
 #define QBD_COMPAT_RELEASE(name, release)      \

@@ -301,7 +301,7 @@ void qbd_timeout_arm(struct qbd_device *dev);
 void qbd_timeout_work(struct work_struct *work);
 
 /* opening.c */
-int qbd_opening_open(struct gendisk *disk, bool write);
+int qbd_opening_open(struct gendisk *disk, bool write, bool probe);
 void qbd_opening_release(struct gendisk *disk);
 void qbd_opening_answered(struct qbd_device *dev, struct qbd_turn *turn,
 			  struct qbd_request *req);

@@ -222,11 +222,14 @@ static int open_to_read(struct qbd_device *dev)
  * qbd_opening_open() - the block layer opens the device
  * @disk: its disk; disk->open_mutex is held
  * @write: for writing
+ * @probe: with O_NONBLOCK, as udev does before it handles an event: it passes
+ *	over a device that answers -ENXIO, but drops the event when it is -EBUSY
  *
- * Return: 0; -EBUSY not here, not now; -EIO fenced, aborted or waited too long;
- * -ENXIO being removed; -EINTR killed; or what the agent answered.
+ * Return: 0; -EBUSY not here, not now (to probe: -ENXIO); -EIO fenced, aborted
+ * or waited too long; -ENXIO being removed; -EINTR killed; or what the agent
+ * answered.
  */
-int qbd_opening_open(struct gendisk *disk, bool write)
+int qbd_opening_open(struct gendisk *disk, bool write, bool probe)
 {
 	struct qbd_device *dev = disk->private_data;
 	int err;
@@ -235,6 +238,8 @@ int qbd_opening_open(struct gendisk *disk, bool write)
 		err = open_to_write(dev, READ_ONCE(dev->io_timeout_ms));
 	else
 		err = open_to_read(dev);
+	if (err == -EBUSY && probe && !write)
+		err = -ENXIO;
 
 	/* what others cached may be older than what this opening must see */
 	if (!err)

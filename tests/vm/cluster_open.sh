@@ -51,6 +51,25 @@ test_read_only_open_sees_the_newest_data_anywhere() {
 	blocks_are /dev/qbd2 0 1 x || fail "n3 does not read it"
 }
 
+test_udev_names_the_volume_and_moves_nobody() {
+	local i
+
+	install -m 644 scripts/59-qbd.rules /lib/udev/rules.d/
+	/lib/systemd/systemd-udevd --daemon 2>/dev/null || fail "udevd"
+	up
+	hold_open /dev/qbd0 || fail "open on n1"
+	for i in 0 1 2; do
+		udevadm trigger --settle --action=change "/sys/block/qbd$i" ||
+			fail "udevadm trigger"
+		udevadm info --query=symlink "/dev/qbd$i" |
+			grep -q qbd/by-name/vol0 || fail "no link to qbd$i"
+	done
+	leads n1 || fail "udev made another node lead"
+	exec 7>&-
+	udevadm control --exit
+	rm /lib/udev/rules.d/59-qbd.rules
+}
+
 test_mounted_volume_is_not_removed() {
 	up
 	mkfs.ext4 -q -F /dev/qbd0 && mount /dev/qbd0 /mnt || fail "mount"

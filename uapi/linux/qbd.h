@@ -151,7 +151,9 @@
  * Opening read-only asks nobody where the gate is active, and takes no role
  * there; where it is suspended it takes the device as an opening for writing
  * does, but waits at most three seconds; where it is detached: -EBUSY;
- * where it is fenced: -EIO.
+ * where it is fenced: -EIO.  With O_NONBLOCK it is -ENXIO instead of -EBUSY:
+ * udev opens so before it handles an event, and drops the event when the device
+ * is busy - there would be no links on the nodes that do not write.
  *
  * QBD_OP_WRITE carries data; QBD_OP_WRITE_ZEROES and QBD_OP_DISCARD a range
  * that reads back as zeroes; QBD_OP_FLUSH nothing: it may complete when every
