@@ -144,7 +144,8 @@ $(SCENARIO_BINS): $(B)/tests/scenario/%: tests/scenario/%.c \
 	$(call say,TEST)$(CC) $(CPPFLAGS_ALL) -I. -Itests/unit $(CFLAGS_ALL) \
 		$(ASAN_FLAGS) -o $@ $(filter %.c %.a,$^) $(PKG_LIBS)
 
-$(FUZZ_BINS): $(B)/tests/fuzz/%: tests/fuzz/%.c $(wildcard tests/fuzz/rig/*.h) \
+$(FUZZ_BINS): $(B)/tests/fuzz/%: tests/fuzz/%.c \
+		$(wildcard tests/fuzz/*/*.[ch] tests/unit/disk/* kmod/*.[ch]) \
 		$(B)/fuzz/libagent.a
 	@mkdir -p $(@D)
 	$(call say,FUZZ)$(FUZZ_CC) $(CPPFLAGS_ALL) -I. -Itests/unit -Itests/fuzz \
