@@ -294,11 +294,12 @@ long kshim_wait(void)
 static void open_device(struct input *input)
 {
 	struct qbd_device *dev = some_device(input);
+	u8 how = input_u8(input);
 
 	if (!dev || depth == DEPTH_MAX)
 		return;
 	dev->kref.refs++;
-	qbd_opening_open(dev->disk, input_u8(input) & 1);
+	qbd_opening_open(dev->disk, how & 1, how & 2);
 	qbd_device_put(dev);
 }
 
