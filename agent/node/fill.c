@@ -188,6 +188,11 @@ void fill_pump(struct node *node)
 			fill_run(node);
 		return;
 	}
+	/* No leader will fill a witness that stopped before this was saved. */
+	if (fill->phase == FILL_NONE && node->incomplete && node->bare &&
+	    !node->checkpointing &&
+	    raft_own_role(node->raft) == RAFT_MEMBER_WITNESS)
+		fill->phase = FILL_FINISHING;
 	if (fill->phase == FILL_RUNNING &&
 	    raft_own_role(node->raft) == RAFT_MEMBER_WITNESS) {
 		/* The numbers were all of it. */
