@@ -512,9 +512,14 @@ void device_open_replied(struct node *node, struct peer *peer,
 {
 	struct device *device = &node->device;
 
-	if (!device->open || reply->serial != device->ask_serial ||
-	    node_leads(node))
+	if (reply->serial != device->ask_serial || node_leads(node))
 		return;
+	if (!device->open) {
+		/* Made a learner while it was away: it can't go on. */
+		if (reply->error == -EPERM && device->epoch && !device->fenced)
+			device_fence(node, "this node is no voter");
+		return;
+	}
 	if (reply->error != -EBUSY && reply->error != -EPERM)
 		return; /* on its way, or asked again later */
 	node_say(node, BASE_LOG_NOTICE,
@@ -565,10 +570,23 @@ void device_pump_lease(struct node *node)
 	node->ops->lease(node->context, until, "");
 }
 
+/* The volume goes on without this node: nothing it waits for would come. */
+static void device_outside(struct node *node)
+{
+	struct device *device = &node->device;
+
+	if (device->open)
+		device_end_open(node, 0, -EPERM);
+	if (device->epoch && !device->fenced)
+		device_fence(node, "this node is no member");
+}
+
 void device_pump(struct node *node)
 {
 	if (!node->device.bound)
 		return;
+	if (members_outside(node))
+		device_outside(node);
 	device_pump_open(node);
 	device_ask(node);
 	while (node->device.unproposed && device_may_propose(node)) {
