@@ -17,6 +17,7 @@
 
 #include "base/crc.h"
 #include "base/log.h"
+#include "base/planted.h"
 #include "node/state.h"
 
 #define ASK_US 200000 /* how often leadership is asked for */
@@ -139,7 +140,8 @@ void device_revoke(struct node *node, const char *reason)
 		return;
 	device->lease_us = 0;
 	device->no_lease = reason;
-	node->ops->lease(node->context, 0, reason);
+	if (!planted(PLANTED_LEASE_KEPT))
+		node->ops->lease(node->context, 0, reason);
 }
 
 void device_fence(struct node *node, const char *reason)
@@ -228,7 +230,9 @@ void device_became_leader(struct node *node)
 	device->unproposed = NULL;
 	for (request = device_first(device); request;
 	     request = device_next(device, request)) {
-		if (ours && request->body.tag <= tail.tag) {
+		if (((ours && request->body.tag <= tail.tag) ||
+		     planted(PLANTED_RESENT_LOST)) &&
+		    !planted(PLANTED_RESENT_TWICE)) {
 			/* done when the no-op behind it is committed */
 			request->index = raft_term_start(node->raft);
 			continue;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/planted.h"
 #include "node/state.h"
 
 void fill_abort(struct node *node)
@@ -42,6 +43,8 @@ uint64_t fill_apply_limit(const struct node *node, uint64_t limit)
 		return limit;
 	if (fill->phase != FILL_RUNNING)
 		return 0;
+	if (planted(PLANTED_COPY_OUTRUN))
+		return limit;
 	return limit < fill->version ? limit : fill->version;
 }
 
@@ -74,7 +77,8 @@ static void fill_begin(struct node *node, struct peer *peer,
 	 * A leader that has applied less than we have would bring chunks back to
 	 * before entries that we don't apply again.  It will soon have.
 	 */
-	if (!begin->reset && begin->index < node->apply_issued) {
+	if (!begin->reset && begin->index < node->apply_issued &&
+	    !planted(PLANTED_COPY_FROM_BEHIND)) {
 		fill_ack(node, -EAGAIN);
 		memset(fill, 0, sizeof(*fill));
 		return;
@@ -202,7 +206,9 @@ void fill_pump(struct node *node)
 	}
 	if (fill->phase == FILL_RUNNING && fill->ended &&
 	    fill->written == node->config.volume_bytes &&
-	    node->applied >= fill->version && !node->checkpointing)
+	    (node->applied >= fill->version ||
+	     planted(PLANTED_COPY_ENDED_EARLY)) &&
+	    !node->checkpointing)
 		fill->phase = FILL_FINISHING;
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/planted.h"
 #include "node/state.h"
 
 void node_say(struct node *node, int level, const char *format, ...)
@@ -173,7 +174,8 @@ bool node_leads(const struct node *node)
 bool node_ready(const struct node *node)
 {
 	return node_leads(node) && !node->incomplete && !node->disk_failed &&
-	       node->applied >= raft_term_start(node->raft);
+	       (node->applied >= raft_term_start(node->raft) ||
+		planted(PLANTED_SERVED_UNAPPLIED));
 }
 
 /* Some room is kept for what a leader must be able to write: its no-op. */
@@ -320,7 +322,8 @@ void node_step(struct node *node, struct raft_event *event,
 		device_revoke(node, "leadership ends");
 	for (i = 0; i < update->msg_count; i++) {
 		if (update->msgs[i].needs_state &&
-		    update->state_seq > node->state_saved_seq)
+		    update->state_seq > node->state_saved_seq &&
+		    !planted(PLANTED_VOTE_SENT_UNSAVED))
 			node_hold(node, &update->msgs[i]);
 		else
 			peer_send_raft(node, &update->msgs[i]);
@@ -448,12 +451,15 @@ static void node_take_commit(struct node *node)
 		struct raft_entry *entry = entries_at(&node->entries, i);
 
 		if (entry && entry->op == RAFT_OP_OPEN &&
-		    entry->writer != node->config.raft.id)
+		    entry->writer != node->config.raft.id &&
+		    !planted(PLANTED_NOT_FENCED))
 			device_fence(node, "opened on another node");
 	}
 	if (commit > node->commit_seen)
 		node->commit_seen = commit;
 	entries_commit(&node->entries, commit);
+	if (planted(PLANTED_CLIENT_ANSWERED_EARLY))
+		commit = node->entries.last;
 	device_commit(node, commit);
 }
 

@@ -4,6 +4,7 @@
  * disruptive candidates (4.2.3) that leases rest on (6.4.1), and the rules for
  * replicas that may have forgotten what they promised (raft_hard_state).
  */
+#include "base/planted.h"
 #include "raft/state.h"
 
 #include <assert.h>
@@ -190,7 +191,7 @@ static bool is_up_to_date(const struct raft *raft, const struct raft_msg *msg)
 	uint64_t last_term = raft_log_last_term(&raft->log);
 
 	/* What a damaged log seems to hold says nothing. */
-	if (raft->hard.damaged)
+	if (raft->hard.damaged || planted(PLANTED_OUTDATED_ELECTED))
 		return true;
 	if (msg->vote.last_term != last_term)
 		return msg->vote.last_term > last_term;
@@ -235,7 +236,8 @@ void raft_vote_recv(struct raft *raft, const struct raft_msg *msg)
 	 * steps down for a lack of followers, not for the wish of one.
 	 */
 	if (raft->role == RAFT_LEADER ||
-	    (raft->now_us < raft->promise_until_us && !msg->vote.transfer))
+	    (raft->now_us < raft->promise_until_us && !msg->vote.transfer &&
+	     !planted(PLANTED_PROMISE_BROKEN)))
 		return;
 	if (msg->term > raft->hard.term && !msg->vote.prevote)
 		raft_become_follower(raft, msg->term, 0);

@@ -8,6 +8,7 @@
  * memberships are all there is to remember: the one in force and the one
  * before.
  */
+#include "base/planted.h"
 #include "raft/state.h"
 
 #include <assert.h>
@@ -112,7 +113,8 @@ int raft_place(const struct raft *raft, uint32_t id)
 bool raft_place_votes(const struct raft *raft, unsigned int place)
 {
 	return raft_role_votes(
-		raft_members_role_at(&raft->membership.now, place));
+		       raft_members_role_at(&raft->membership.now, place)) ||
+	       planted(PLANTED_LEARNER_COUNTED);
 }
 
 /* The majority-th largest: what a majority of those who vote has reached. */

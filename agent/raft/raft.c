@@ -3,6 +3,7 @@
  * The core as a whole: its birth, the switch over events, what it tells of
  * itself.  See raft.h for the contract and state.h for the map.
  */
+#include "base/planted.h"
 #include "raft/state.h"
 
 #include <assert.h>
@@ -57,6 +58,10 @@ struct raft *raft_new(const struct raft_config *config,
 	raft_election_rearm(raft);
 	/* A promise given before the restart is not on the disk. */
 	raft->promise_until_us = boot->now_us + config->election_timeout_us;
+	if (planted(PLANTED_VOTE_FORGOTTEN)) {
+		raft->hard.vote = 0;
+		raft->promise_until_us = 0;
+	}
 	/* A sole voter has nobody to promise anything to. */
 	if (raft_own_role(raft) == RAFT_MEMBER_VOTER &&
 	    raft_members_voting(&raft->membership.now) == 1 &&
@@ -89,7 +94,8 @@ struct raft_msg *raft_msg_add(struct raft *raft, uint32_t to,
 
 bool raft_is_barred(const struct raft *raft)
 {
-	return raft->hard.damaged || !raft->hard.joined;
+	return (raft->hard.damaged || !raft->hard.joined) &&
+	       !planted(PLANTED_BARRED_IGNORED);
 }
 
 static void tick(struct raft *raft)

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/planted.h"
 #include "store/internal.h"
 
 /* Payloads from here on are written from where they lie. */
@@ -101,6 +102,8 @@ static int apply_one(struct store *store, struct run *run,
 		return apply_from_log(store, run, entry);
 	case RAFT_OP_ZERO:
 		error = run_flush(store, run);
+		if (planted(PLANTED_ZERO_IGNORED))
+			return error;
 		return error ? error :
 			       store_zero(store, entry->offset, entry->length);
 	default:
@@ -231,7 +234,8 @@ int store_checkpoint(struct store *store,
 	base_choose(store, checkpoint->applied, &base);
 	pthread_mutex_unlock(&store->lock);
 	/* Also makes durable what the log has up to the new base. */
-	error = store_sync(store);
+	if (!planted(PLANTED_CHECKPOINT_AHEAD))
+		error = store_sync(store);
 	if (!error)
 		error = meta_checkpoint_save(store, checkpoint, &base, &mark);
 	if (error)

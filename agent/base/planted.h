@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Bugs on purpose, to check the checker: the simulator must find each of them
+ * (tests/sim/planted_bugs).  Only its own build, with QBD_PLANT, has them; in
+ * every other planted() is false at compile time and nothing is left of them.
+ */
+#ifndef BASE_PLANTED_H
+#define BASE_PLANTED_H
+
+#include <stdbool.h>
+
+enum planted_bug {
+	PLANTED_NONE,
+	PLANTED_COMMIT_BY_MINORITY,
+	PLANTED_VOTE_FORGOTTEN,
+	PLANTED_APPEND_ANSWERED_EARLY,
+	PLANTED_CLIENT_ANSWERED_EARLY,
+	PLANTED_VOTE_SENT_UNSAVED,
+	PLANTED_VOTE_NOT_SYNCED,
+	PLANTED_OLDER_TERM_COUNTED,
+	PLANTED_LEASE_TOO_LONG,
+	PLANTED_PROMISE_BROKEN,
+	PLANTED_LEASE_KEPT,
+	PLANTED_OUTDATED_ELECTED,
+	PLANTED_BARRED_IGNORED,
+	PLANTED_DAMAGE_CUT_OFF,
+	PLANTED_SECOND_SLOT_SKIPPED,
+	PLANTED_FAILED_SYNC_IGNORED,
+	PLANTED_CHECKPOINT_AHEAD,
+	PLANTED_ZERO_IGNORED,
+	PLANTED_APPLIED_EARLY,
+	PLANTED_SERVED_UNAPPLIED,
+	PLANTED_RESENT_LOST,
+	PLANTED_RESENT_TWICE,
+	PLANTED_NOT_FENCED,
+	PLANTED_COPY_OUTRUN,
+	PLANTED_COPY_ENDED_EARLY,
+	PLANTED_COPY_FROM_BEHIND,
+	PLANTED_LEARNER_COUNTED,
+	PLANTED_CHANGE_EARLY,
+	PLANTED_CHANGES_AT_ONCE,
+	PLANTED_COUNT,
+};
+
+#ifdef QBD_PLANT
+extern enum planted_bug planted_bug; /* the one that is alive */
+
+static inline bool planted(enum planted_bug bug)
+{
+	return planted_bug == bug;
+}
+#else
+static inline bool planted(enum planted_bug bug)
+{
+	return false;
+}
+#endif
+
+#endif
