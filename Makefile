@@ -153,7 +153,7 @@ $(FUZZ_BINS): $(B)/tests/fuzz/%: tests/fuzz/%.c \
 		$(extra) $(B)/fuzz/libagent.a $(PKG_LIBS)
 
 # Simulations run for many virtual hours: optimized, assertions stay on.
-$(SIM_BINS): $(B)/tests/sim/%: tests/sim/%.c $(B)/obj/libagent.a \
+$(filter-out %/planted_bugs,$(SIM_BINS)): $(B)/tests/sim/%: tests/sim/%.c $(B)/obj/libagent.a \
 		$(wildcard tests/sim/*/*.[ch])
 	@mkdir -p $(@D)
 	$(call say,TEST)$(CC) $(CPPFLAGS_ALL) -I. -Itests/unit $(CFLAGS_ALL) \
@@ -172,6 +172,32 @@ $(B)/obj/tests/%.o: tests/%.c
 
 $(B)/tests/sim/cluster_sim: $(MODEL_SRCS:%.c=$(B)/obj/%.o)
 $(B)/tests/sim/cluster_sim: extra = $(MODEL_SRCS:%.c=$(B)/obj/%.o)
+
+# The same by the other compiler, if it is there: it must do the same.
+OTHER_CC := $(shell command -v $(if $(findstring clang,$(CC)),gcc,clang))
+OTHER_SRCS := $(foreach folder,base raft wire store node, \
+	$(wildcard agent/$(folder)/*.c)) $(MODEL_SRCS) tests/sim/cluster_sim.c
+$(B)/other/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(OTHER_CC) $(CPPFLAGS_ALL) -I. $(CFLAGS_ALL) -c -o $@ $<
+
+$(B)/other/cluster_sim: $(OTHER_SRCS:%.c=$(B)/other/%.o)
+	$(call say,LD)$(OTHER_CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+$(B)/tests/sim/same_trace: $(B)/tests/sim/cluster_sim \
+	$(if $(OTHER_CC),$(B)/other/cluster_sim)
+
+# The same once more, with the bugs of agent/base/planted.h in it.
+PLANT_SRCS := $(foreach folder,base raft wire store node, \
+	$(wildcard agent/$(folder)/*.c)) $(MODEL_SRCS) tests/sim/planted_bugs.c
+$(B)/plant/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CPPFLAGS_ALL) -DQBD_PLANT -I. -Itests/unit \
+		$(CFLAGS_ALL) -c -o $@ $<
+
+$(B)/tests/sim/planted_bugs: $(PLANT_SRCS:%.c=$(B)/plant/%.o)
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(VM_BINS): $(B)/tests/vm/%: tests/vm/%.c $(B)/obj/libagent.a \
 		$(wildcard tests/vm/rig/*.[ch]) | $(KSELFTEST)
@@ -232,7 +258,7 @@ print-cflags:
 	@echo '$(CPPFLAGS_ALL)'
 
 clean:
-	rm -rf $(B)/agent $(B)/obj $(B)/asan $(B)/fuzz/obj $(B)/tests $(B)/check \
+	rm -rf $(B)/agent $(B)/obj $(B)/asan $(B)/plant $(B)/other $(B)/fuzz/obj $(B)/tests $(B)/check \
 		$(KERNELS:%=$(B)/%) $(B)/running
 
--include $(shell find $(B)/obj $(B)/asan $(B)/fuzz/obj $(B)/tests -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(B)/asan $(B)/plant $(B)/other $(B)/fuzz/obj $(B)/tests -name '*.d' 2>/dev/null)

@@ -52,9 +52,11 @@ static void tell_totals(const struct fleet *fleet)
 
 	printf("# seeds %" PRIu64 ", virtual hours %.2f, writes %" PRIu64
 	       ", reads %" PRIu64 ", opens %" PRIu64 ", copies %" PRIu64
-	       ", damages found %" PRIu64 "\n# faults:",
+	       ", member changes %" PRIu64 ", damages found %" PRIu64
+	       "\n# faults:",
 	       fleet->seeds, (double)stats->us / 3.6e9, stats->writes,
-	       stats->reads, stats->opens, stats->copies, stats->damages);
+	       stats->reads, stats->opens, stats->copies, stats->changes,
+	       stats->damages);
 	for (i = 0; i < FAULT_KINDS; i++)
 		printf(" %s %" PRIu64, fault_names[i], stats->faults[i]);
 	printf("\n# failures: %u\n", fleet->failure_count);

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define NAP_US 2000000
+
 static void client_live(struct world *world, void *object, uint64_t a,
 			uint64_t b);
 
@@ -109,13 +111,16 @@ static void client_live(struct world *world, void *object, uint64_t a,
 {
 	struct host *host = object;
 	struct device *device = &host->device;
+	uint64_t next = 1 + world_draw(world, world->client_us);
 	unsigned int burst = 1;
 
 	if (world->calm && !device->open && !device->opening &&
 	    !device->closing)
 		return;
-	world_at(world, world->now_us + 1 + world_draw(world, world->client_us),
-		 client_live, host, 0, 0);
+	/* Now and then nobody wants anything for a while. */
+	if (world_chance(world, 150))
+		next = world_draw(world, NAP_US);
+	world_at(world, world->now_us + next, client_live, host, 0, 0);
 	if (world_draw(world, 2))
 		device_read(device, draw_block(world));
 	if (host_paused(host))

@@ -34,6 +34,9 @@ struct disk {
 	unsigned int middle_count;
 	struct middle middles[MIDDLES];
 	uint64_t stop_steps; /* 0: never */
+	uint64_t stop_from; /* counted from a write here on */
+	uint64_t stop_to;
+	uint64_t stop_then;
 	bool off;
 	uint64_t fail_write;
 	uint64_t fail_sync;
@@ -123,6 +126,15 @@ static uint64_t lie_about(struct disk *disk, uint64_t offset, uint64_t size)
 	return disk->lie_from + offset * DISK_SECTOR;
 }
 
+static void stop_arm(struct disk *disk, uint64_t offset)
+{
+	if (!disk->stop_then || offset < disk->stop_from ||
+	    offset >= disk->stop_to)
+		return;
+	disk->stop_steps = disk->stop_then;
+	disk->stop_then = 0;
+}
+
 /* Everything stops during this step. */
 static bool stops(struct disk *disk)
 {
@@ -180,6 +192,7 @@ static int op_write(struct store_io *io, uint64_t offset,
 	if (disk->off)
 		return -EIO;
 	half = write_fails(disk);
+	stop_arm(disk, offset);
 	half |= stops(disk);
 	offset = lie_about(disk, offset, size);
 	for (i = 0; i < iov_count && offset != UINT64_MAX; i++) {
@@ -316,6 +329,7 @@ void disk_replace(struct disk *disk)
 	disk->dirty_count = 0;
 	disk->middle_count = 0;
 	disk->stop_steps = 0;
+	disk->stop_then = 0;
 	disk->off = false;
 	disk->fail_write = 0;
 	disk->fail_sync = 0;
@@ -384,6 +398,14 @@ void disk_power_cut(struct disk *disk)
 void disk_stop_after(struct disk *disk, uint64_t steps)
 {
 	disk->stop_steps = steps;
+	disk->stop_then = 0;
+}
+
+void disk_stop_at(struct disk *disk, uint64_t from, uint64_t to, uint64_t steps)
+{
+	disk->stop_from = from;
+	disk->stop_to = to;
+	disk->stop_then = steps;
 }
 
 bool disk_off(const struct disk *disk)
@@ -395,6 +417,7 @@ void disk_on(struct disk *disk)
 {
 	disk->off = false;
 	disk->stop_steps = 0;
+	disk->stop_then = 0;
 }
 
 void disk_stamp(struct disk *disk)

@@ -38,6 +38,9 @@ uint64_t disk_digest_of(uint64_t sector, uint64_t id);
 void disk_power_cut(struct disk *disk);
 /* In the @steps-th write or sync from now everything stops, see disk_off(). */
 void disk_stop_after(struct disk *disk, uint64_t steps);
+/* The same, counted from the next write in [from, to) on. */
+void disk_stop_at(struct disk *disk, uint64_t from, uint64_t to,
+		  uint64_t steps);
 /* Has it stopped? Every call fails until disk_on(). */
 bool disk_off(const struct disk *disk);
 void disk_on(struct disk *disk);

@@ -26,6 +26,7 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_LINK_FLAP] = "link-flap",
 	[FAULT_LINK_SLOW] = "link-slow",
 	[FAULT_TRANSFER] = "transfer",
+	[FAULT_MEMBER] = "member-order",
 	[FAULT_ABORT] = "abort",
 	[FAULT_SLOW_DISK] = "slow-disk",
 	[FAULT_REPLACED] = "disk-replaced",
@@ -47,13 +48,18 @@ const char *const fault_names[FAULT_KINDS] = {
 void faults_draw(struct world *world)
 {
 	/* How rough this run is, all in all */
-	uint64_t scale = 50000ULL << world_draw(world, 6);
-	unsigned int kinds = 1 + (unsigned int)world_draw(world, 4);
+	uint64_t scale = 100000ULL << world_draw(world, 6);
+	unsigned int kinds = 1 + (unsigned int)world_draw(world, 8);
 	unsigned int i;
 
 	for (i = 0; i < FAULT_SCHEDULED; i++)
-		if (!world_chance(world, kinds))
+		if (world_chance(world, kinds))
 			world->fault_mean_us[i] = scale << world_draw(world, 5);
+	world->fault_mean_us[FAULT_MEMBER] /= 4;
+	world->fault_us = 20000ULL << world_draw(world, 8);
+	/* Time enough for a few of them to begin and to end */
+	if (world->fault_us > 500000)
+		world->fault_until_us += 2 * world->fault_us;
 	if (world_chance(world, 3))
 		world->corrupt_one_in = 50 + (uint32_t)world_draw(world, 3000);
 	if (world_chance(world, 3))
@@ -65,10 +71,26 @@ static struct host *draw_host(struct world *world)
 	return &world->hosts[world_draw(world, world->count)];
 }
 
+/* Half the time whoever leads: most of what can go wrong is about it. */
+static struct host *draw_target(struct world *world)
+{
+	struct host *host = draw_host(world);
+	unsigned int i;
+
+	if (world_chance(world, 2))
+		return host;
+	for (i = 0; i < world->count; i++)
+		if (device_active(&world->hosts[i].device))
+			return &world->hosts[i];
+	return host;
+}
+
 static uint64_t draw_us(struct world *world)
 {
-	uint64_t most = 10000ULL << world_draw(world, 8);
+	uint64_t most = world->fault_us;
 
+	if (world_chance(world, 3))
+		most = 10000ULL << world_draw(world, 9);
 	return 1000 + world_draw(world, most);
 }
 
@@ -93,12 +115,20 @@ static void storm_again(struct world *world, void *object, uint64_t left,
 			 host, left - 1, power);
 }
 
+/* At any step; half the time while term, vote or a checkpoint is saved. */
 static void stop_in_io(struct host *host, bool power)
 {
+	struct world *world = host->world;
+	uint64_t slots, ring, end;
+
 	if (host_must_live(host))
 		return;
 	host->stop_power = power;
-	disk_stop_after(host->disk, 1 + world_draw(host->world, 40));
+	host_layout(host, &slots, &ring, &end);
+	if (world_chance(world, 2))
+		disk_stop_at(host->disk, slots, ring, 1 + world_draw(world, 4));
+	else
+		disk_stop_after(host->disk, 1 + world_draw(world, 40));
 }
 
 static void power_all(struct world *world)
@@ -112,7 +142,7 @@ static void power_all(struct world *world)
 
 static void fault_crash(struct world *world, enum fault fault)
 {
-	struct host *host = draw_host(world);
+	struct host *host = draw_target(world);
 	uint64_t down_us = draw_us(world);
 
 	switch (fault) {
@@ -160,9 +190,22 @@ static void cut_node(struct world *world, uint32_t id, uint64_t us)
 		links_cut(world, id, other, true, us);
 }
 
+/* Who began the change may be gone before anybody else has heard of it. */
+static void member_changes(struct world *world)
+{
+	struct host *host = host_change_member(world);
+
+	if (!host || world_draw(world, 3))
+		return;
+	if (world_chance(world, 2))
+		cut_node(world, host->id, draw_us(world) + WORLD_ELECTION_US);
+	else
+		stop_in_io(host, world_chance(world, 2));
+}
+
 static void fault_link(struct world *world, enum fault fault)
 {
-	uint32_t a = draw_host(world)->id;
+	uint32_t a = draw_target(world)->id;
 	uint32_t b = draw_host(world)->id;
 	uint64_t us = draw_us(world);
 
@@ -288,7 +331,9 @@ static void fault_strikes(struct world *world, enum fault fault)
 	} else {
 		host = draw_host(world);
 		world_tell(world, host->id, "fault %s", fault_names[fault]);
-		if (fault == FAULT_ABORT)
+		if (fault == FAULT_MEMBER)
+			member_changes(world);
+		else if (fault == FAULT_ABORT)
 			device_abort(&host->device);
 		else
 			host->slow_until = world->now_us + draw_us(world);

@@ -49,6 +49,7 @@ static void stats_add(struct stats *sum, const struct stats *stats)
 	sum->reads += stats->reads;
 	sum->opens += stats->opens;
 	sum->copies += stats->copies;
+	sum->changes += stats->changes;
 	sum->damages += stats->damages;
 	for (i = 0; i < FAULT_KINDS; i++)
 		sum->faults[i] += stats->faults[i];

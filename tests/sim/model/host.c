@@ -2,6 +2,7 @@
 /* An agent's life: clock, start, death, and what its disk does to it. */
 #include "tests/sim/model/world.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,11 +152,9 @@ static void host_config(const struct host *host, struct node_config *config)
 
 	memset(config, 0, sizeof(*config));
 	config->raft.id = host->id;
-	for (i = 0; i < host->world->count; i++) {
+	for (i = 0; i < host->world->count; i++)
 		config->nodes[config->node_count++] = i + 1;
-		raft_members_set(&config->raft.members, i + 1,
-				 RAFT_MEMBER_VOTER);
-	}
+	config->raft.members = host->world->born;
 	config->raft.election_timeout_us = WORLD_ELECTION_US;
 	config->raft.heartbeat_us = WORLD_HEARTBEAT_US;
 	config->raft.drift_ppm = WORLD_DRIFT_PPM;
@@ -226,7 +225,7 @@ static void host_start(struct world *world, void *object, uint64_t life,
 		   boot.damage);
 	if (boot.state.damaged) {
 		world->stats.damages++;
-		if (!host->wounded)
+		if (!host->wounded && !host->sight.was_bare)
 			world_fail(world, "n%u: recovery says damage: %s",
 				   host->id, boot.damage);
 	}
@@ -282,17 +281,93 @@ void host_transfer(struct host *host, uint32_t peer)
 	host_pump(host);
 }
 
-bool host_wound(struct host *host)
+static bool votes(const struct host *host)
 {
-	struct world *world = host->world;
-	unsigned int most = (world->count - 1) / 2;
-	unsigned int wounded = 1;
+	return raft_role_votes(
+		raft_members_role(oracle_members(host->world), host->id));
+}
+
+/* Of those who vote, how many have lost something just now? */
+static unsigned int wounded_count(const struct world *world)
+{
+	unsigned int count = 0;
 	unsigned int i;
 
 	for (i = 0; i < world->count; i++)
-		if (&world->hosts[i] != host)
-			wounded += world->hosts[i].wounded;
-	if (wounded > most)
+		count += world->hosts[i].wounded && votes(&world->hosts[i]);
+	return count;
+}
+
+/* agent/raft/README.md, "Witnesses", says how many data disks may be lost. */
+static unsigned int wounds_most(const struct world *world)
+{
+	const struct raft_members *members = oracle_members(world);
+	unsigned int voting = raft_members_voting(members);
+	unsigned int majority = voting / 2 + 1;
+	unsigned int witnesses = 0;
+	unsigned int i;
+
+	for (i = 0; i < raft_members_count(members); i++)
+		witnesses += raft_members_role_at(members, i) ==
+			     RAFT_MEMBER_WITNESS;
+	if (witnesses)
+		return majority > witnesses + 1 ? majority - witnesses - 1 : 0;
+	return (voting - 1) / 2;
+}
+
+/* Mostly one that starts from what it is. */
+static enum node_member_op draw_order(struct world *world, uint32_t id)
+{
+	bool one = world_draw(world, 2);
+
+	if (world_chance(world, 8))
+		return (enum node_member_op)world_draw(world, 5);
+	switch (raft_members_role(oracle_members(world), id)) {
+	case RAFT_MEMBER_NONE:
+		return one ? NODE_MEMBER_ADD : NODE_MEMBER_ADD_WITNESS;
+	case RAFT_MEMBER_LEARNER:
+		return one ? NODE_MEMBER_PROMOTE : NODE_MEMBER_REMOVE;
+	case RAFT_MEMBER_VOTER:
+		return one ? NODE_MEMBER_DEMOTE : NODE_MEMBER_REMOVE;
+	default:
+		return NODE_MEMBER_REMOVE;
+	}
+}
+
+struct host *host_change_member(struct world *world)
+{
+	uint32_t id = 1 + (uint32_t)world_draw(world, world->count);
+	enum node_member_op op = draw_order(world, id);
+	unsigned int i;
+	int error;
+
+	if (wounded_count(world))
+		return NULL; /* of fewer, it might be too many */
+	for (i = 0; i < world->count; i++) {
+		struct host *host = &world->hosts[i];
+
+		if (!host->node || host_paused(host))
+			continue;
+		error = node_member_change(host->node, op, id);
+		if (error == -ENOTCONN)
+			continue;
+		world_tell(world, host->id, "member n%u order %d: %d", id, op,
+			   error);
+		world->stats.changes += !error;
+		oracle_step(host);
+		host_pump(host);
+		if (!error)
+			return host;
+	}
+	return NULL;
+}
+
+bool host_wound(struct host *host)
+{
+	struct world *world = host->world;
+
+	if (oracle_change_open(world) ||
+	    (votes(host) && wounded_count(world) >= wounds_most(world)))
 		return false;
 	host->wounded = true;
 	host->wound_fresh = true;

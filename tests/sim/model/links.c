@@ -243,6 +243,7 @@ int links_send(struct host *host, uint32_t peer, const struct wire_msg *msg)
 	struct way *way = way_of(world, host->id, peer);
 	struct frame *frame;
 
+	oracle_sends(host, msg);
 	if (!link->up)
 		return -ENOTCONN;
 	if (way->queued > QUEUE_MAX ||

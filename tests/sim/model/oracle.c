@@ -126,7 +126,8 @@ static void record_make(struct oracle *oracle, const struct raft_entry *entry,
 
 static bool same_entry(const struct raft_entry *a, const struct raft_entry *b)
 {
-	return a->index == b->index && a->term == b->term && a->op == b->op &&
+	return raft_members_equal(&a->members, &b->members) &&
+	       a->index == b->index && a->term == b->term && a->op == b->op &&
 	       a->writer == b->writer && a->epoch == b->epoch &&
 	       a->tag == b->tag && a->offset == b->offset &&
 	       a->length == b->length && a->data_crc == b->data_crc;
@@ -137,88 +138,144 @@ static void log_push(struct host *host, const struct raft_entry *entry,
 		     bool fresh)
 {
 	struct world *world = host->world;
-	struct witness *witness = &host->witness;
+	struct sight *sight = &host->sight;
 	struct record *record =
 		record_find(world->oracle, entry->index, entry->term);
 
-	witness->terms = grown(witness->terms, &witness->room, entry->index,
-			       sizeof(*witness->terms));
-	if (entry->index != witness->last + 1)
+	sight->terms = grown(sight->terms, &sight->room, entry->index,
+			     sizeof(*sight->terms));
+	if (entry->index != sight->last + 1)
 		world_fail(world, "n%u: entry %lu comes after %lu", host->id,
 			   (unsigned long)entry->index,
-			   (unsigned long)witness->last);
+			   (unsigned long)sight->last);
 	else if (!record && !fresh)
 		world_fail(world, "n%u: recovered entry %lu was never written",
 			   host->id, (unsigned long)entry->index);
 	else if (!record)
-		record_make(world->oracle, entry,
-			    witness->terms[witness->last]);
+		record_make(world->oracle, entry, sight->terms[sight->last]);
 	else if (!same_entry(&record->head, entry))
 		world_fail(world, "n%u: two entries %lu of term %lu", host->id,
 			   (unsigned long)entry->index,
 			   (unsigned long)entry->term);
-	else if (record->prev_term != witness->terms[witness->last])
+	else if (record->prev_term != sight->terms[sight->last])
 		world_fail(world, "n%u: logs don't match before entry %lu",
 			   host->id, (unsigned long)entry->index);
 	if (world->problem[0])
 		return;
-	witness->last = entry->index;
-	witness->terms[entry->index] = entry->term;
+	sight->last = entry->index;
+	sight->terms[entry->index] = entry->term;
 }
 
 static void log_base(struct host *host, uint64_t index, uint64_t term)
 {
-	struct witness *witness = &host->witness;
+	struct sight *sight = &host->sight;
 
-	witness->terms = grown(witness->terms, &witness->room, index,
-			       sizeof(*witness->terms));
-	witness->base = index;
-	witness->last = index;
-	witness->terms[index] = term;
+	sight->terms =
+		grown(sight->terms, &sight->room, index, sizeof(*sight->terms));
+	sight->base = index;
+	sight->last = index;
+	sight->terms[index] = term;
+}
+
+/* Damage is said; short of that nothing that was saved is ever forgotten. */
+static void state_check(struct host *host, const struct store_boot *boot)
+{
+	struct raft_hard_state *saved = &host->sight.saved;
+	const struct raft_hard_state *found = &boot->state;
+
+	if (!found->damaged && (found->term < saved->term ||
+				(found->term == saved->term && saved->vote &&
+				 found->vote != saved->vote)))
+		world_fail(host->world,
+			   "n%u: term %lu vote %u is forgotten at a restart",
+			   host->id, (unsigned long)saved->term, saved->vote);
+	*saved = *found;
 }
 
 void oracle_started(struct host *host, const struct store_boot *boot)
 {
 	uint64_t i;
 
+	state_check(host, boot);
 	log_base(host, boot->base_index, boot->base_term);
 	for (i = boot->base_index; i < boot->last_index; i++)
 		log_push(host, boot->entries[i - boot->base_index], false);
-	host->witness.durable = host->witness.last;
-	host->witness.committed = 0;
-	host->witness.applying = false;
-	host->witness.ahead = host->witness.reached;
+	host->sight.durable = host->sight.last;
+	host->sight.committed = 0;
+	host->sight.applying = false;
+	host->sight.ahead = host->sight.reached;
 }
 
 void oracle_forget(struct host *host)
 {
 	log_base(host, 0, 0);
-	host->witness.durable = 0;
-	host->witness.reached = 0;
-	host->witness.ahead = 0;
-	host->witness.applying = false;
+	host->sight.durable = 0;
+	memset(&host->sight.saved, 0, sizeof(host->sight.saved));
+	host->sight.reached = 0;
+	host->sight.bare = false;
+	host->sight.was_bare = false;
+	host->sight.ahead = 0;
+	host->sight.applying = false;
+}
+
+/*
+ * A leader changes members only once the change before is committed, and an
+ * entry of its own term.
+ */
+static void change_check(struct host *host, const struct raft_entry *entry)
+{
+	const struct sight *sight = &host->sight;
+	const struct record *record, *before;
+	uint64_t i;
+
+	oracle_step(host);
+	for (i = sight->last; i > sight->committed && i > sight->base; i--) {
+		record = record_find(host->world->oracle, i, sight->terms[i]);
+		before = record_find(host->world->oracle, i - 1,
+				     sight->terms[i - 1]);
+		if (before && record &&
+		    !raft_members_equal(&record->head.members,
+					&before->head.members))
+			world_fail(host->world,
+				   "n%u: two changes of members at once",
+				   host->id);
+	}
+	if (sight->committed < sight->base ||
+	    sight->terms[sight->committed] != entry->term)
+		world_fail(host->world,
+			   "n%u: changes members before it commits anything",
+			   host->id);
 }
 
 void oracle_append(struct host *host, struct raft_entry *const *entries,
 		   unsigned int count)
 {
+	struct node_view view;
 	unsigned int i;
 
-	for (i = 0; i < count && !host->world->problem[0]; i++)
+	if (entries[0]->op == RAFT_OP_MEMBERS && host->node) {
+		node_view(host->node, host_now(host), &view);
+		if (view.role == RAFT_LEADER)
+			change_check(host, entries[0]);
+	}
+	for (i = 0; i < count && !host->world->problem[0]; i++) {
 		log_push(host, entries[i], true);
+		host->sight.bare |= entries[i]->bare;
+		host->sight.was_bare |= entries[i]->bare;
+	}
 }
 
 void oracle_truncate(struct host *host, uint64_t index)
 {
-	struct witness *witness = &host->witness;
+	struct sight *sight = &host->sight;
 
-	if (index <= witness->committed)
+	if (index <= sight->committed)
 		world_fail(host->world, "n%u: cuts entry %lu, committed is %lu",
 			   host->id, (unsigned long)index,
-			   (unsigned long)witness->committed);
-	witness->last = index - 1;
-	if (witness->durable > witness->last)
-		witness->durable = witness->last;
+			   (unsigned long)sight->committed);
+	sight->last = index - 1;
+	if (sight->durable > sight->last)
+		sight->durable = sight->last;
 }
 
 void oracle_reset(struct host *host, const struct store_checkpoint *base)
@@ -232,39 +289,88 @@ void oracle_reset(struct host *host, const struct store_checkpoint *base)
 			   "n%u: filled from entry %lu, not committed",
 			   host->id, (unsigned long)base->applied);
 	log_base(host, base->applied, base->applied_term);
-	host->witness.durable = base->applied;
+	host->sight.durable = base->applied;
 }
 
 void oracle_durable(struct host *host, uint64_t index, uint64_t term)
 {
-	struct witness *witness = &host->witness;
+	struct sight *sight = &host->sight;
 
-	if (index <= witness->last && index > witness->durable &&
-	    index > witness->base && witness->terms[index] == term)
-		witness->durable = index;
+	if (index <= sight->last && index > sight->durable &&
+	    index > sight->base && sight->terms[index] == term)
+		sight->durable = index;
+}
+
+void oracle_state_save(struct host *host, const struct raft_hard_state *state)
+{
+	const struct raft_hard_state *saved = &host->sight.saved;
+
+	if (state->term < saved->term ||
+	    (state->term == saved->term && saved->vote &&
+	     state->vote != saved->vote))
+		world_fail(host->world,
+			   "n%u: votes twice in term %lu, for %u and %u",
+			   host->id, (unsigned long)state->term, saved->vote,
+			   state->vote);
+}
+
+void oracle_state_saved(struct host *host, const struct raft_hard_state *state)
+{
+	host->sight.saved = *state;
+}
+
+void oracle_sends(struct host *host, const struct wire_msg *msg)
+{
+	const struct raft_hard_state *saved = &host->sight.saved;
+	const struct raft_msg *raft = &msg->raft.msg;
+	bool vote;
+
+	if (msg->type != WIRE_RAFT ||
+	    (raft->type == RAFT_MSG_VOTE && raft->vote.prevote) ||
+	    (raft->type == RAFT_MSG_VOTE_REPLY && raft->vote_reply.prevote))
+		return;
+	vote = raft->type == RAFT_MSG_VOTE_REPLY && raft->vote_reply.granted;
+	if (raft->term > saved->term ||
+	    (vote && raft->term == saved->term && saved->vote != raft->to))
+		world_fail(host->world,
+			   "n%u: speaks in term %lu before that is saved",
+			   host->id, (unsigned long)raft->term);
+	if (raft->type == RAFT_MSG_APPEND_REPLY && raft->append_reply.ok &&
+	    raft->append_reply.match > host->sight.durable)
+		world_fail(host->world,
+			   "n%u: acknowledges entry %lu, not durable", host->id,
+			   (unsigned long)raft->append_reply.match);
+}
+
+static bool holds(const struct host *host, uint64_t index, uint64_t term)
+{
+	const struct sight *sight = &host->sight;
+
+	return index < sight->base ||
+	       (index <= sight->durable && sight->terms[index] == term);
 }
 
 /*
- * How many certainly hold it, or did before a fault that the promises allow took
- * it from them.
+ * A majority of these certainly hold it, or did before a fault that the promises
+ * allow took it from them.
  */
-static unsigned int holders(struct oracle *oracle, uint64_t index,
-			    uint64_t term)
+static bool majority_holds(const struct world *world,
+			   const struct raft_members *members, uint64_t index,
+			   uint64_t term)
 {
-	struct world *world = oracle->world;
 	unsigned int count = 0;
 	unsigned int i;
 
+	if (!raft_members_said(members))
+		members = &world->born;
 	for (i = 0; i < world->count; i++) {
 		const struct host *host = &world->hosts[i];
-		const struct witness *witness = &host->witness;
 
-		if (host->wounded || index < witness->base ||
-		    (index <= witness->durable &&
-		     witness->terms[index] == term))
+		if (raft_role_votes(raft_members_role(members, host->id)) &&
+		    (host->wounded || holds(host, index, term)))
 			count++;
 	}
-	return count;
+	return count > raft_members_voting(members) / 2;
 }
 
 /* Within an epoch the tags rise and leave none out. */
@@ -286,18 +392,37 @@ static bool tags_follow(struct world *world, const struct raft_entry *head,
 	return true;
 }
 
-/* See raft/entry.h: writer, epoch and tag are cumulative. */
+/* By one vote at most: so that old and new majorities meet. */
+static bool one_changed(const struct raft_members *a,
+			const struct raft_members *b)
+{
+	unsigned int changed = 0;
+	uint32_t id;
+
+	for (id = 1; id <= WORLD_NODES_MAX; id++)
+		changed += raft_members_role(a, id) != raft_members_role(b, id);
+	return changed == 1;
+}
+
+/* See raft/entry.h: writer, epoch, tag and members are cumulative. */
 static const char *entry_follows(struct world *world,
 				 const struct raft_entry *head,
 				 const struct raft_entry *before)
 {
+	if (head->index > 1 &&
+	    (head->op == RAFT_OP_MEMBERS) ==
+		    raft_members_equal(&head->members, &before->members))
+		return "of other members without saying so";
+	if (head->op == RAFT_OP_MEMBERS &&
+	    !one_changed(&head->members, &before->members))
+		return "a change of more than one member";
 	if (head->op == RAFT_OP_OPEN)
 		return head->epoch == head->index && head->writer ?
 			       NULL :
 			       "an OPEN without its epoch";
 	if (head->writer != before->writer || head->epoch != before->epoch)
 		return "of another writer than has the device";
-	if (head->op == RAFT_OP_NOOP)
+	if (head->op == RAFT_OP_NOOP || head->op == RAFT_OP_MEMBERS)
 		return head->tag == before->tag ? NULL : "a NOOP with a tag";
 	return tags_follow(world, head, before) ?
 		       NULL :
@@ -329,7 +454,9 @@ static void ledger_push(struct host *host, struct record *record, uint64_t term)
 	static const struct raft_entry nothing;
 	struct world *world = host->world;
 	struct oracle *oracle = world->oracle;
+	const struct sight *sight = &host->sight;
 	uint64_t index = oracle->last + 1;
+	const struct record *last;
 	struct line *line;
 	const char *wrong;
 
@@ -341,7 +468,11 @@ static void ledger_push(struct host *host, struct record *record, uint64_t term)
 	if (wrong)
 		world_fail(world, "n%u: entry %lu is %s", host->id,
 			   (unsigned long)index, wrong);
-	if (holders(oracle, index, record->head.term) <= world->count / 2)
+	last = record_find(oracle, sight->last, sight->terms[sight->last]);
+	if (!majority_holds(world, &last->head.members, index,
+			    record->head.term) &&
+	    !majority_holds(world, &record->head.members, index,
+			    record->head.term))
 		world_fail(world, "n%u: entry %lu is committed by a minority",
 			   host->id, (unsigned long)index);
 	line->record = record;
@@ -355,13 +486,13 @@ static void commit_check(struct host *host, uint64_t index, uint64_t term)
 {
 	struct world *world = host->world;
 	struct oracle *oracle = world->oracle;
-	const struct witness *witness = &host->witness;
+	const struct sight *sight = &host->sight;
 	struct record *record = NULL;
 
-	if (index < witness->base && index <= oracle->last)
+	if (index < sight->base && index <= oracle->last)
 		return; /* before its log begins */
-	if (index >= witness->base && index <= witness->last)
-		record = record_find(oracle, index, witness->terms[index]);
+	if (index >= sight->base && index <= sight->last)
+		record = record_find(oracle, index, sight->terms[index]);
 	if (!record || index > oracle->last + 1)
 		world_fail(world, "n%u: commits %lu, which nobody has",
 			   host->id, (unsigned long)index);
@@ -377,7 +508,7 @@ static void leader_check(struct host *host, uint64_t term)
 {
 	struct world *world = host->world;
 	struct oracle *oracle = world->oracle;
-	const struct witness *witness = &host->witness;
+	const struct sight *sight = &host->sight;
 	uint64_t i;
 
 	oracle->leaders = grown(oracle->leaders, &oracle->leader_room, term,
@@ -386,10 +517,10 @@ static void leader_check(struct host *host, uint64_t term)
 		world_fail(world, "n%u and n%u lead in term %lu", host->id,
 			   oracle->leaders[term], (unsigned long)term);
 	oracle->leaders[term] = host->id;
-	for (i = witness->base + 1; i <= oracle->last; i++)
+	for (i = sight->base + 1; i <= oracle->last; i++)
 		if (oracle->ledger[i].term < term &&
-		    (i > witness->last ||
-		     witness->terms[i] != oracle->ledger[i].record->head.term))
+		    (i > sight->last ||
+		     sight->terms[i] != oracle->ledger[i].record->head.term))
 			world_fail(world,
 				   "n%u: leads term %lu without entry %lu",
 				   host->id, (unsigned long)term,
@@ -400,10 +531,10 @@ static void leader_check(struct host *host, uint64_t term)
 static void image_check(struct host *host, const struct node_view *view)
 {
 	struct world *world = host->world;
-	const struct witness *witness = &host->witness;
+	const struct sight *sight = &host->sight;
 
-	if (view->incomplete || view->disk_failed || witness->applying ||
-	    view->applied < witness->reached)
+	if (view->incomplete || view->damaged || view->disk_failed ||
+	    sight->bare || sight->applying || view->applied < sight->reached)
 		return;
 	if (view->applied > world->oracle->last ||
 	    disk_digest(host->disk) !=
@@ -414,19 +545,87 @@ static void image_check(struct host *host, const struct node_view *view)
 
 void oracle_step(struct host *host)
 {
-	struct witness *witness = &host->witness;
+	struct sight *sight = &host->sight;
 	struct node_view view;
 
 	if (!host->node || host->world->problem[0])
 		return;
 	node_view(host->node, host_now(host), &view);
-	while (witness->committed < view.commit && !host->world->problem[0])
-		commit_check(host, ++witness->committed, view.term);
-	if (view.role == RAFT_LEADER && witness->led != view.term) {
-		witness->led = view.term;
+	/* Figure 8: what is counted is an entry of the leader's own term. */
+	if (view.role == RAFT_LEADER && view.commit > sight->committed &&
+	    sight->led == view.term && view.commit <= sight->last &&
+	    sight->terms[view.commit] != view.term)
+		world_fail(host->world,
+			   "n%u: counts entry %lu of an older term", host->id,
+			   (unsigned long)view.commit);
+	while (sight->committed < view.commit && !host->world->problem[0])
+		commit_check(host, ++sight->committed, view.term);
+	if (view.role == RAFT_LEADER && sight->led != view.term) {
+		sight->led = view.term;
 		leader_check(host, view.term);
 	}
+	if (view.member == RAFT_MEMBER_WITNESS) {
+		sight->bare = true;
+		sight->was_bare = true;
+	} else if (view.incomplete) {
+		sight->bare = false;
+	}
+	if (view.role == RAFT_LEADER && view.member == RAFT_MEMBER_WITNESS)
+		world_fail(host->world, "n%u: a witness leads", host->id);
 	image_check(host, &view);
+}
+
+/* It takes for members just those that its log says. */
+static void members_check(struct host *host)
+{
+	const struct sight *sight = &host->sight;
+	const struct record *last = record_find(host->world->oracle,
+						sight->last,
+						sight->terms[sight->last]);
+	struct node_view view;
+	unsigned int i;
+
+	if (!last || !raft_members_said(&last->head.members))
+		return;
+	node_view(host->node, host_now(host), &view);
+	for (i = 0; i < view.peer_count; i++)
+		if (view.peers[i].member !=
+		    raft_members_role(&last->head.members, view.peers[i].id))
+			world_fail(
+				host->world,
+				"n%u: takes n%u for another member than its log says",
+				host->id, view.peers[i].id);
+}
+
+const struct raft_members *oracle_members(const struct world *world)
+{
+	const struct oracle *oracle = world->oracle;
+	const struct raft_members *members;
+
+	if (!oracle->last)
+		return &world->born;
+	members = &oracle->ledger[oracle->last].record->head.members;
+	return raft_members_said(members) ? members : &world->born;
+}
+
+bool oracle_change_open(const struct world *world)
+{
+	const struct raft_members *members = oracle_members(world);
+	unsigned int i;
+
+	for (i = 0; i < world->count; i++) {
+		const struct sight *sight = &world->hosts[i].sight;
+		const struct record *last;
+
+		if (sight->last <= world->oracle->last)
+			continue;
+		last = record_find(world->oracle, sight->last,
+				   sight->terms[sight->last]);
+		if (raft_members_said(&last->head.members) &&
+		    !raft_members_equal(&last->head.members, members))
+			return true;
+	}
+	return false;
 }
 
 /* Whoever knows of a later opening has fenced its own. */
@@ -434,8 +633,9 @@ void oracle_pumped(struct host *host)
 {
 	const struct oracle *oracle = host->world->oracle;
 	const struct device *device = &host->device;
-	uint64_t commit = host->witness.committed;
+	uint64_t commit = host->sight.committed;
 
+	members_check(host);
 	if (device->open && !device->fenced && commit &&
 	    commit <= oracle->last &&
 	    oracle->ledger[commit].record->head.epoch > device->epoch)
@@ -464,22 +664,22 @@ void oracle_apply(struct host *host, struct raft_entry *const *entries,
 
 void oracle_image_begins(struct host *host, uint64_t index)
 {
-	host->witness.applying = true;
-	if (index > host->witness.reached)
-		host->witness.reached = index;
+	host->sight.applying = true;
+	if (index > host->sight.reached)
+		host->sight.reached = index;
 }
 
 void oracle_image_ends(struct host *host)
 {
-	host->witness.applying = false;
+	host->sight.applying = false;
 }
 
 void oracle_copied(struct host *host, const struct host *from)
 {
-	if (host->witness.reached < from->witness.ahead)
-		host->witness.reached = from->witness.ahead;
-	if (host->witness.ahead < from->witness.ahead)
-		host->witness.ahead = from->witness.ahead;
+	if (host->sight.reached < from->sight.ahead)
+		host->sight.reached = from->sight.ahead;
+	if (host->sight.ahead < from->sight.ahead)
+		host->sight.ahead = from->sight.ahead;
 }
 
 /* No two hosts may have a lease at once, whatever their clocks say. */
@@ -530,7 +730,7 @@ void oracle_acknowledged(struct host *host, uint64_t epoch, uint64_t tag)
 		const struct raft_entry *head = &oracle->ledger[i].record->head;
 
 		if (head->epoch == epoch && head->tag == tag &&
-		    head->op != RAFT_OP_NOOP)
+		    head->op != RAFT_OP_NOOP && head->op != RAFT_OP_MEMBERS)
 			return;
 		if (head->epoch == epoch && head->tag < tag)
 			break;

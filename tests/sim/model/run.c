@@ -12,32 +12,62 @@
 #define CALM_US 60000000ULL /* bound of healing */
 #define LOOK_US 50000
 
-/* The state that must come back by itself, once nothing fails any more. */
-static bool healed(struct world *world)
+/* Who leads, with a lease; NULL: nobody, or not one alone. */
+static struct host *leader_of(struct world *world, struct node_view *view)
 {
-	struct node_view first;
-	struct node_view view;
-	unsigned int leaders = 0;
+	struct host *leader = NULL;
+	struct node_view other;
 	unsigned int i;
 
 	for (i = 0; i < world->count; i++) {
 		struct host *host = &world->hosts[i];
-		const struct device *device = &host->device;
 
 		if (!host->node || host->disk_out)
-			return false;
+			return NULL;
+		node_view(host->node, host_now(host), &other);
+		if (other.role != RAFT_LEADER)
+			continue;
+		if (leader || !other.lease_until_us)
+			return NULL;
+		leader = host;
+		*view = other;
+	}
+	return leader;
+}
+
+static bool has_data(const struct world *world, const struct host *host)
+{
+	enum raft_member_role role =
+		raft_members_role(oracle_members(world), host->id);
+
+	return role == RAFT_MEMBER_VOTER || role == RAFT_MEMBER_LEARNER;
+}
+
+/* The state that must come back by itself, once nothing fails any more. */
+static bool healed(struct world *world)
+{
+	struct node_view first = { 0 }, view;
+	unsigned int i;
+
+	if (!leader_of(world, &first))
+		return false;
+	for (i = 0; i < world->count; i++) {
+		struct host *host = &world->hosts[i];
+		const struct device *device = &host->device;
+
 		if (host->user &&
 		    (device->open || device->opening || device->closing))
 			return false;
+		if (!raft_members_role(oracle_members(world), host->id))
+			continue;
 		node_view(host->node, host_now(host), &view);
-		if (i == 0)
-			first = view;
-		if (view.incomplete || view.damaged || view.requests ||
-		    view.applied != view.last || view.last != first.last)
+		if (view.damaged || view.requests || view.last != first.last ||
+		    view.applied != view.last)
 			return false;
-		leaders += view.role == RAFT_LEADER && view.lease_until_us;
+		if (view.incomplete && has_data(world, host))
+			return false;
 	}
-	return leaders == 1;
+	return true;
 }
 
 static void tell_views(struct world *world)
@@ -55,11 +85,12 @@ static void tell_views(struct world *world)
 		node_view(host->node, host_now(host), &view);
 		world_tell(
 			world, i + 1,
-			"role %d term %lu leader %u last %lu durable %lu commit %lu applied %lu requests %u copied %lu%s%s%s%s%s: %s",
-			view.role, (unsigned long)view.term, view.leader,
-			(unsigned long)view.last, (unsigned long)view.durable,
-			(unsigned long)view.commit, (unsigned long)view.applied,
-			view.requests, (unsigned long)view.copy_received,
+			"member %d role %d term %lu leader %u last %lu durable %lu commit %lu applied %lu requests %u copied %lu%s%s%s%s%s: %s",
+			view.member, view.role, (unsigned long)view.term,
+			view.leader, (unsigned long)view.last,
+			(unsigned long)view.durable, (unsigned long)view.commit,
+			(unsigned long)view.applied, view.requests,
+			(unsigned long)view.copy_received,
 			view.incomplete ? " incomplete" : "",
 			view.damaged ? " damaged" : "",
 			view.blank ? " blank" : "",
@@ -70,14 +101,21 @@ static void tell_views(struct world *world)
 
 static void compare_replicas(struct world *world)
 {
-	const uint8_t *first = disk_bytes(world->hosts[0].disk);
+	const struct host *first = NULL;
 	unsigned int i;
 
-	for (i = 1; i < world->count; i++)
-		if (memcmp(first, disk_bytes(world->hosts[i].disk),
+	for (i = 0; i < world->count; i++) {
+		const struct host *host = &world->hosts[i];
+
+		if (!has_data(world, host))
+			continue;
+		if (!first)
+			first = host;
+		if (memcmp(disk_bytes(first->disk), disk_bytes(host->disk),
 			   world->volume_bytes) != 0)
-			world_fail(world, "the replicas of n1 and n%u differ",
-				   i + 1);
+			world_fail(world, "the replicas of n%u and n%u differ",
+				   first->id, host->id);
+	}
 }
 
 static void run_calm(struct world *world)

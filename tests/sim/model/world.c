@@ -155,13 +155,22 @@ static void temper_draw(struct world *world)
 		world->log_bytes += WORLD_LOG_STEP * world_draw(world, 8);
 	world->net_us = draw_scale(world, 100, 6);
 	world->disk_us = draw_scale(world, 100, 6);
-	world->client_us = draw_scale(world, 2000, 4);
+	world->client_us = draw_scale(world, 3000, 5);
 	world->depth = 1 + (unsigned int)world_draw(world, SLOTS);
 	world->hot = 1 + (unsigned int)world_draw(world, 64);
 	world->close_one_in = 20 + (unsigned int)world_draw(world, 400);
-	world->open_one_in = 2 + (unsigned int)world_draw(world, 30);
+	world->open_one_in = 2 + (unsigned int)world_draw(world, 10);
 	world->fault_until_us = draw_scale(world, 1000000, 3);
 	faults_draw(world);
+}
+
+/* As qbdd has it: the configuration's nodes are who a volume is born with. */
+static void born_draw(struct world *world)
+{
+	unsigned int i;
+
+	for (i = 1; i <= world->count; i++)
+		raft_members_set(&world->born, i, RAFT_MEMBER_VOTER);
 }
 
 /* One to three nodes have somebody who uses the device. */
@@ -189,6 +198,7 @@ struct world *world_new(uint64_t seed, bool trace, bool hashing)
 	world->next_id = 1;
 	temper_draw(world);
 	users_draw(world);
+	born_draw(world);
 	world->history = history_new(world->blocks);
 	world->oracle = oracle_new(world);
 	for (i = 0; i < world->count; i++) {
@@ -209,7 +219,7 @@ void world_free(struct world *world)
 		host_kill(&world->hosts[i], false);
 		device_power_off(&world->hosts[i].device);
 		disk_free(world->hosts[i].disk);
-		free(world->hosts[i].witness.terms);
+		free(world->hosts[i].sight.terms);
 	}
 	for (i = 0; i < world->heap_count; i++)
 		links_forget(&world->heap[i]);

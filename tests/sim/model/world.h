@@ -120,10 +120,11 @@ struct worker {
 };
 
 /* What the oracles saw of a host; see oracle.c. */
-struct witness {
+struct sight {
 	uint64_t base; /* of its log in memory */
 	uint64_t last;
 	uint64_t durable;
+	struct raft_hard_state saved; /* durably */
 	uint64_t room;
 	uint64_t *terms; /* of entry i at i, base included */
 	uint64_t committed; /* seen by us */
@@ -135,6 +136,8 @@ struct witness {
 	uint64_t ahead;
 	bool applying; /* the image is between two indexes */
 	uint64_t led; /* newest term it was seen to lead */
+	bool bare; /* a witness, or one that was and is not filled yet */
+	bool was_bare; /* ever, on this disk */
 };
 
 struct host {
@@ -162,7 +165,7 @@ struct host {
 	struct worker image;
 	bool user; /* somebody uses the device here */
 	struct device device;
-	struct witness witness;
+	struct sight sight;
 };
 
 struct way { /* from one node to another */
@@ -196,6 +199,7 @@ enum fault {
 	FAULT_LINK_FLAP,
 	FAULT_LINK_SLOW,
 	FAULT_TRANSFER,
+	FAULT_MEMBER,
 	FAULT_ABORT,
 	FAULT_SLOW_DISK,
 	FAULT_REPLACED,
@@ -220,6 +224,7 @@ struct stats {
 	uint64_t reads;
 	uint64_t opens;
 	uint64_t copies;
+	uint64_t changes; /* of members, begun */
 	uint64_t damages; /* found at a start */
 	uint64_t faults[FAULT_KINDS];
 };
@@ -239,6 +244,7 @@ struct world {
 	unsigned int heap_count;
 	unsigned int heap_room;
 	unsigned int count;
+	struct raft_members born; /* who the volume is born with */
 	struct host hosts[WORLD_NODES_MAX];
 	struct link links[WORLD_NODES_MAX][WORLD_NODES_MAX];
 	struct history *history;
@@ -250,6 +256,7 @@ struct world {
 	unsigned int blocks;
 	uint64_t fault_until_us;
 	uint64_t fault_mean_us[FAULT_KINDS]; /* 0: never */
+	uint64_t fault_us; /* how long they last, about */
 	uint32_t corrupt_one_in; /* frames; 0: never */
 	uint32_t full_one_in;
 	uint32_t net_us;
@@ -290,6 +297,8 @@ void host_kill(struct host *host, bool power);
 void host_reformat(struct host *host);
 void host_pause(struct host *host, uint64_t us);
 void host_transfer(struct host *host, uint32_t peer);
+/* Order the leader to change a member. Return: who began it, or NULL. */
+struct host *host_change_member(struct world *world);
 uint64_t host_now(const struct host *host);
 /* Something happened: pump, now or when it wakes. */
 void host_pump(struct host *host);
@@ -372,11 +381,19 @@ void oracle_image_ends(struct host *host);
 /* A piece of @from's image arrives. */
 void oracle_copied(struct host *host, const struct host *from);
 void oracle_durable(struct host *host, uint64_t index, uint64_t term);
+void oracle_state_save(struct host *host, const struct raft_hard_state *state);
+void oracle_state_saved(struct host *host, const struct raft_hard_state *state);
+/* It says this to a peer: is what it promises durable? */
+void oracle_sends(struct host *host, const struct wire_msg *msg);
 /* After a pump, which fences and answers. */
 void oracle_pumped(struct host *host);
 void oracle_lease(struct host *host);
 void oracle_acknowledged(struct host *host, uint64_t epoch, uint64_t tag);
 void oracle_opened(struct host *host, uint64_t epoch);
+/* Who the members are, as of the last index that is committed */
+const struct raft_members *oracle_members(const struct world *world);
+/* May others come to be committed, by what is in some log already? */
+bool oracle_change_open(const struct world *world);
 /* After each step of the host's node. */
 void oracle_step(struct host *host);
 /* The disk lost its contents. */
