@@ -417,6 +417,23 @@ static void witness_votes_and_acknowledges_and_never_leads(void)
 	tap_check_eq(raft_role(rig_raft(3)), RAFT_FOLLOWER);
 }
 
+static void witness_is_sent_what_is_on_the_leaders_disk(void)
+{
+	uint64_t last;
+
+	lead(3, 2);
+	changed(1, 3, RAFT_MEMBER_WITNESS);
+	last = raft_last_index(rig_raft(1));
+	rig.nodes[1].hold_disk = true;
+	rig_propose(1, 2);
+	rig_settle();
+	tap_check_eq(raft_last_index(rig_raft(2)), last + 2);
+	tap_check_eq(raft_last_index(rig_raft(3)), last);
+	rig_persist_all(1);
+	rig_settle();
+	tap_check_eq(raft_last_index(rig_raft(3)), last + 2);
+}
+
 /* What 4 refuses 2 and 3 for is on 4 alone, so no majority has it. */
 static void witness_does_not_stop_all_voters(void)
 {
@@ -519,6 +536,45 @@ static void barred_votes_do_not_decide_while_a_change_is_open(void)
 }
 
 /*
+ * 3 takes out 2 and is stopped before it can tell; 1 and 2 go on, then 1 loses
+ * its disk and meets 3, which believes to lead.  To 3 the members are itself
+ * and 1, but it may not tell 1 that it lacks nothing.
+ */
+static void joining_again_takes_the_members_before_an_open_change(void)
+{
+	struct raft_boot blank = { .now_us = 0 };
+	struct raft *stopped;
+
+	rig_start(3, &veteran);
+	rig_elect(3);
+	rig_pass(2 * RIG_BEAT);
+	tap_need(rig_leader() == 3);
+	rig_isolate(3, true);
+	tap_need(change(3, 2, RAFT_MEMBER_NONE));
+	stopped = rig.nodes[3].raft;
+	rig.nodes[3].raft = NULL;
+	rig_pass(4 * RIG_T);
+	tap_need(rig_leader() == 1 || rig_leader() == 2);
+	rig_propose(rig_leader(), 1);
+	rig_settle();
+	rig_kill(1);
+	rig_boot(1, &blank);
+	rig_isolate(2, true);
+	rig_isolate(3, false);
+	rig_isolate(2, true);
+	rig.nodes[3].raft = stopped;
+	rig_link(3, 1);
+	rig_link(1, 3);
+	rig_settle();
+	rig.now += RIG_BEAT;
+	rig_link(3, 1);
+	rig_settle();
+	tap_check(!raft_hard_state(rig_raft(1))->joined);
+	tap_check(raft_commit_index(rig_raft(3)) <
+		  raft_members_since(rig_raft(3)));
+}
+
+/*
  * 1 lost its disk when 3 took out 2, which nobody knew then: to join again it
  * takes a majority of the members before, 2 among them, that follows 3.
  */
@@ -541,10 +597,57 @@ static void who_is_taken_out_follows_until_that_is_committed(void)
 	tap_check(raft_hard_state(rig_raft(1))->joined);
 	tap_check_eq(raft_commit_index(rig_raft(3)),
 		     raft_last_index(rig_raft(3)));
-	/* It was told why it hears no more. */
+	/* It was told why it hears no more, and hears no more. */
 	tap_check_eq(role_of(2, 2), RAFT_MEMBER_NONE);
 	tap_check(raft_commit_index(rig_raft(2)) >=
 		  raft_members_since(rig_raft(2)));
+	rig_propose(3, 1);
+	rig_settle();
+	tap_check(raft_last_index(rig_raft(2)) < raft_last_index(rig_raft(3)));
+}
+
+/* 1 lost its disk when 2 took out 3: 3's vote makes 2 lead again. */
+static void who_is_taken_out_is_asked_for_its_vote(void)
+{
+	struct raft_boot blank = { .now_us = 0 };
+
+	rig_start(3, &veteran);
+	rig_elect(2);
+	rig_pass(2 * RIG_BEAT);
+	tap_need(rig_leader() == 2);
+	rig_isolate(2, true);
+	tap_need(change(2, 3, RAFT_MEMBER_NONE));
+	rig_restart(2);
+	rig_kill(1);
+	rig_boot(1, &blank);
+	rig_isolate(2, false);
+	rig_pass(10 * RIG_T);
+	tap_check_eq(rig_leader(), 2);
+	tap_check(raft_hard_state(rig_raft(1))->joined);
+	tap_check_eq(raft_commit_index(rig_raft(2)),
+		     raft_last_index(rig_raft(2)));
+}
+
+/* What the configuration says was never in force. */
+static void first_entry_is_no_change_of_members(void)
+{
+	static struct raft_member_run run;
+	struct raft_boot boot = veteran;
+
+	memset(&run, 0, sizeof(run));
+	run.first_index = 1;
+	raft_members_set(&run.members, 1, RAFT_MEMBER_VOTER);
+	raft_members_set(&run.members, 2, RAFT_MEMBER_VOTER);
+	raft_members_set(&run.members, 3, RAFT_MEMBER_WITNESS);
+	boot.member_runs = &run;
+	boot.member_run_count = 1;
+	boot.commit = 0;
+	rig_start(3, &boot);
+	rig_elect(3);
+	tap_check_eq(raft_role(rig_raft(3)), RAFT_FOLLOWER);
+	tap_check_eq(rig_leader(), 0);
+	rig_elect(2);
+	tap_check_eq(rig_leader(), 2);
 }
 
 /* A sole voter needs nobody's promise - if it is one for sure. */
@@ -676,12 +779,16 @@ int main(int argc, char **argv)
 		TAP_TEST(voter_votes_for_a_candidate_it_does_not_know),
 		TAP_TEST(node_that_knows_no_members_follows_whoever_leads),
 		TAP_TEST(witness_votes_and_acknowledges_and_never_leads),
+		TAP_TEST(witness_is_sent_what_is_on_the_leaders_disk),
 		TAP_TEST(witness_does_not_stop_all_voters),
 		TAP_TEST(witness_elects_who_has_everything),
 		TAP_TEST(leadership_is_not_handed_to_learner_or_witness),
 		TAP_TEST(lease_falls_with_the_member_that_it_rests_on),
 		TAP_TEST(barred_votes_do_not_decide_while_a_change_is_open),
+		TAP_TEST(joining_again_takes_the_members_before_an_open_change),
 		TAP_TEST(who_is_taken_out_follows_until_that_is_committed),
+		TAP_TEST(who_is_taken_out_is_asked_for_its_vote),
+		TAP_TEST(first_entry_is_no_change_of_members),
 		TAP_TEST(sole_voter_by_an_open_change_waits_like_any_other),
 		TAP_TEST(hostile_members_are_ignored),
 		TAP_TEST(proposals_beyond_the_bound_are_refused),

@@ -304,6 +304,10 @@ void oracle_end(void)
 	}
 	if (!leader)
 		sim_fail("no progress: nobody leads at the end");
+	/* Not even by those who were removed and don't know. */
+	if (sim.leaders != sim.leaders_at_calm)
+		sim_fail("leaders are disturbed: %llu since all is calm",
+			 llu(sim.leaders - sim.leaders_at_calm));
 	if (committed_last <= sim.commits_at_heal)
 		sim_fail("no progress: nothing committed since the faults");
 	if (!gate_open(leader))

@@ -338,8 +338,11 @@ void sim_world_run(void)
 		sim.now_us = event.at_us;
 		if (!sim.healed && sim.now_us >= sim.weather.end_us)
 			faults_heal();
-		if (sim.now_us >= sim.weather.end_us + rest_us / 2)
+		if (!sim.client_stopped &&
+		    sim.now_us >= sim.weather.end_us + rest_us / 2) {
 			sim.client_stopped = true;
+			sim.leaders_at_calm = sim.leaders;
+		}
 		if (sim.now_us >= sim.weather.end_us + rest_us) {
 			free(event.mail);
 			break;

@@ -183,6 +183,7 @@ struct sim_world {
 	unsigned int queue_count, queue_room;
 	uint64_t value;
 	uint64_t commits_at_heal;
+	uint64_t leaders_at_calm;
 
 	/* For the summary. */
 	uint64_t steps, crashes, pauses, cuts, disk_losses, transfers, leaders,
