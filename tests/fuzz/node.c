@@ -1,4 +1,4 @@
-/* build: tests/fuzz/rig/host.c tests/unit/disk/disk.c */
+/* build: tests/fuzz/rig/host.c tests/fuzz/rig/peer.c tests/unit/disk/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What peers may say to a member, and when: frames of any kind that decoding
@@ -15,6 +15,7 @@
 #include "rig/host.h"
 #include "rig/input.h"
 #include "rig/mend.h"
+#include "rig/peer.h"
 
 #define ACTIONS_MAX 400
 #define EVERYTHING HOST_JOBS_MAX
@@ -245,7 +246,16 @@ static struct base_buf *in_one_piece(const struct wire_msg *msg)
 
 static uint32_t peer_of(struct input *input)
 {
-	return 2 + input_u8(input) % 4; /* strangers too */
+	return 2 + input_u8(input) % HOST_NODES; /* strangers too */
+}
+
+static void send_msg(uint32_t peer, struct wire_msg *msg)
+{
+	struct base_buf *buf = in_one_piece(msg);
+
+	wire_msg_clear(msg);
+	receive(peer, buf);
+	base_buf_put(buf);
 }
 
 static void say(struct input *input,
@@ -253,17 +263,22 @@ static void say(struct input *input,
 {
 	uint32_t peer = peer_of(input);
 	static struct wire_msg msg;
-	struct base_buf *buf;
 
 	memset(&msg, 0, sizeof(msg));
-	msg.raft.msg.from = 0;
 	make(input, &msg);
 	if (msg.type == WIRE_RAFT)
 		msg.raft.msg.from = peer;
-	buf = in_one_piece(&msg);
-	wire_msg_clear(&msg);
-	receive(peer, buf);
-	base_buf_put(buf);
+	send_msg(peer, &msg);
+}
+
+static void behave(struct input *input)
+{
+	uint32_t peer = 2 + input_u8(input) % (HOST_NODES - 1);
+	static struct wire_msg msg;
+
+	memset(&msg, 0, sizeof(msg));
+	if (peer_behaves(&host, &view, peer, input_u8(input), &msg))
+		send_msg(peer, &msg);
 }
 
 static void say_bytes(struct input *input)
@@ -320,10 +335,12 @@ static void ask_device(struct input *input)
 static void happen(struct input *input)
 {
 	uint8_t bits = input_u8(input);
-	uint32_t peer = 2 + (bits & 3);
+	uint32_t peer = 2 + (bits & 3), node = 1 + input_u8(input) % HOST_NODES;
 
 	switch (bits >> 2 & 7) {
 	case 0:
+		node_member_change(host.node, NODE_MEMBER_ADD + bits % 5, node);
+		break;
 	case 1:
 		node_link(host.node, peer, true);
 		break;
@@ -350,7 +367,7 @@ static void happen(struct input *input)
 
 static void act(struct input *input)
 {
-	uint8_t what = input_u8(input) & 15;
+	uint8_t what = input_u8(input) % 20;
 
 	node_view(host.node, host.now_us, &view);
 	switch (what) {
@@ -390,6 +407,12 @@ static void act(struct input *input)
 	case 13:
 		happen(input);
 		break;
+	case 14:
+	case 15:
+	case 16:
+	case 17:
+		behave(input);
+		break;
 	default:
 		host_work(&host, &host.log, EVERYTHING);
 		host_work(&host, &host.image, EVERYTHING);
@@ -406,7 +429,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	uint8_t first = input_u8(&input);
 	unsigned int actions;
 
-	members = 1 + first % 5;
+	members = 1 + first % HOST_NODES;
 	host_start(&host, first & 0x80, members);
 	for (actions = 0; input_left(&input) && actions < ACTIONS_MAX;
 	     actions++)

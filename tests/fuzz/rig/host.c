@@ -46,9 +46,12 @@ static void op_append(void *context, struct raft_entry *const *entries,
 {
 	struct host *host = context;
 	struct host_job *job = job_new(&host->log, HOST_APPEND);
+	unsigned int i;
 
 	take_entries(job, entries, count);
 	job->seq = seq;
+	for (i = 0; i < count; i++)
+		host->terms[entries[i]->index % HOST_TERMS] = entries[i]->term;
 }
 
 static void op_truncate(void *context, uint64_t index)
@@ -73,6 +76,7 @@ static void op_reset(void *context, const struct store_checkpoint *base)
 	struct host *host = context;
 
 	job_new(&host->log, HOST_RESET)->checkpoint = *base;
+	host->terms[base->applied % HOST_TERMS] = base->applied_term;
 	/* It may begin anew further back. */
 	host->commit = 0;
 	host->applied = 0;
@@ -132,12 +136,21 @@ static void op_copy_write(void *context, uint64_t offset, uint32_t length,
 /* What is sent can be sent: encoding checks that. */
 static int op_send(void *context, uint32_t peer, const struct wire_msg *msg)
 {
+	struct host *host = context;
 	struct wire_frame frame;
 
 	if (wire_encode(msg, &frame))
 		return -ENOMEM;
 	FUZZ_NEED(frame.bytes <= WIRE_FRAME_BYTES_MAX);
 	wire_frame_clear(&frame);
+	if (msg->type == WIRE_RAFT && peer <= HOST_NODES)
+		host->sent[peer] = msg->raft.msg;
+	if (msg->type == WIRE_COPY_BEGIN) {
+		host->copy = msg->copy_begin;
+		host->copied = 0;
+	}
+	if (msg->type == WIRE_COPY_DATA)
+		host->copied = msg->copy_data.offset + msg->copy_data.length;
 	return 0;
 }
 
@@ -318,6 +331,10 @@ struct raft_members host_members(unsigned int count)
 
 	for (i = 0; i < count; i++)
 		raft_members_set(&members, i + 1, RAFT_MEMBER_VOTER);
+	if (count == HOST_NODES) {
+		raft_members_set(&members, HOST_NODES - 1, RAFT_MEMBER_LEARNER);
+		raft_members_set(&members, HOST_NODES, RAFT_MEMBER_WITNESS);
+	}
 	return members;
 }
 
@@ -335,7 +352,7 @@ static void member(struct host *host, unsigned int members)
 	FUZZ_NEED(!store_open(disk_io(disk), &identity, false, &host->store,
 			      &boot, &error));
 	config.raft.members = host_members(members);
-	for (i = 0; i < members; i++)
+	for (i = 0; i < HOST_NODES; i++)
 		config.nodes[config.node_count++] = i + 1;
 	config.raft.election_timeout_us = 300000;
 	config.raft.heartbeat_us = 60000;
@@ -420,10 +437,14 @@ static void make_disks(void)
 
 void host_start(struct host *host, bool veteran, unsigned int members)
 {
+	unsigned int i;
+
 	if (!disk)
 		make_disks();
 	memset(host, 0, sizeof(*host));
 	host->now_us = 1000000;
+	for (i = 1; i <= 10 && veteran; i++)
+		host->terms[i] = 1;
 	disk_copy(disk, veteran ? old : blank);
 	member(host, members);
 }

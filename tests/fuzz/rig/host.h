@@ -9,6 +9,8 @@
 #include "node/node.h"
 
 #define HOST_JOBS_MAX 1024
+#define HOST_TERMS 4096
+#define HOST_NODES 5 /* of the configuration; we are 1 */
 
 struct host_job {
 	enum {
@@ -46,13 +48,18 @@ struct host {
 	struct host_queue log; /* each in its own order */
 	struct host_queue image;
 	uint64_t lease_us;
+	/* What was sent last, for peers that answer as they should */
+	struct raft_msg sent[HOST_NODES + 1];
+	struct wire_copy_begin copy; /* we fill somebody */
+	uint64_t copied;
+	uint64_t terms[HOST_TERMS]; /* of entries, by index */
 	uint64_t commit; /* for what must never go back */
 	uint64_t applied;
 	uint64_t term;
 	uint64_t saved_term;
 };
 
-/* Nodes 1 to @count, all voters */
+/* Nodes 1 to @count, voters; of all, one is a learner and one a witness */
 struct raft_members host_members(unsigned int count);
 /* @veteran: a member of three, with a log; else formatted anew, of @members */
 void host_start(struct host *host, bool veteran, unsigned int members);
