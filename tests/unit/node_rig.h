@@ -52,6 +52,7 @@ struct rig_node {
 	struct node *node;
 	struct base_list log, image, inbox;
 	bool hold_log; /* its log thread does nothing */
+	bool hold_image; /* likewise */
 	unsigned int copied; /* COPY_DATA that came in */
 	unsigned int with_payload; /* appended entries that had one */
 	unsigned int log_reads; /* entries read back for peers */
@@ -403,7 +404,8 @@ static inline void rig_turns(unsigned int turns)
 			rig_drain(node, &node->inbox, rig_frame);
 			if (!node->hold_log)
 				rig_drain(node, &node->log, rig_log_job);
-			rig_drain(node, &node->image, rig_image_job);
+			if (!node->hold_image)
+				rig_drain(node, &node->image, rig_image_job);
 			node_pump(node->node, rig.now, rig_mix(rig.now, id));
 		}
 	}
