@@ -229,7 +229,7 @@ FUZZ_SECONDS ?= 600
 fuzz: $(FUZZ_BINS)
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/check fuzz
 
-SEEDS ?= $(if $(SEED),$(SEED)..$(SEED),1..1000)
+SEEDS ?= $(if $(SEED),$(SEED)..$(SEED),1..10000)
 sim: $(B)/tests/sim/cluster_sim
 	@$(if $(TRACE),TRACE=$(TRACE)) $< $(subst .., ,$(SEEDS))
 

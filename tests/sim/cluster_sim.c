@@ -16,7 +16,7 @@
 
 #include "tests/sim/model/fleet.h"
 
-#define SEEDS_CI 3000 /* without arguments */
+#define SEEDS_CI 6000 /* without arguments */
 
 static int tell_one(uint64_t seed)
 {

@@ -57,7 +57,7 @@ struct rig_node {
 	unsigned int with_payload; /* appended entries that had one */
 	unsigned int log_reads; /* entries read back for peers */
 	uint64_t lease_us;
-	uint64_t done_tag, opened; /* of the device */
+	uint64_t done_tag, applied_tag, opened; /* of the device */
 	int done_error;
 	bool fenced;
 };
@@ -244,6 +244,13 @@ static void op_tag(void *context, uint64_t tag)
 {
 }
 
+static void op_applied(void *context, uint64_t tag)
+{
+	struct rig_node *node = context;
+
+	node->applied_tag = tag;
+}
+
 static void op_lease(void *context, uint64_t until_us, const char *reason)
 {
 	struct rig_node *node = context;
@@ -280,7 +287,7 @@ static const struct node_ops rig_ops = {
 	.send = op_send,
 	.queued = op_queued,
 	.done = op_done,
-	.device_applied = op_tag,
+	.device_applied = op_applied,
 	.device_received = op_tag,
 	.lease = op_lease,
 	.fence = op_fence,

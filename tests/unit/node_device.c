@@ -1,0 +1,115 @@
+/* build: tests/unit/disk/disk.c */
+// SPDX-License-Identifier: GPL-2.0
+/* What the device is told at the ends of openings, and where it can't open. */
+#include <errno.h>
+
+#include "node_rig.h"
+
+static void request(uint32_t id, enum node_request_op op)
+{
+	struct node_request body = {
+		.op = (uint16_t)op,
+		.tag = ++rig.tag,
+		.epoch = rig.nodes[id].opened,
+	};
+
+	node_request(rig_at(id), &body);
+}
+
+static uint32_t begin(void)
+{
+	uint32_t leader;
+
+	rig_start(3, 3);
+	leader = rig_leader();
+	rig_open(leader);
+	tap_check(rig.nodes[leader].opened != 0);
+	rig_write(leader, 5);
+	return leader;
+}
+
+static void cut_off(uint32_t id, bool off)
+{
+	uint32_t peer;
+
+	for (peer = 1; peer <= rig.count; peer++) {
+		rig.cut[id][peer] = off;
+		rig.cut[peer][id] = off;
+	}
+}
+
+/* Holds outlive the agent that could have ended them. */
+static void later_agent_says_what_an_earlier_one_applied(void)
+{
+	uint32_t leader = begin();
+
+	request(leader, NODE_REQ_CLOSE);
+	rig_kill(leader);
+	rig.nodes[leader].applied_tag = 0;
+	rig_boot(leader);
+	node_bound(rig_at(leader), 0, false, rig.tag + 1);
+	rig_pass(6 * RIG_T);
+	tap_check_eq(rig.nodes[leader].applied_tag, rig.tag);
+	rig_end();
+}
+
+/* What it closed after was overruled: that index will not be applied. */
+static void close_does_not_wait_for_an_end_that_was_cut_off(void)
+{
+	uint32_t leader = begin();
+	uint64_t last;
+
+	cut_off(leader, true);
+	rig_write(leader, 8);
+	request(leader, NODE_REQ_CLOSE);
+	last = rig_view(leader).last;
+	rig_pass(6 * RIG_T);
+	cut_off(leader, false);
+	rig_pass(6 * RIG_T);
+	tap_check(rig_view(leader).last < last);
+	tap_check_eq(rig.nodes[leader].applied_tag, rig.tag);
+	rig_end();
+}
+
+static void opening_fails_where_the_node_is_no_member(void)
+{
+	rig_start(3, 2);
+	rig_open(3);
+	tap_check_eq(rig.nodes[3].done_tag, rig.tag);
+	tap_check_eq(rig.nodes[3].done_error, -EPERM);
+	rig_end();
+}
+
+/* It would wait for leadership in vain. */
+static void opening_is_fenced_where_the_node_was_made_a_learner(void)
+{
+	uint32_t writer = begin();
+	uint32_t leader;
+
+	cut_off(writer, true);
+	rig_pass(6 * RIG_T);
+	for (leader = 1;
+	     leader == writer || rig_view(leader).role != RAFT_LEADER;)
+		leader++;
+	tap_check_eq(node_member_change(rig_at(leader), NODE_MEMBER_DEMOTE,
+					writer),
+		     0);
+	rig_pass(2 * RIG_T);
+	tap_check(!rig.nodes[writer].fenced);
+	cut_off(writer, false);
+	rig_pass(6 * RIG_T);
+	tap_check(rig.nodes[writer].fenced);
+	rig_end();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct tap_test tests[] = {
+		TAP_TEST(later_agent_says_what_an_earlier_one_applied),
+		TAP_TEST(close_does_not_wait_for_an_end_that_was_cut_off),
+		TAP_TEST(opening_fails_where_the_node_is_no_member),
+		TAP_TEST(opening_is_fenced_where_the_node_was_made_a_learner),
+	};
+
+	return tap_main(tests, TAP_COUNT(tests), argc, argv);
+}
