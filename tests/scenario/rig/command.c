@@ -35,6 +35,11 @@ static void run_campaign(struct scene_args *args)
 	simple(args, RAFT_EV_CAMPAIGN, "campaign");
 }
 
+static void run_damaged(struct scene_args *args)
+{
+	simple(args, RAFT_EV_DAMAGED, "damaged");
+}
+
 static void run_propose(struct scene_args *args)
 {
 	simple(args, RAFT_EV_PROPOSE, "propose");
@@ -276,18 +281,31 @@ static void run_run(struct scene_args *args)
 }
 
 static const struct scene_command commands[] = {
-	{ "cluster", scene_cluster }, { "replica", scene_replica },
-	{ "lead", scene_lead },	      { "wait", run_wait },
-	{ "tick", run_tick },	      { "run", run_run },
-	{ "random", run_random },     { "campaign", run_campaign },
-	{ "propose", run_propose },   { "transfer", run_transfer },
-	{ "beat", run_beat },	      { "send", run_send },
-	{ "compact", run_compact },   { "reset", run_reset },
-	{ "persist", run_persist },   { "persisted", run_persisted },
-	{ "save", run_save },	      { "hold", run_hold },
-	{ "release", run_release },   { "crash", run_crash },
-	{ "restart", run_restart },   { "link", run_link },
-	{ "receive", scene_receive }, { NULL, NULL },
+	{ "cluster", scene_cluster },
+	{ "replica", scene_replica },
+	{ "lead", scene_lead },
+	{ "wait", run_wait },
+	{ "tick", run_tick },
+	{ "run", run_run },
+	{ "random", run_random },
+	{ "campaign", run_campaign },
+	{ "damaged", run_damaged },
+	{ "propose", run_propose },
+	{ "transfer", run_transfer },
+	{ "beat", run_beat },
+	{ "send", run_send },
+	{ "compact", run_compact },
+	{ "reset", run_reset },
+	{ "persist", run_persist },
+	{ "persisted", run_persisted },
+	{ "save", run_save },
+	{ "hold", run_hold },
+	{ "release", run_release },
+	{ "crash", run_crash },
+	{ "restart", run_restart },
+	{ "link", run_link },
+	{ "receive", scene_receive },
+	{ NULL, NULL },
 };
 
 static const struct scene_command *find(const char *name)
