@@ -96,6 +96,8 @@ static void image_log_read(struct worker *worker, struct job *job)
 				       &job->entries[job->count]);
 		if (error) {
 			job->error = job->count ? 0 : error;
+			if (job->error == -EIO || job->error == -EBADMSG)
+				job->failed = "reading the log";
 			return;
 		}
 		job->count++;
@@ -118,6 +120,9 @@ static void image_copy_read(struct worker *worker, struct job *job)
 	}
 	job->error = store_image_read(worker->store, job->offset, buf->data,
 				      job->length);
+	/* What can't be read can't be copied to others either, by nobody. */
+	if (job->error)
+		job->failed = "reading the data area";
 	if (job->error || all_zero(buf->data, job->length)) {
 		base_buf_put(buf);
 		return;

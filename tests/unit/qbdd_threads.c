@@ -247,6 +247,24 @@ static void a_failed_write_of_the_data_area_is_final(void)
 	teardown();
 }
 
+/* Else the copy that wants it would be tried again for ever. */
+static void what_can_not_be_read_for_a_copy_fails_the_disk(void)
+{
+	struct job *read;
+
+	setup();
+	disk_unreadable(disk, 0);
+	start(image_thread);
+	read = put(put_copy(JOB_COPY_READ, 0));
+	qbdd_queue_wake(&worker.in);
+	tap_need(next_done() == read);
+	tap_check_eq(read->error, -EIO);
+	tap_check(read->failed != NULL);
+	job_free(&pool, read);
+	stop();
+	teardown();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -255,6 +273,7 @@ int main(int argc, char **argv)
 		TAP_TEST(a_failed_sync_lets_nothing_come_back_as_done),
 		TAP_TEST(the_image_thread_works_in_order),
 		TAP_TEST(a_failed_write_of_the_data_area_is_final),
+		TAP_TEST(what_can_not_be_read_for_a_copy_fails_the_disk),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);

@@ -6,6 +6,7 @@
  */
 #include "tests/sim/model/world.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -275,8 +276,11 @@ void device_read(struct device *device, unsigned int block)
 	bytes = disk_read_bytes(device->host->disk,
 				(uint64_t)block * WORLD_BLOCK_BYTES,
 				WORLD_BLOCK_BYTES);
-	if (!bytes)
-		return; /* the user gets EIO */
+	if (!bytes) {
+		/* The user gets EIO, and the module tells the agent. */
+		host_disk_check(device->host, -EIO, "a read");
+		return;
+	}
 	memcpy(&id, bytes, sizeof(id));
 	memcpy(&other, bytes + DISK_SECTOR, sizeof(other));
 	if (other != id)

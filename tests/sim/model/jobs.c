@@ -339,6 +339,9 @@ static void image_end(struct world *world, void *object, uint64_t life,
 	image_answer(host, job);
 	oracle_image_ends(host);
 	oracle_step(host);
+	/* What can't be read back is as bad as what can't be written. */
+	if (job->error == -EIO || job->error == -EBADMSG)
+		host_disk_check(host, job->error, "reading back");
 	job_free(job);
 	host->image.busy = false;
 	image_start(host);
