@@ -190,8 +190,13 @@ static bool is_up_to_date(const struct raft *raft, const struct raft_msg *msg)
 {
 	uint64_t last_term = raft_log_last_term(&raft->log);
 
-	/* What a damaged log seems to hold says nothing. */
-	if (raft->hard.damaged || planted(PLANTED_OUTDATED_ELECTED))
+	/*
+	 * What a damaged log seems to hold says nothing.  Nor does how far a
+	 * barred one goes: what it acknowledged did not count, and as it can't
+	 * lead it must not stop those who can.
+	 */
+	if (raft->hard.damaged || planted(PLANTED_OUTDATED_ELECTED) ||
+	    (!raft->hard.joined && msg->vote.last_index > 0))
 		return true;
 	if (msg->vote.last_term != last_term)
 		return msg->vote.last_term > last_term;

@@ -420,6 +420,37 @@ static void term_is_at_least_that_of_the_log(void)
 	tap_check(!grants(1, vote_request(2, 1, 7, 10, 6)));
 }
 
+/*
+ * 2 lost its disk and is sent an entry that 1 then loses in a crash: 2 can't
+ * lead with it, so it must let 1.
+ */
+static void barred_replica_does_not_stop_who_can_lead(void)
+{
+	struct raft_boot blank = { .now_us = 0 };
+
+	rig_start(2, &veteran);
+	rig_boot(2, &blank);
+	rig.nodes[2].hold_disk = true; /* so it doesn't join yet */
+	rig_elect(1);
+	tap_need(rig_leader() == 1);
+	rig.nodes[1].hold_disk = true;
+	rig_propose(1, 3);
+	rig_settle();
+	tap_need(raft_last_index(rig_raft(2)) >
+		 raft_durable_index(rig_raft(1)));
+	tap_need(!raft_hard_state(rig_raft(2))->joined);
+	rig_restart(1);
+	rig.nodes[1].hold_disk = false;
+	rig_pass(8 * RIG_T);
+	tap_check_eq(rig_leader(), 1);
+	rig.nodes[2].hold_disk = false;
+	rig_persist_all(2);
+	rig_pass(2 * RIG_T);
+	tap_check(raft_hard_state(rig_raft(2))->joined);
+	tap_check_eq(raft_commit_index(rig_raft(1)),
+		     raft_last_index(rig_raft(1)));
+}
+
 static void impossible_votes_are_ignored(void)
 {
 	struct raft_msg nobody = vote_request(0, 3, 5, 10, 1);
@@ -493,6 +524,7 @@ int main(int argc, char **argv)
 		TAP_TEST(votes_wait_until_they_are_saved),
 		TAP_TEST(candidate_asks_only_after_saving_its_own_vote),
 		TAP_TEST(term_is_at_least_that_of_the_log),
+		TAP_TEST(barred_replica_does_not_stop_who_can_lead),
 		TAP_TEST(impossible_votes_are_ignored),
 		TAP_TEST(replies_of_another_election_do_not_count),
 	};

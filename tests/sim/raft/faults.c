@@ -424,6 +424,8 @@ void faults_client(void)
 
 	if (sim.client_stopped)
 		return;
+	if (sim_chance(sim.weather.changes / 2))
+		change_member();
 	if (node->up && !node->paused &&
 	    raft_last_index(node->raft) <
 		    SIM_INDEX_MAX - (sim.healed ? 500 : 2500)) {

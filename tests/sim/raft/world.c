@@ -338,11 +338,10 @@ void sim_world_run(void)
 		sim.now_us = event.at_us;
 		if (!sim.healed && sim.now_us >= sim.weather.end_us)
 			faults_heal();
-		if (!sim.client_stopped &&
-		    sim.now_us >= sim.weather.end_us + rest_us / 2) {
+		if (sim.now_us >= sim.weather.end_us + rest_us / 2)
 			sim.client_stopped = true;
+		if (sim.now_us < sim.weather.end_us + 3 * rest_us / 4)
 			sim.leaders_at_calm = sim.leaders;
-		}
 		if (sim.now_us >= sim.weather.end_us + rest_us) {
 			free(event.mail);
 			break;
