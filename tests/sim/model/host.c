@@ -312,6 +312,9 @@ static unsigned int wounds_most(const struct world *world)
 			     RAFT_MEMBER_WITNESS;
 	if (witnesses)
 		return majority > witnesses + 1 ? majority - witnesses - 1 : 0;
+	/* One more of an even number, where no change is about: same place. */
+	if (!world->fault_mean_us[FAULT_MEMBER])
+		return voting / 2;
 	return (voting - 1) / 2;
 }
 
