@@ -1,0 +1,111 @@
+/* build: tests/unit/disk/disk.c */
+// SPDX-License-Identifier: GPL-2.0
+/* A replica that was away or lost its disk gets on again, whatever is in its way. */
+#include "node_rig.h"
+
+#define SECOND_US 1000000
+
+static uint32_t begin(void)
+{
+	uint32_t leader;
+
+	rig_start(3, 3);
+	leader = rig_leader();
+	rig_open(leader);
+	tap_check(rig.nodes[leader].opened != 0);
+	return leader;
+}
+
+static void cut_between(uint32_t a, uint32_t b, bool off)
+{
+	rig.cut[a][b] = off;
+	rig.cut[b][a] = off;
+}
+
+/* Turn by turn until its log has begun anew for a copy. */
+static bool copy_has_begun(uint32_t id)
+{
+	unsigned int turns;
+
+	for (turns = 0; turns < 1000; turns++) {
+		rig_turns(1);
+		if (rig_view(id).incomplete && rig_view(id).base > 0)
+			return true;
+	}
+	return false;
+}
+
+/* One message holds more than a nearly full log has room for. */
+static void append_that_does_not_fit_is_taken_in_part(void)
+{
+	uint32_t leader = begin();
+	uint32_t away = leader == 3 ? 2 : 3;
+
+	rig_write(leader, 60);
+	rig_kill(away);
+	rig_write(leader, 20);
+	rig_boot(away);
+	tap_check(rig_view(away).last >= rig_view(leader).base);
+	rig_pass(6 * RIG_T);
+	tap_check_eq(rig_view(away).last, rig_view(leader).last);
+	tap_check_eq(rig.nodes[away].copied, 0);
+	rig_end();
+}
+
+/* The log that the copy began is too old by the time the peer is back. */
+static void copy_begins_anew_when_its_log_can_not_be_continued(void)
+{
+	uint32_t leader = begin();
+	uint32_t away = leader == 3 ? 2 : 3;
+
+	rig_write(leader, 150);
+	rig_kill(away);
+	rig_turns(2);
+	rig_format(away);
+	rig_boot(away);
+	tap_check(copy_has_begun(away));
+	rig_turns(1);
+	cut_between(leader, away, true);
+	rig_write(leader, 150);
+	cut_between(leader, away, false);
+	tap_check(rig_view(away).last < rig_view(leader).base);
+	rig_pass(4 * SECOND_US);
+	tap_check(!rig_view(away).incomplete);
+	tap_check(rig_same(leader, away));
+	rig_end();
+}
+
+/* Nobody fills a witness: what it lacks is only to say that it is whole. */
+static void witness_that_stops_early_finishes_by_itself(void)
+{
+	uint32_t leader;
+
+	rig_start(3, 2);
+	leader = rig_leader();
+	rig_open(leader);
+	rig_write(leader, 150);
+	tap_check_eq(node_member_change(rig_at(leader), NODE_MEMBER_ADD_WITNESS,
+					3),
+		     0);
+	tap_check(copy_has_begun(3));
+	rig_turns(1); /* ... on its disk, too */
+	rig_kill(3);
+	rig_turns(2);
+	rig_boot(3);
+	tap_check(rig_view(3).incomplete);
+	rig_pass(6 * RIG_T);
+	tap_check(!rig_view(3).incomplete);
+	tap_check_eq(rig_view(3).applied, rig_view(leader).applied);
+	rig_end();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct tap_test tests[] = {
+		TAP_TEST(append_that_does_not_fit_is_taken_in_part),
+		TAP_TEST(copy_begins_anew_when_its_log_can_not_be_continued),
+		TAP_TEST(witness_that_stops_early_finishes_by_itself),
+	};
+
+	return tap_main(tests, TAP_COUNT(tests), argc, argv);
+}
