@@ -360,7 +360,7 @@ static void happen(struct input *input)
 		host_restart(&host, bits & 0x80, members);
 		break;
 	default:
-		node_disk_failed(host.node, "said so");
+		host_disk_fails(&host, bits >> 5);
 		break;
 	}
 }

@@ -203,28 +203,49 @@ static const struct node_ops ops = {
 	.event = op_event,
 };
 
+/* The disk may fail, which is final; nothing else may go wrong. */
+static bool done(struct host *host, int error)
+{
+	if (!error)
+		return true;
+	FUZZ_NEED(error == -EIO && host->disk_fails);
+	if (!host->failed)
+		node_disk_failed(host->node, store_failure(host->store));
+	host->failed = true;
+	return false;
+}
+
+void host_disk_fails(struct host *host, unsigned int after)
+{
+	host->disk_fails = true;
+	disk_fail(disk, DISK_WRITE | DISK_SYNC, 1 + after);
+}
+
 static void do_log(struct host *host, struct host_job *job)
 {
 	struct raft_entry *last;
 
 	switch (job->kind) {
 	case HOST_APPEND:
-		FUZZ_NEED(!store_log_append(host->store, job->entries,
-					    job->count));
-		FUZZ_NEED(!store_log_sync(host->store));
+		if (!done(host, store_log_append(host->store, job->entries,
+						 job->count)) ||
+		    !done(host, store_log_sync(host->store)))
+			return;
 		last = job->entries[job->count - 1];
 		node_log_durable(host->node, last->index, last->term, job->seq);
 		break;
 	case HOST_TRUNCATE:
-		FUZZ_NEED(!store_log_truncate(host->store, job->index));
+		done(host, store_log_truncate(host->store, job->index));
 		break;
 	case HOST_STATE:
-		FUZZ_NEED(!store_state_save(host->store, &job->state));
+		if (!done(host, store_state_save(host->store, &job->state)))
+			return;
 		host->saved_term = job->state.term;
 		node_state_saved(host->node, job->index);
 		break;
 	default:
-		FUZZ_NEED(!store_log_reset(host->store, &job->checkpoint));
+		if (!done(host, store_log_reset(host->store, &job->checkpoint)))
+			return;
 		node_log_was_reset(host->node);
 		break;
 	}
@@ -262,12 +283,15 @@ static void do_image(struct host *host, struct host_job *job)
 
 	switch (job->kind) {
 	case HOST_APPLY:
-		FUZZ_NEED(!store_apply(host->store, job->entries, job->count));
+		if (!done(host,
+			  store_apply(host->store, job->entries, job->count)))
+			return;
 		node_applied(host->node, job->index);
 		break;
 	case HOST_CHECKPOINT:
-		FUZZ_NEED(!store_checkpoint(host->store, &job->checkpoint,
-					    &base));
+		if (!done(host, store_checkpoint(host->store, &job->checkpoint,
+						 &base)))
+			return;
 		node_checkpointed(host->node, job->checkpoint.applied, base);
 		break;
 	case HOST_LOG_READ:
@@ -277,8 +301,9 @@ static void do_image(struct host *host, struct host_job *job)
 		read_copy(host, job);
 		break;
 	default:
-		FUZZ_NEED(!store_image_write(host->store, job->index, job->data,
-					     job->length));
+		if (!done(host, store_image_write(host->store, job->index,
+						  job->data, job->length)))
+			return;
 		node_copy_written(host->node, job->index, job->length);
 		break;
 	}
@@ -292,7 +317,9 @@ void host_work(struct host *host, struct host_queue *queue, unsigned int count)
 		queue->count--;
 		memmove(queue->jobs, queue->jobs + 1,
 			queue->count * sizeof(queue->jobs[0]));
-		if (queue == &host->log)
+		if (host->failed)
+			; /* as qbdd does: no answer any more */
+		else if (queue == &host->log)
 			do_log(host, job);
 		else
 			do_image(host, job);
@@ -374,6 +401,9 @@ static void end(struct host *host)
 	queue_clear(&host->log);
 	queue_clear(&host->image);
 	host->lease_us = 0;
+	host->failed = false;
+	host->disk_fails = false;
+	disk_fail(disk, 0, 0);
 }
 
 /* @crash: with the power, so that what is not durable is lost */

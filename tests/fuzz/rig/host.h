@@ -48,6 +48,8 @@ struct host {
 	struct host_queue log; /* each in its own order */
 	struct host_queue image;
 	uint64_t lease_us;
+	bool disk_fails; /* it may, from now on */
+	bool failed;
 	/* What was sent last, for peers that answer as they should */
 	struct raft_msg sent[HOST_NODES + 1];
 	struct wire_copy_begin copy; /* we fill somebody */
@@ -65,6 +67,8 @@ struct raft_members host_members(unsigned int count);
 void host_start(struct host *host, bool veteran, unsigned int members);
 void host_stop(struct host *host);
 void host_restart(struct host *host, bool crash, unsigned int members);
+/* After so many writes and syncs more */
+void host_disk_fails(struct host *host, unsigned int after);
 /* The first @count jobs of a queue. */
 void host_work(struct host *host, struct host_queue *queue, unsigned int count);
 void host_pump(struct host *host);
