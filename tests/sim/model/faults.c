@@ -56,6 +56,7 @@ void faults_draw(struct world *world)
 		if (world_chance(world, kinds))
 			world->fault_mean_us[i] = scale << world_draw(world, 5);
 	world->fault_mean_us[FAULT_MEMBER] /= 4;
+	world->fault_mean_us[FAULT_REPLACED] /= 4;
 	world->fault_us = 20000ULL << world_draw(world, 8);
 	/* Time enough for a few of them to begin and to end */
 	if (world->fault_us > 500000)
