@@ -103,6 +103,27 @@ static void frame_corrupt(struct world *world, struct frame *frame)
 		   frame->from);
 }
 
+static const char *message_name(const struct wire_msg *msg)
+{
+	static const char *const raft[] = {
+		[RAFT_MSG_VOTE] = "vote",
+		[RAFT_MSG_VOTE_REPLY] = "vote-reply",
+		[RAFT_MSG_TIMEOUT_NOW] = "timeout-now",
+	};
+	static const char *const others[] = {
+		[WIRE_STATUS] = "status",
+		[WIRE_OPEN_ASK] = "open-ask",
+		[WIRE_OPEN_REPLY] = "open-reply",
+		[WIRE_COPY_BEGIN] = "copy-begin",
+		[WIRE_COPY_DATA] = "copy-data",
+		[WIRE_COPY_END] = "copy-end",
+		[WIRE_COPY_ACK] = "copy-ack",
+	};
+
+	return msg->type == WIRE_RAFT ? raft[msg->raft.msg.type] :
+					others[msg->type];
+}
+
 /* Of what a run's trace is told: replication as it comes in. */
 static void tell_message(struct world *world, const struct frame *frame,
 			 const struct wire_msg *msg)
@@ -112,8 +133,8 @@ static void tell_message(struct world *world, const struct frame *frame,
 	if (!world->trace && !world->hashing)
 		return;
 	if (msg->type != WIRE_RAFT)
-		world_tell(world, frame->to, "< n%u message %d", frame->from,
-			   msg->type);
+		world_tell(world, frame->to, "< n%u %s", frame->from,
+			   message_name(msg));
 	else if (raft->type == RAFT_MSG_APPEND)
 		world_tell(world, frame->to,
 			   "< n%u append term %lu prev %lu count %u commit %lu",
@@ -129,8 +150,8 @@ static void tell_message(struct world *world, const struct frame *frame,
 			   (unsigned long)raft->append_reply.match,
 			   (unsigned long)raft->append_reply.hint);
 	else
-		world_tell(world, frame->to, "< n%u raft %d term %lu",
-			   frame->from, raft->type, (unsigned long)raft->term);
+		world_tell(world, frame->to, "< n%u %s term %lu", frame->from,
+			   message_name(msg), (unsigned long)raft->term);
 }
 
 static void links_deliver(struct world *world, struct frame *frame)
