@@ -92,7 +92,8 @@ static void copy_read_on(struct node *node, struct peer *peer)
 static bool copy_stalled(const struct node *node, const struct copy *copy,
 			 bool reset)
 {
-	uint64_t most = copy->ended ? COPY_END_US : COPY_STALL_US;
+	bool applies = copy->ended && copy->acked == node->config.volume_bytes;
+	uint64_t most = applies ? COPY_END_US : COPY_STALL_US;
 
 	/* The log it began anew can't be continued either. */
 	if (copy->begun && reset)

@@ -240,6 +240,19 @@ void node_copy_written(struct node *node, uint64_t offset, uint32_t length)
 	fill_ack(node, 0);
 }
 
+/* We gave this copy up, when we heard of no leader for a while: say so. */
+static void fill_unwanted(struct node *node, struct peer *peer,
+			  const struct wire_msg *msg)
+{
+	struct wire_msg reply = { .type = WIRE_COPY_ACK };
+
+	reply.copy_ack.serial = msg->type == WIRE_COPY_DATA ?
+					msg->copy_data.serial :
+					msg->copy_end.serial;
+	reply.copy_ack.error = -ESTALE;
+	node->ops->send(node->context, peer->id, &reply);
+}
+
 void fill_recv(struct node *node, struct peer *peer, const struct wire_msg *msg)
 {
 	struct fill *fill = &node->fill;
@@ -248,8 +261,10 @@ void fill_recv(struct node *node, struct peer *peer, const struct wire_msg *msg)
 		fill_begin(node, peer, &msg->copy_begin);
 		return;
 	}
-	if (fill->from != peer->id)
+	if (fill->from != peer->id) {
+		fill_unwanted(node, peer, msg);
 		return;
+	}
 	if (msg->type == WIRE_COPY_DATA) {
 		fill_data(node, &msg->copy_data);
 	} else if (msg->type == WIRE_COPY_END &&

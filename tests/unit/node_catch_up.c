@@ -75,6 +75,28 @@ static void copy_begins_anew_when_its_log_can_not_be_continued(void)
 	rig_end();
 }
 
+/* Else the leader would wait for it to apply what it threw away. */
+static void copy_that_was_given_up_is_answered_so(void)
+{
+	struct wire_msg msg = { .type = WIRE_COPY_END,
+				.copy_end = { .serial = 77, .version = 1 } };
+	uint32_t leader = begin();
+	uint32_t peer = leader == 3 ? 2 : 3;
+	struct base_error error;
+	struct rig_job *frame;
+
+	node_recv(rig_at(peer), leader, &msg, rig.now, 1);
+	tap_need(!base_list_empty(&rig.nodes[leader].inbox));
+	frame = base_container_of(rig.nodes[leader].inbox.prev, struct rig_job,
+				  link);
+	tap_need(!wire_decode(frame->buf, RIG_VOLUME_BYTES, &msg, &error));
+	tap_check_eq(msg.type, WIRE_COPY_ACK);
+	tap_check_eq(msg.copy_ack.serial, 77);
+	tap_check(msg.copy_ack.error != 0);
+	wire_msg_clear(&msg);
+	rig_end();
+}
+
 /* Nobody fills a witness: what it lacks is only to say that it is whole. */
 static void witness_that_stops_early_finishes_by_itself(void)
 {
@@ -104,6 +126,7 @@ int main(int argc, char **argv)
 	static const struct tap_test tests[] = {
 		TAP_TEST(append_that_does_not_fit_is_taken_in_part),
 		TAP_TEST(copy_begins_anew_when_its_log_can_not_be_continued),
+		TAP_TEST(copy_that_was_given_up_is_answered_so),
 		TAP_TEST(witness_that_stops_early_finishes_by_itself),
 	};
 
