@@ -216,9 +216,9 @@ void members_told(struct node *node, const struct wire_status *status)
 {
 	if (raft_members_said(&status->members) &&
 	    status->members_since <= status->commit &&
-	    status->members_since > node->outside_since &&
+	    status->commit > node->outside_at &&
 	    !raft_members_role(&status->members, node->config.raft.id))
-		node->outside_since = status->members_since;
+		node->outside_at = status->commit;
 }
 
 bool members_outside(const struct node *node)
@@ -227,6 +227,7 @@ bool members_outside(const struct node *node)
 
 	if (!raft_own_role(node->raft))
 		return since <= raft_commit_index(node->raft) ||
-		       node->outside_since >= since;
-	return node->outside_since > since;
+		       node->outside_at >= since;
+	/* If our log says otherwise, it is what others have overruled. */
+	return node->outside_at && node->outside_at >= since;
 }

@@ -122,8 +122,8 @@ struct node {
 	uint64_t role_since_us;
 	struct raft_members members; /* as last seen, to notice changes */
 	uint32_t changed; /* whose role the last change was about */
-	/* Committed members without us, as somebody told: since that entry. */
-	uint64_t outside_since;
+	/* Committed members without us, as somebody told: as of that entry. */
+	uint64_t outside_at;
 	/* Entries' payloads are missing in the log or the image: a witness's. */
 	bool bare;
 

@@ -134,6 +134,43 @@ static void removed_node_learns_of_it_when_it_returns(void)
 	rig_end();
 }
 
+/* Its log says the contrary, with a later index, for as long as it is cut off. */
+static void removed_leader_with_a_dead_change_learns_of_it(void)
+{
+	uint32_t leader = begin(4, 3), id, next = 1;
+	struct node_request write = { .op = NODE_REQ_ZERO,
+				      .epoch = rig.nodes[leader].opened,
+				      .length = 4096 };
+	unsigned int i;
+
+	for (id = 1; id <= 4; id++) {
+		rig.cut[leader][id] = true;
+		rig.cut[id][leader] = true;
+	}
+	for (i = 0; i < 5; i++) {
+		write.tag = ++rig.tag;
+		node_request(rig_at(leader), &write);
+	}
+	rig_turns(1);
+	tap_check_eq(order(leader, NODE_MEMBER_ADD, 4), 0);
+	rig_pass(6 * RIG_T);
+	while (next == leader || rig_view(next).role != RAFT_LEADER)
+		next++;
+	ordered(next, NODE_MEMBER_REMOVE, leader);
+	tap_check(rig_view(next).members_since <
+		  rig_view(leader).members_since);
+	rig_open(next);
+	rig_write(next, 10);
+	for (id = 1; id <= 4; id++) {
+		rig.cut[leader][id] = false;
+		rig.cut[id][leader] = false;
+	}
+	rig_pass(6 * RIG_T);
+	tap_check(rig_view(leader).outside);
+	tap_check(rig.nodes[leader].fenced);
+	rig_end();
+}
+
 static void removed_leader_hands_over(void)
 {
 	uint32_t leader, next;
@@ -283,6 +320,7 @@ int main(int argc, char **argv)
 			node_that_the_log_can_not_help_is_copied_and_promoted_then),
 		TAP_TEST(orders_that_can_not_be_are_refused_with_the_reason),
 		TAP_TEST(removed_node_learns_of_it_when_it_returns),
+		TAP_TEST(removed_leader_with_a_dead_change_learns_of_it),
 		TAP_TEST(removed_leader_hands_over),
 		TAP_TEST(node_is_replaced),
 		TAP_TEST(witness_holds_heads_and_no_data),
