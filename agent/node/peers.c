@@ -260,17 +260,42 @@ out:
 			raft_entry_put(read[i]);
 }
 
-/* How many of an append's entries there is room for; the rest comes again. */
+/* What the log's entries from @index on take, which an append would drop. */
+static uint64_t peer_append_frees(const struct node *node, uint64_t index)
+{
+	uint64_t bytes = 0;
+
+	for (; index <= node->entries.last; index++)
+		bytes += store_record_bytes(entries_at(&node->entries, index),
+					    node->config.align);
+	return bytes;
+}
+
+/*
+ * How many of an append's entries there is room for; the rest comes again.
+ * What is held already needs none, and a tail that is overruled gives its own
+ * back: else a log full of such a tail could never take what overrules it.
+ */
 static uint32_t peer_append_fits(const struct node *node,
 				 const struct wire_msg *msg)
 {
+	uint64_t first = msg->raft.msg.append.prev_index + 1;
 	uint64_t room = node_log_room(node);
+	bool held = true;
 	uint64_t bytes;
 	uint32_t i;
 
 	for (i = 0; i < msg->raft.msg.append.count; i++) {
-		bytes = store_record_bytes(msg->raft.entries[i],
-					   node->config.align);
+		const struct raft_entry *entry = msg->raft.entries[i];
+
+		if (held && first + i <= node->entries.last &&
+		    (first + i <= node->entries.base.applied ||
+		     raft_entry_term(node->raft, first + i) == entry->term))
+			continue;
+		if (held && first + i > node->entries.base.applied)
+			room += peer_append_frees(node, first + i);
+		held = false;
+		bytes = store_record_bytes(entry, node->config.align);
 		if (bytes > room)
 			break;
 		room -= bytes;

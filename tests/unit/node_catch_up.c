@@ -4,6 +4,9 @@
 #include "node_rig.h"
 
 #define SECOND_US 1000000
+#define SECTOR_BYTES 512
+#define WRITE_BYTES (4096 + SECTOR_BYTES) /* of a write in the log */
+#define NO_OP_ROOM (64U << 10) /* that a leader keeps in its log */
 
 static uint32_t begin(void)
 {
@@ -49,6 +52,59 @@ static void append_that_does_not_fit_is_taken_in_part(void)
 	rig_pass(6 * RIG_T);
 	tap_check_eq(rig_view(away).last, rig_view(leader).last);
 	tap_check_eq(rig.nodes[away].copied, 0);
+	rig_end();
+}
+
+static uint64_t log_room(uint32_t id)
+{
+	return rig_view(id).log_capacity_bytes - rig_view(id).log_used_bytes -
+	       NO_OP_ROOM;
+}
+
+/* Ranges of zeroes are a record's head alone: one sector each in the log. */
+static void write_zeroes(uint32_t id, unsigned int count)
+{
+	struct node_request request = {
+		.op = NODE_REQ_ZERO,
+		.epoch = rig.nodes[id].opened,
+		.length = 4096,
+	};
+
+	while (count--) {
+		request.tag = ++rig.tag;
+		node_request(rig_at(id), &request);
+	}
+}
+
+/* Its log is full of what nobody else has, and that is what must go. */
+static void overruled_tail_that_fills_the_log_gives_way(void)
+{
+	uint32_t old = begin();
+	uint32_t one = old == 1 ? 2 : 1;
+	uint32_t two = old == 3 ? 2 : 3;
+	uint32_t leader;
+
+	rig_write(old, 10);
+	rig_pass(6 * SECOND_US); /* a checkpoint: nothing more to free */
+	cut_between(old, one, true);
+	cut_between(old, two, true);
+	write_zeroes(old, log_room(old) % WRITE_BYTES / SECTOR_BYTES);
+	rig_write(old, 60);
+	tap_check_eq(log_room(old), 0);
+	rig_kill(old);
+	rig_boot(old);
+	tap_check_eq(log_room(old), 0);
+	rig_pass(4 * SECOND_US);
+	leader = rig_view(one).role == RAFT_LEADER ? one : two;
+	tap_need(rig_view(leader).role == RAFT_LEADER);
+	rig_open(leader);
+	rig_write(leader, 20);
+	cut_between(old, one, false);
+	cut_between(old, two, false);
+	rig_pass(4 * SECOND_US);
+	tap_check_eq(rig_view(old).last, rig_view(leader).last);
+	tap_check_eq(rig_view(old).applied, rig_view(leader).applied);
+	tap_check(rig_same(old, leader));
 	rig_end();
 }
 
@@ -125,6 +181,7 @@ int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(append_that_does_not_fit_is_taken_in_part),
+		TAP_TEST(overruled_tail_that_fills_the_log_gives_way),
 		TAP_TEST(copy_begins_anew_when_its_log_can_not_be_continued),
 		TAP_TEST(copy_that_was_given_up_is_answered_so),
 		TAP_TEST(witness_that_stops_early_finishes_by_itself),
