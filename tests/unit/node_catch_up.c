@@ -8,23 +8,6 @@
 #define WRITE_BYTES (4096 + SECTOR_BYTES) /* of a write in the log */
 #define NO_OP_ROOM (64U << 10) /* that a leader keeps in its log */
 
-static uint32_t begin(void)
-{
-	uint32_t leader;
-
-	rig_start(3, 3);
-	leader = rig_leader();
-	rig_open(leader);
-	tap_check(rig.nodes[leader].opened != 0);
-	return leader;
-}
-
-static void cut_between(uint32_t a, uint32_t b, bool off)
-{
-	rig.cut[a][b] = off;
-	rig.cut[b][a] = off;
-}
-
 /* Turn by turn until its log has begun anew for a copy. */
 static bool copy_has_begun(uint32_t id)
 {
@@ -41,7 +24,7 @@ static bool copy_has_begun(uint32_t id)
 /* One message holds more than a nearly full log has room for. */
 static void append_that_does_not_fit_is_taken_in_part(void)
 {
-	uint32_t leader = begin();
+	uint32_t leader = rig_begin(3, 3);
 	uint32_t away = leader == 3 ? 2 : 3;
 
 	rig_write(leader, 60);
@@ -79,15 +62,14 @@ static void write_zeroes(uint32_t id, unsigned int count)
 /* Its log is full of what nobody else has, and that is what must go. */
 static void overruled_tail_that_fills_the_log_gives_way(void)
 {
-	uint32_t old = begin();
+	uint32_t old = rig_begin(3, 3);
 	uint32_t one = old == 1 ? 2 : 1;
 	uint32_t two = old == 3 ? 2 : 3;
 	uint32_t leader;
 
 	rig_write(old, 10);
 	rig_pass(6 * SECOND_US); /* a checkpoint: nothing more to free */
-	cut_between(old, one, true);
-	cut_between(old, two, true);
+	rig_cut_off(old, true);
 	write_zeroes(old, log_room(old) % WRITE_BYTES / SECTOR_BYTES);
 	rig_write(old, 60);
 	tap_check_eq(log_room(old), 0);
@@ -99,8 +81,7 @@ static void overruled_tail_that_fills_the_log_gives_way(void)
 	tap_need(rig_view(leader).role == RAFT_LEADER);
 	rig_open(leader);
 	rig_write(leader, 20);
-	cut_between(old, one, false);
-	cut_between(old, two, false);
+	rig_cut_off(old, false);
 	rig_pass(4 * SECOND_US);
 	tap_check_eq(rig_view(old).last, rig_view(leader).last);
 	tap_check_eq(rig_view(old).applied, rig_view(leader).applied);
@@ -111,7 +92,7 @@ static void overruled_tail_that_fills_the_log_gives_way(void)
 /* The log that the copy began is too old by the time the peer is back. */
 static void copy_begins_anew_when_its_log_can_not_be_continued(void)
 {
-	uint32_t leader = begin();
+	uint32_t leader = rig_begin(3, 3);
 	uint32_t away = leader == 3 ? 2 : 3;
 
 	rig_write(leader, 150);
@@ -121,9 +102,9 @@ static void copy_begins_anew_when_its_log_can_not_be_continued(void)
 	rig_boot(away);
 	tap_check(copy_has_begun(away));
 	rig_turns(1);
-	cut_between(leader, away, true);
+	rig_cut(leader, away, true);
 	rig_write(leader, 150);
-	cut_between(leader, away, false);
+	rig_cut(leader, away, false);
 	tap_check(rig_view(away).last < rig_view(leader).base);
 	rig_pass(4 * SECOND_US);
 	tap_check(!rig_view(away).incomplete);
@@ -136,7 +117,7 @@ static void copy_that_was_given_up_is_answered_so(void)
 {
 	struct wire_msg msg = { .type = WIRE_COPY_END,
 				.copy_end = { .serial = 77, .version = 1 } };
-	uint32_t leader = begin();
+	uint32_t leader = rig_begin(3, 3);
 	uint32_t peer = leader == 3 ? 2 : 3;
 	struct base_error error;
 	struct rig_job *frame;

@@ -18,24 +18,10 @@ static void request(uint32_t id, enum node_request_op op)
 
 static uint32_t begin(void)
 {
-	uint32_t leader;
+	uint32_t leader = rig_begin(3, 3);
 
-	rig_start(3, 3);
-	leader = rig_leader();
-	rig_open(leader);
-	tap_check(rig.nodes[leader].opened != 0);
 	rig_write(leader, 5);
 	return leader;
-}
-
-static void cut_off(uint32_t id, bool off)
-{
-	uint32_t peer;
-
-	for (peer = 1; peer <= rig.count; peer++) {
-		rig.cut[id][peer] = off;
-		rig.cut[peer][id] = off;
-	}
 }
 
 /* Holds outlive the agent that could have ended them. */
@@ -59,12 +45,12 @@ static void close_does_not_wait_for_an_end_that_was_cut_off(void)
 	uint32_t leader = begin();
 	uint64_t last;
 
-	cut_off(leader, true);
+	rig_cut_off(leader, true);
 	rig_write(leader, 8);
 	request(leader, NODE_REQ_CLOSE);
 	last = rig_view(leader).last;
 	rig_pass(6 * RIG_T);
-	cut_off(leader, false);
+	rig_cut_off(leader, false);
 	rig_pass(6 * RIG_T);
 	tap_check(rig_view(leader).last < last);
 	tap_check_eq(rig.nodes[leader].applied_tag, rig.tag);
@@ -86,7 +72,7 @@ static void opening_is_fenced_where_the_node_was_made_a_learner(void)
 	uint32_t writer = begin();
 	uint32_t leader;
 
-	cut_off(writer, true);
+	rig_cut_off(writer, true);
 	rig_pass(6 * RIG_T);
 	for (leader = 1;
 	     leader == writer || rig_view(leader).role != RAFT_LEADER;)
@@ -96,7 +82,7 @@ static void opening_is_fenced_where_the_node_was_made_a_learner(void)
 		     0);
 	rig_pass(2 * RIG_T);
 	tap_check(!rig.nodes[writer].fenced);
-	cut_off(writer, false);
+	rig_cut_off(writer, false);
 	rig_pass(6 * RIG_T);
 	tap_check(rig.nodes[writer].fenced);
 	rig_end();

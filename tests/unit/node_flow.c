@@ -6,37 +6,33 @@
 #include "node_rig.h"
 #include "store/format.h"
 
-static uint32_t begin(unsigned int count)
-{
-	uint32_t leader;
-
-	rig_start(count, count);
-	leader = rig_leader();
-	rig_open(leader);
-	tap_check(rig.nodes[leader].opened != 0);
-	return leader;
-}
-
 static uint32_t follower_of(uint32_t leader)
 {
 	return leader % rig.count + 1;
 }
 
+/* All but @dead start again: nobody has payloads in memory.  Who leads then. */
+static uint32_t forget_payloads(uint32_t dead)
+{
+	uint32_t id;
+
+	for (id = 1; id <= rig.count; id++) {
+		rig_kill(id);
+		if (id != dead)
+			rig_boot(id);
+	}
+	rig_pass(6 * RIG_T);
+	return rig_leader();
+}
+
 static void slow_follower_is_read_to_from_the_log(void)
 {
-	uint32_t leader = begin(3), slow = follower_of(leader), id;
+	uint32_t leader = rig_begin(3, 3), slow = follower_of(leader);
 
 	rig_write(leader, 3);
 	rig_kill(slow);
 	rig_write(leader, 20);
-	/* Nobody has payloads in memory after this. */
-	for (id = 1; id <= 3; id++) {
-		rig_kill(id);
-		if (id != slow)
-			rig_boot(id);
-	}
-	rig_pass(6 * RIG_T);
-	leader = rig_leader();
+	leader = forget_payloads(slow);
 	tap_need(leader != 0);
 	rig_boot(slow);
 	rig_pass(2 * RIG_T);
@@ -51,18 +47,12 @@ static void entries_that_can_not_be_read_are_made_up_for_by_a_copy(void)
 {
 	struct store_identity identity = rig_id(1);
 	struct format_layout layout;
-	uint32_t leader = begin(3), slow = follower_of(leader), id;
+	uint32_t leader = rig_begin(3, 3), slow = follower_of(leader);
 	uint64_t at;
 
 	rig_kill(slow);
 	rig_write(leader, 20);
-	for (id = 1; id <= 3; id++) {
-		rig_kill(id);
-		if (id != slow)
-			rig_boot(id);
-	}
-	rig_pass(6 * RIG_T);
-	leader = rig_leader();
+	leader = forget_payloads(slow);
 	tap_need(leader != 0);
 	tap_need(format_layout(&identity, rig_disk_bytes(), &layout));
 	for (at = 0; at < 80 << 10; at += DISK_SECTOR)
@@ -78,7 +68,7 @@ static void entries_that_can_not_be_read_are_made_up_for_by_a_copy(void)
 /* What is not committed is bounded; what waits for room is not lost. */
 static void writes_wait_for_room_and_none_is_lost(void)
 {
-	uint32_t leader = begin(3), id;
+	uint32_t leader = rig_begin(3, 3), id;
 	uint64_t last;
 
 	for (id = 1; id <= 3; id++)
@@ -103,7 +93,7 @@ static void writes_wait_for_room_and_none_is_lost(void)
 /* One follower's disk stands still: the other is majority enough. */
 static void writer_does_not_wait_for_a_slow_follower(void)
 {
-	uint32_t leader = begin(3), slow = follower_of(leader);
+	uint32_t leader = rig_begin(3, 3), slow = follower_of(leader);
 
 	rig.nodes[slow].hold_log = true;
 	rig_write(leader, 300); /* several times the ring */
@@ -129,8 +119,7 @@ static void leadership_goes_where_the_device_is_open(void)
 	tap_check(rig.nodes[other].opened != 0);
 	tap_check_eq(rig_leader(), other);
 	/* It is cut off for a while, and comes back: so does leadership. */
-	rig.cut[other][leader] = rig.cut[leader][other] = true;
-	rig.cut[other][third] = rig.cut[third][other] = true;
+	rig_cut_off(other, true);
 	rig_pass(6 * RIG_T);
 	from = 0;
 	if (rig_view(leader).role == RAFT_LEADER)
@@ -138,7 +127,7 @@ static void leadership_goes_where_the_device_is_open(void)
 	if (rig_view(third).role == RAFT_LEADER)
 		from = third;
 	tap_check(from != 0);
-	memset(rig.cut, 0, sizeof(rig.cut));
+	rig_cut_off(other, false);
 	rig_pass(6 * RIG_T);
 	tap_check_eq(rig_leader(), other);
 	tap_check(!rig.nodes[other].fenced);

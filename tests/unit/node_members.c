@@ -7,12 +7,8 @@
 
 static uint32_t begin(unsigned int count, unsigned int members)
 {
-	uint32_t leader;
+	uint32_t leader = rig_begin(count, members);
 
-	rig_start(count, members);
-	leader = rig_leader();
-	rig_open(leader);
-	tap_check(rig.nodes[leader].opened != 0);
 	rig_write(leader, 10);
 	return leader;
 }
@@ -137,16 +133,13 @@ static void removed_node_learns_of_it_when_it_returns(void)
 /* Its log says the contrary, with a later index, for as long as it is cut off. */
 static void removed_leader_with_a_dead_change_learns_of_it(void)
 {
-	uint32_t leader = begin(4, 3), id, next = 1;
+	uint32_t leader = begin(4, 3), next = 1;
 	struct node_request write = { .op = NODE_REQ_ZERO,
 				      .epoch = rig.nodes[leader].opened,
 				      .length = 4096 };
 	unsigned int i;
 
-	for (id = 1; id <= 4; id++) {
-		rig.cut[leader][id] = true;
-		rig.cut[id][leader] = true;
-	}
+	rig_cut_off(leader, true);
 	for (i = 0; i < 5; i++) {
 		write.tag = ++rig.tag;
 		node_request(rig_at(leader), &write);
@@ -161,10 +154,7 @@ static void removed_leader_with_a_dead_change_learns_of_it(void)
 		  rig_view(leader).members_since);
 	rig_open(next);
 	rig_write(next, 10);
-	for (id = 1; id <= 4; id++) {
-		rig.cut[leader][id] = false;
-		rig.cut[id][leader] = false;
-	}
+	rig_cut_off(leader, false);
 	rig_pass(6 * RIG_T);
 	tap_check(rig_view(leader).outside);
 	tap_check(rig.nodes[leader].fenced);

@@ -575,6 +575,34 @@ static inline void rig_write(uint32_t id, unsigned int count)
 	rig_pass(RIG_T);
 }
 
+/* A volume with its device open, and the node that leads it. */
+static inline uint32_t rig_begin(unsigned int count, unsigned int members)
+{
+	uint32_t leader;
+
+	rig_start(count, members);
+	leader = rig_leader();
+	rig_open(leader);
+	tap_check(rig.nodes[leader].opened != 0);
+	return leader;
+}
+
+/* No message between two nodes, or again. */
+static inline void rig_cut(uint32_t a, uint32_t b, bool cut)
+{
+	rig.cut[a][b] = cut;
+	rig.cut[b][a] = cut;
+}
+
+/* The same between a node and all others. */
+static inline void rig_cut_off(uint32_t id, bool cut)
+{
+	uint32_t peer;
+
+	for (peer = 1; peer <= rig.count; peer++)
+		rig_cut(id, peer, cut);
+}
+
 /* Are two replicas' data areas equal? */
 static inline bool rig_same(uint32_t a, uint32_t b)
 {
