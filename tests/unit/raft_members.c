@@ -37,6 +37,18 @@ static bool change(uint32_t leader, uint32_t id, enum raft_member_role role)
 	return refusal == RAFT_REFUSAL_NONE;
 }
 
+/* Of three, @leader takes out @id, and tells nobody: it is cut off. */
+static bool takes_out_unheard(uint32_t leader, uint32_t id)
+{
+	rig_start(3, &veteran);
+	rig_elect(leader);
+	rig_pass(2 * RIG_BEAT);
+	if (!tap_check(rig_leader() == leader))
+		return false;
+	rig_isolate(leader, true);
+	return tap_check(change(leader, id, RAFT_MEMBER_NONE));
+}
+
 static void changed(uint32_t leader, uint32_t id, enum raft_member_role role)
 {
 	tap_need(change(leader, id, role));
@@ -511,12 +523,7 @@ static void barred_votes_do_not_decide_while_a_change_is_open(void)
 	struct raft_boot blank = { .now_us = 0 };
 
 	/* 2 takes out 3, tells nobody, and is deposed by 1 and 3. */
-	rig_start(3, &veteran);
-	rig_elect(2);
-	rig_pass(2 * RIG_BEAT);
-	tap_need(rig_leader() == 2);
-	rig_isolate(2, true);
-	tap_need(change(2, 3, RAFT_MEMBER_NONE));
+	tap_need(takes_out_unheard(2, 3));
 	rig_pass(3 * RIG_T);
 	rig_elect(1);
 	tap_need(raft_role(rig_raft(1)) == RAFT_LEADER);
@@ -545,12 +552,7 @@ static void joining_again_takes_the_members_before_an_open_change(void)
 	struct raft_boot blank = { .now_us = 0 };
 	struct raft *stopped;
 
-	rig_start(3, &veteran);
-	rig_elect(3);
-	rig_pass(2 * RIG_BEAT);
-	tap_need(rig_leader() == 3);
-	rig_isolate(3, true);
-	tap_need(change(3, 2, RAFT_MEMBER_NONE));
+	tap_need(takes_out_unheard(3, 2));
 	stopped = rig.nodes[3].raft;
 	rig.nodes[3].raft = NULL;
 	rig_pass(4 * RIG_T);
@@ -611,12 +613,7 @@ static void who_is_taken_out_is_asked_for_its_vote(void)
 {
 	struct raft_boot blank = { .now_us = 0 };
 
-	rig_start(3, &veteran);
-	rig_elect(2);
-	rig_pass(2 * RIG_BEAT);
-	tap_need(rig_leader() == 2);
-	rig_isolate(2, true);
-	tap_need(change(2, 3, RAFT_MEMBER_NONE));
+	tap_need(takes_out_unheard(2, 3));
 	rig_restart(2);
 	rig_kill(1);
 	rig_boot(1, &blank);
