@@ -38,23 +38,20 @@ test_followers_failed_disk_is_out_and_the_volume_goes_on() {
 
 test_writers_failed_disk_ends_its_opening_and_another_has_all() {
 	up --disks dm
-	coproc WRITER { exec python3 tests/vm/lib/writer.py /dev/qbd0; }
-	tell() { echo "$*" >&"${WRITER[1]}"; }
-	answer() { read -r -t 60 reply <&"${WRITER[0]}" && [ "$reply" = "$1" ]; }
+	start_writer /dev/qbd0
 	tell write 0 a
 	answer ok || fail "the first write"
 	"$cluster" disk n1 error
 	# Its first write may still be held by the others.
 	tell write 1 b
-	read -r -t 60 reply <&"${WRITER[0]}" || fail "a write hangs"
+	hear 60 || fail "a write hangs"
 	[ "$reply" = ok ] || [ "$reply" = EIO ] || fail "it says $reply"
 	poll 30 status_is n1 .state disk-failed || fail "n1 does not say so"
 	tell write 2 c
 	answer EIO || fail "the opening did not end: $reply"
 	tell read 0
 	answer EIO || fail "a read was served: $reply"
-	tell quit
-	wait "$WRITER_PID" 2>/dev/null
+	end_writer
 	poll 30 blocks_are /dev/qbd1 0 1 a || fail "n2 lacks the first write"
 	write_blocks /dev/qbd1 1 2 d || fail "n2 can't write"
 	replace_disk n1

@@ -29,16 +29,9 @@ test_writers_node_dies_and_another_has_all_it_acknowledged() {
 	replicas_equal
 }
 
-# The holder writes single blocks through one open descriptor, as told.
-writer_at() {
-	exec python3 tests/vm/lib/writer.py "$1"
-}
-
 test_stopped_agent_serves_nothing_and_is_fenced_on_return() {
 	up
-	coproc WRITER { writer_at /dev/qbd0; }
-	tell() { echo "$*" >&"${WRITER[1]}"; }
-	answer() { read -r -t 60 reply <&"${WRITER[0]}" && [ "$reply" = "$1" ]; }
+	start_writer /dev/qbd0
 	tell write 0 a
 	answer ok || fail "the first write"
 	"$cluster" stop n1 || fail "stop n1"
@@ -46,13 +39,12 @@ test_stopped_agent_serves_nothing_and_is_fenced_on_return() {
 	blocks_are /dev/qbd1 0 1 b || fail "n2 does not read its write"
 	# n1's kernel has no lease any more: this must not show "a".
 	tell read 0
-	read -r -t 3 reply <&"${WRITER[0]}" && fail "stale read served: $reply"
+	hear 3 && fail "stale read served: $reply"
 	"$cluster" cont n1
 	answer EIO || fail "the old opening was not fenced: $reply"
 	tell write 1 c
 	answer EIO || fail "the old opening can still write: $reply"
-	tell quit
-	wait "$WRITER_PID" 2>/dev/null
+	end_writer
 	blocks_are /dev/qbd1 0 1 b || fail "n2's write was overwritten"
 	replicas_equal
 }
@@ -60,20 +52,17 @@ test_stopped_agent_serves_nothing_and_is_fenced_on_return() {
 test_minority_cut_off_stops_and_majority_goes_on() {
 	up
 	write_blocks /dev/qbd0 0 1 a || fail "write"
-	coproc WRITER { writer_at /dev/qbd0; }
-	tell() { echo "$*" >&"${WRITER[1]}"; }
-	answer() { read -r -t 60 reply <&"${WRITER[0]}" && [ "$reply" = "$1" ]; }
+	start_writer /dev/qbd0
 	tell write 1 a
 	answer ok || fail "write before the cut"
 	"$cluster" cut n1 n2
 	"$cluster" cut n1 n3
 	poll 30 opens /dev/qbd1 1 1 b || fail "the majority does not take over"
 	tell read 1
-	read -r -t 3 reply <&"${WRITER[0]}" && fail "stale read served: $reply"
+	hear 3 && fail "stale read served: $reply"
 	"$cluster" heal
 	answer EIO || fail "the old opening was not fenced: $reply"
-	tell quit
-	wait "$WRITER_PID" 2>/dev/null
+	end_writer
 	blocks_are /dev/qbd1 1 1 b || fail "n2's write was overwritten"
 	poll 30 "$cluster" wait || fail "n1 does not come back"
 	replicas_equal

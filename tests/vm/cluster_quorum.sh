@@ -4,18 +4,6 @@
 # shellcheck source=tests/vm/lib/tap.sh
 . "$(dirname "$0")/lib/tap.sh"
 
-start_writer() {
-	coproc WRITER { exec python3 tests/vm/lib/writer.py "$1"; }
-}
-
-tell() {
-	echo "$*" >&"${WRITER[1]}"
-}
-
-answer() {
-	read -r -t "$2" reply <&"${WRITER[0]}" && [ "$reply" = "$1" ]
-}
-
 gate_is() {
 	status_is "$1" .device.gate "$2"
 }
@@ -31,8 +19,7 @@ test_io_suspends_and_goes_on_when_quorum_returns() {
 	answer ok 3 && fail "a write without quorum was acknowledged"
 	"$cluster" start n2 || fail "start n2"
 	answer ok 60 || fail "the write does not go on: $reply"
-	tell quit
-	wait "$WRITER_PID"
+	end_writer
 	"$cluster" start n3
 	"$cluster" wait || fail "not healthy"
 	blocks_are /dev/qbd0 1 1 b || fail "the write is not there"
@@ -49,8 +36,7 @@ test_io_fails_after_io_timeout() {
 	answer EIO 30 || fail "no EIO after io-timeout: $reply"
 	on n1 qbd status vol0 >"$scratch/status" || true
 	grep -q 'n2' "$scratch/status" || fail "status does not name n2"
-	tell quit
-	wait "$WRITER_PID"
+	end_writer
 }
 
 test_status_and_abort_and_down_work_without_quorum() {
@@ -66,8 +52,7 @@ test_status_and_abort_and_down_work_without_quorum() {
 	on n1 qbd abort vol0 || fail "abort"
 	answer EIO 10 || fail "abort did not end the write: $reply"
 	on n1 qbd down vol0 2>/dev/null && fail "down of an open device"
-	tell quit
-	wait "$WRITER_PID"
+	end_writer
 	on n1 timeout 30 qbd down vol0 || fail "down without quorum"
 	[ ! -b /dev/qbd0 ] || fail "the device is still there"
 }

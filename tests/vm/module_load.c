@@ -1,4 +1,4 @@
-/* build: -Itests/vm/rig tests/vm/rig/rig.c */
+/* build: -Itests/vm/rig tests/vm/rig/rig.c tests/vm/rig/io.c */
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The module under load, fio verifying every block: its agent is killed,

@@ -96,6 +96,32 @@ fio_wait() {
 	return 1
 }
 
+# A process that holds a device open and does as it is told, see writer.py.
+start_writer() {
+	coproc WRITER { exec python3 tests/vm/lib/writer.py "$1"; }
+	# shellcheck disable=SC2153 # bash sets it, and forgets it at the end
+	writer_pid=$WRITER_PID
+}
+
+tell() {
+	echo "$*" >&"${WRITER[1]}"
+}
+
+# Its next answer, into $reply; waits SECONDS (60): hear [SECONDS]
+hear() {
+	read -r -t "${1:-60}" reply <&"${WRITER[0]}"
+}
+
+# Is its next answer this one? answer TEXT [SECONDS]
+answer() {
+	hear "${2:-60}" && [ "$reply" = "$1" ]
+}
+
+end_writer() {
+	tell quit
+	wait "$writer_pid" || fail "the writer ended badly"
+}
+
 # How much the device has written so far, in bytes.
 written() {
 	status_of "$1" .device.write_bytes

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The rig: see rig.h.  One thread talks to the module, others do I/O.
+ * The rig: see rig.h.  The thread that talks to the module; io.c has the others.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/falloc.h>
-#include <linux/fs.h>
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 #include <poll.h>
@@ -13,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
@@ -27,7 +24,7 @@ static uint16_t family; /* its number, 0: not asked yet */
 
 #define MESSAGE_MAX (QBD_MSG_BYTES_MAX + 4096)
 
-static void die(const char *what)
+void rig_die(const char *what)
 {
 	printf("Bail out! rig: %s: %s\n", what, strerror(errno));
 	exit(1);
@@ -65,23 +62,23 @@ void rig_setup(void)
 
 	uname(&kernel);
 	if (sscanf(kernel.release, "%d.%d", &major, &minor) != 2)
-		die(kernel.release);
+		rig_die(kernel.release);
 	if (access("/dev/ram0", F_OK) != 0 &&
 	    system("modprobe brd rd_nr=4 rd_size=131072") != 0)
-		die("modprobe brd");
+		rig_die("modprobe brd");
 	if (!top)
-		die("QBD_TOP is not set; run it by scripts/check");
+		rig_die("QBD_TOP is not set; run it by scripts/check");
 	snprintf(command, sizeof(command), "insmod %s/build/%d.%d/qbd.ko", top,
 		 major, minor);
 	if (access("/sys/module/qbd", F_OK) != 0 && system(command) != 0)
-		die(command);
+		rig_die(command);
 }
 
 void rig_unload(void)
 {
 	family = 0; /* the next load is given another */
 	if (system("rmmod qbd") != 0)
-		die("rmmod qbd");
+		rig_die("rmmod qbd");
 }
 
 /* MESSAGES */
@@ -193,14 +190,14 @@ int rig_socket(uint32_t portid, uint32_t rcvbuf)
 	int on = 1, half = (int)(rcvbuf / 2);
 
 	if (fd < 0)
-		die("socket");
+		rig_die("socket");
 	setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
 	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
 	setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &on, sizeof(on));
 	/* the kernel doubles it */
 	if (rcvbuf && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &half,
 				 sizeof(half)) != 0)
-		die("SO_RCVBUFFORCE");
+		rig_die("SO_RCVBUFFORCE");
 	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) != 0) {
 		int err = -errno;
 
@@ -299,7 +296,7 @@ uint16_t rig_family(void)
 		rig_put_str(msg, CTRL_ATTR_FAMILY_NAME, QBD_GENL_NAME);
 		errno = -rig_talk(fd, msg, msg);
 		if (errno)
-			die("the family qbd");
+			rig_die("the family qbd");
 		id = rig_get(msg, CTRL_ATTR_FAMILY_ID, NULL);
 		memcpy(&family, id, sizeof(family));
 		close(fd);
@@ -464,13 +461,13 @@ int rig_bind(struct rig_agent *agent, const struct rig_device *dev,
 	agent->control = open("/dev/" QBD_CONTROL_NAME, O_WRONLY | O_CLOEXEC);
 	agent->replica = open(dev->replica, O_RDWR | O_CLOEXEC | O_DIRECT);
 	if (agent->control < 0 || agent->replica < 0)
-		die("the control device or the replica");
+		rig_die("the control device or the replica");
 	rig_begin(&msg, QBD_CMD_BIND);
 	rig_put_u32(&msg, QBD_A_MINOR, dev->minor);
 	rig_put_u32(&msg, QBD_A_RCVBUF, rig_rcvbuf(agent->fd));
 	/* no ACK is asked for: it would come between the first requests */
 	if (send(agent->fd, msg.data, msg.bytes, 0) < 0)
-		die("send");
+		rig_die("send");
 	err = wait_in(agent->fd, RIG_WAIT_MS);
 	if (!err) {
 		ssize_t bytes =
@@ -648,14 +645,14 @@ static void write_replica(struct rig_agent *agent, const uint8_t *data,
 
 	if (!aligned &&
 	    posix_memalign((void **)&aligned, 4096, QBD_REQ_DATA_MAX))
-		die("memory");
+		rig_die("memory");
 	if (data)
 		memcpy(aligned, data, bytes);
 	else
 		memset(aligned, 0, bytes);
 	if (pwrite(agent->replica, aligned, bytes, (off_t)offset) !=
 	    (ssize_t)bytes)
-		die("write to the replica");
+		rig_die("write to the replica");
 }
 
 void rig_apply(struct rig_agent *agent, const struct rig_request *req)
@@ -678,125 +675,6 @@ void rig_apply(struct rig_agent *agent, const struct rig_request *req)
 		}
 		break;
 	}
-}
-
-/* I/O IN THREADS */
-
-static int do_io(struct rig_io *io)
-{
-	uint64_t range[2] = { io->offset, io->bytes };
-	ssize_t bytes;
-
-	switch (io->op) {
-	case 'o':
-		bytes = open(io->path, io->flags | O_CLOEXEC);
-		return bytes < 0 ? -errno : (int)bytes;
-	case 'z':
-		return ioctl(io->fd, BLKZEROOUT, range) ? -errno : 0;
-	case 'd':
-		return ioctl(io->fd, BLKDISCARD, range) ? -errno : 0;
-	case 'r':
-		bytes = pread(io->fd, io->data, io->bytes, (off_t)io->offset);
-		break;
-	default:
-		bytes = pwrite(io->fd, io->data, io->bytes, (off_t)io->offset);
-		break;
-	}
-	if (bytes < 0)
-		return -errno;
-	return bytes == (ssize_t)io->bytes ? 0 : -EIO;
-}
-
-static void *io_thread(void *data)
-{
-	struct rig_io *io = data;
-
-	io->result = do_io(io);
-	__atomic_store_n(&io->done, 1, __ATOMIC_RELEASE);
-	return NULL;
-}
-
-static void io_launch(struct rig_io *io)
-{
-	io->done = 0;
-	io->result = -ETIMEDOUT;
-	if (pthread_create(&io->thread, NULL, io_thread, io) != 0)
-		die("a thread");
-}
-
-void rig_io_start(struct rig_io *io, char op, int fd, uint64_t offset,
-		  uint32_t bytes, uint8_t fill)
-{
-	memset(io, 0, sizeof(*io));
-	io->op = op;
-	io->fd = fd;
-	io->offset = offset;
-	io->bytes = bytes;
-	if ((op == 'r' || op == 'w') &&
-	    posix_memalign((void **)&io->data, 4096, bytes))
-		die("memory");
-	if (io->data)
-		memset(io->data, fill, bytes);
-	io_launch(io);
-}
-
-void rig_open_start(struct rig_io *io, const struct rig_device *dev, int flags)
-{
-	memset(io, 0, sizeof(*io));
-	io->op = 'o';
-	io->path = dev->path;
-	io->flags = flags;
-	io_launch(io);
-}
-
-bool rig_io_waits(struct rig_io *io, int ms)
-{
-	uint64_t end = rig_now_ms() + (uint64_t)ms;
-
-	while (rig_now_ms() < end) {
-		if (__atomic_load_n(&io->done, __ATOMIC_ACQUIRE))
-			return false;
-		rig_sleep_ms(5);
-	}
-	return true;
-}
-
-int rig_io_end(struct rig_io *io)
-{
-	if (rig_io_waits(io, RIG_WAIT_MS))
-		return -ETIMEDOUT;
-	pthread_join(io->thread, NULL);
-	return io->result;
-}
-
-int rig_open_granted(struct rig_agent *agent, const struct rig_device *dev,
-		     uint64_t epoch)
-{
-	struct rig_request req;
-	struct rig_io io;
-	int err;
-
-	rig_open_start(&io, dev, O_RDWR | O_DIRECT);
-	err = rig_next(agent, &req, RIG_WAIT_MS);
-	if (!err && req.wire.op != QBD_OP_OPEN)
-		err = -EPROTO;
-	if (!err) {
-		req.wire.epoch = epoch;
-		err = rig_done(agent, &req, 0, true);
-	}
-	return err ? err : rig_io_end(&io);
-}
-
-int rig_close_taken(struct rig_agent *agent, int fd)
-{
-	struct rig_request req;
-	int err;
-
-	close(fd);
-	err = rig_next(agent, &req, RIG_WAIT_MS);
-	if (!err && req.wire.op != QBD_OP_CLOSE)
-		err = -EPROTO;
-	return err ? err : rig_done(agent, &req, 0, true);
 }
 
 /* THE AGENT THAT SERVES */
@@ -856,7 +734,7 @@ pid_t rig_serve(const struct rig_device *dev, uint32_t rcvbuf)
 	pid_t pid = fork();
 
 	if (pid < 0)
-		die("fork");
+		rig_die("fork");
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -28,6 +28,9 @@ uint64_t rig_now_ms(void);
 uint64_t rig_boottime_ns(void);
 void rig_sleep_ms(unsigned int ms);
 
+/* Nothing can go on: say what failed, with errno's text, and end the program. */
+void rig_die(const char *what);
+
 /* Load brd and the module for this kernel; end the program when that fails. */
 void rig_setup(void);
 void rig_unload(void);
