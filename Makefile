@@ -71,7 +71,7 @@ VM_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/vm/*.c))
 # A test's first line may name further flags and sources: /* build: ... */
 extra = $(shell sed -n '1s:^/\* build\: \(.*\) \*/$$:\1:p' $<)
 
-.PHONY: all agent module module-running tests check check-unit scenarios fuzz sim demo lint \
+.PHONY: all agent module module-running tests check check-unit scenarios fuzz sim demo bench lint \
 	setup install uninstall clean help print-cflags
 
 all: agent module
@@ -86,6 +86,8 @@ help:
 	@echo 'make scenarios       the scripts of tests/scenario (REWRITE=1: new traces)'
 	@echo 'make fuzz            each target of tests/fuzz for FUZZ_SECONDS (600)'
 	@echo 'make sim SEEDS=1..N  whole volumes from N seeds (SEED=K TRACE=1 for one)'
+	@echo 'make bench           compares with DRBD and md in a guest (build/bench);'
+	@echo '                     QUICK=1: some minutes, to compare two versions'
 	@echo 'make lint            every checker; silent when all is well'
 	@echo 'make install         programs, unit, udev rule (DESTDIR, prefix), and the'
 	@echo '                     module for the running kernel when it is built'
@@ -232,6 +234,11 @@ fuzz: $(FUZZ_BINS)
 SEEDS ?= $(if $(SEED),$(SEED)..$(SEED),1..10000)
 sim: $(B)/tests/sim/cluster_sim
 	@$(if $(TRACE),TRACE=$(TRACE)) $< $(subst .., ,$(SEEDS))
+
+bench:
+	@scripts/setup build test bench
+	@$(MAKE) --no-print-directory agent module-6.1
+	@scripts/bench $(if $(QUICK),--quick)
 
 lint:
 	@scripts/setup build lint

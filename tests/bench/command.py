@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Running programs: what fails ends the benchmark with what it said."""
+import subprocess
+import sys
+import time
+
+
+class Failure(Exception):
+    """What failed, for people."""
+
+
+def run(*words, env=None):
+    """Runs a program to its end and returns what it printed."""
+    words = [str(word) for word in words]
+    done = subprocess.run(words, env=env, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, check=False)
+    if done.returncode != 0:
+        said = (done.stderr + done.stdout).strip()
+        raise Failure(f"'{' '.join(words)}' fails "
+                      f"(status {done.returncode}): {said}")
+    return done.stdout
+
+
+def poll(seconds, what, condition):
+    """Until condition() is true; fails after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Failure(f"not within {seconds} s: {what}")
+        time.sleep(0.05)
+
+
+def read(path):
+    with open(path, encoding="ascii") as file:
+        return file.read()
+
+
+def write(path, value):
+    with open(path, "w", encoding="ascii") as file:
+        file.write(str(value))
+
+
+def say(text):
+    print(f"bench: {text}", flush=True)
+    sys.stdout.flush()

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+"""DRBD 8.4, two nodes on one machine, over 127.0.0.1 and 127.0.0.2.
+
+Protocol C: a write is acknowledged when both disks have it.  Metadata is
+internal.  The two are resources of different names; the peers don't compare
+them.  The first synchronization is skipped: the disks are equal.
+"""
+import os
+from command import Failure, poll, read, run
+from disks import VOLUME_MB
+
+SETUP = "/lib/drbd/drbdsetup-84"
+ADDRESSES = ["127.0.0.1:7788", "127.0.0.2:7788"]
+
+# What the manual advises for fast disks and links; the rest is default.
+NET = ["--protocol=C", "--max-buffers=8000", "--max-epoch-size=8000",
+       "--sndbuf-size=0", "--rcvbuf-size=0"]
+DISK = ["--al-extents=6007", "--c-plan-ahead=0", "--resync-rate=4194304"]
+
+
+class Drbd:
+    name, nodes = "drbd", 2
+
+    def up(self, disks):
+        run("modprobe", "drbd", "usermode_helper=disabled")
+        for i in range(2):
+            run("drbdmeta", "--force", i, "v08", disks[i], "internal",
+                "create-md")
+            run(SETUP, "new-resource", f"r{i}")
+            run(SETUP, "new-minor", f"r{i}", i, 0)
+            run(SETUP, "attach", i, disks[i], disks[i], "internal",
+                f"--size={VOLUME_MB * 2048}s", *DISK)
+            run(SETUP, "connect", f"r{i}", ADDRESSES[i], ADDRESSES[1 - i],
+                *NET)
+        poll(30, "DRBD connects", lambda: state("cstate") == "Connected")
+        run(SETUP, "new-current-uuid", 0, "--clear-bitmap=yes")
+        poll(30, "DRBD is up to date",
+             lambda: state("dstate") == "UpToDate/UpToDate")
+        run(SETUP, "primary", 0)
+        sectors = int(read("/sys/block/drbd0/size"))
+        if sectors != VOLUME_MB * 2048:
+            raise Failure(f"drbd0 has {sectors} sectors")
+        return "/dev/drbd0"
+
+    def down(self):
+        run(SETUP, "secondary", 0)
+        for i in range(2):
+            run(SETUP, "down", f"r{i}")
+        poll(30, "DRBD is gone", lambda: not os.path.exists("/dev/drbd0"))
+        run("rmmod", "drbd")
+
+
+def state(what):
+    return run(SETUP, what, 0).strip()
