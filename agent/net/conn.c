@@ -5,7 +5,7 @@
  *
  * A write error does not close: what the peer said before it went - a refusal,
  * perhaps - may still be in the socket, and callbacks are not allowed where
- * most is written.  net_settle() calls net_conn_broken().
+ * most is written.  Settling calls net_conn_broken().
  */
 #include <assert.h>
 #include <errno.h>
@@ -51,20 +51,19 @@ struct net_conn *net_conn_new(struct net *net, int fd,
 			      enum net_conn_state state)
 {
 	struct net_conn *conn = malloc(sizeof(*conn));
-	struct epoll_event event = { .data.ptr = conn };
+	uint32_t events = state == NET_CONN_CONNECTING ? EPOLLOUT : EPOLLIN;
 
 	if (!conn)
 		return NULL;
 	memset(conn, 0, offsetof(struct net_conn, in));
-	event.events = state == NET_CONN_CONNECTING ? EPOLLOUT : EPOLLIN;
-	if (epoll_ctl(net->epoll_fd, EPOLL_CTL_ADD, fd, &event)) {
+	if (net_watch(net, EPOLL_CTL_ADD, fd, events, conn)) {
 		free(conn);
 		return NULL;
 	}
 	conn->net = net;
 	conn->fd = fd;
 	conn->state = state;
-	conn->events = event.events;
+	conn->events = events;
 	conn->received_ms = net->now_ms;
 	conn->deadline_ms = net->now_ms + NET_HANDSHAKE_MS;
 	base_list_add_tail(&net->conns, &conn->link);
@@ -78,20 +77,22 @@ const char *net_conn_who(const struct net_conn *conn)
 
 void net_conn_wait(struct net_conn *conn)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
+	uint32_t events = EPOLLIN;
+	int err;
 
 	if (conn->state == NET_CONN_CLOSED)
 		return;
 	if (conn->queue.first && !conn->write_error)
-		event.events |= EPOLLOUT;
-	if (event.events == conn->events)
+		events |= EPOLLOUT;
+	if (events == conn->events)
 		return;
 	/* It is in there; MOD can only fail for want of memory. */
-	if (epoll_ctl(conn->net->epoll_fd, EPOLL_CTL_MOD, conn->fd, &event)) {
-		net_conn_close(conn, strerror(errno));
+	err = net_watch(conn->net, EPOLL_CTL_MOD, conn->fd, events, conn);
+	if (err) {
+		net_conn_close(conn, strerror(-err));
 		return;
 	}
-	conn->events = event.events;
+	conn->events = events;
 }
 
 void net_conn_write(struct net_conn *conn)

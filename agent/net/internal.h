@@ -7,10 +7,10 @@
  * we connect, and from a valid HELLO on when we listen; until then, and once it
  * is refused, it is a stranger's.
  *
- * A connection is closed at once but freed only by net_settle(), at the end of
- * net_ready() and net_tick(): so whoever closes it - a callback too - leaves
- * memory that callers further up the stack may still look at.  The owner is
- * told of a link's end from there as well, or right before the peer's next
+ * A connection is closed at once but freed only when all is settled, behind the
+ * last event of a turn and in net_tick(): so whoever closes it - a callback too -
+ * leaves memory that callers further up the stack, and later events, may still
+ * look at.  The owner is told of a link's end from there as well, or right before the peer's next
  * connection is up.
  */
 #ifndef NET_INTERNAL_H
@@ -22,7 +22,6 @@
 #include "net/net.h"
 
 /* All bounds that net.h does not name. */
-#define NET_STRANGERS_MAX 16 /* connections without a peer */
 #define NET_IN_BYTES (32U << 10) /* heads and small frames are received here */
 #define NET_SMALL_BYTES (4U << 10) /* longer frames get a buffer at once */
 #define NET_HELLO_BYTES_MAX 512 /* a frame of the handshake */
@@ -96,7 +95,7 @@ enum net_conn_state {
 	NET_CONN_HANDSHAKE, /* until HELLO has come and was good */
 	NET_CONN_UP,
 	NET_CONN_LINGER, /* refused: until the other side has read why */
-	NET_CONN_CLOSED, /* fd is -1; net_settle() frees it */
+	NET_CONN_CLOSED, /* fd is -1; settling frees it */
 };
 
 struct net_peer;
@@ -224,20 +223,22 @@ void net_unsay(struct net *net, const char *who);
 
 struct net {
 	struct net_config config;
-	int epoll_fd;
-	int kick_fd; /* an eventfd: net_settle() has work */
+	int kick_fd; /* an eventfd: there is something to settle */
 	bool kicked;
 	int listen_fd;
 	bool listen_paused;
 	uint64_t listen_resume_ms;
-	uint64_t now_ms; /* of the last net_ready() or net_tick() */
+	uint64_t now_ms; /* as the owner last told */
 	struct net_peer peers[RAFT_MEMBERS_MAX];
 	struct base_list conns;
 	struct base_list closed;
 	struct net_said said;
 };
 
-/** net_kick() - make net_fd() readable */
+/** net_watch() - put @fd into the owner's epoll set, or change it there */
+int net_watch(const struct net *net, int operation, int fd, uint32_t events,
+	      const void *source);
+/** net_kick() - have the owner's epoll_wait() return, and settle */
 void net_kick(struct net *net);
 
 #endif

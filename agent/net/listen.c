@@ -69,8 +69,6 @@ fail:
 
 int net_listen(struct net *net, struct base_error *error)
 {
-	struct epoll_event event = { .events = EPOLLIN,
-				     .data.ptr = &net->listen_fd };
 	struct net_addresses addresses;
 	unsigned int i;
 	int err, fd = -EINVAL;
@@ -82,10 +80,10 @@ int net_listen(struct net *net, struct base_error *error)
 		fd = listen_on(&addresses.list[i]);
 	if (fd < 0)
 		return listen_error(net, -fd, error);
-	if (epoll_ctl(net->epoll_fd, EPOLL_CTL_ADD, fd, &event)) {
-		err = errno;
+	err = net_watch(net, EPOLL_CTL_ADD, fd, EPOLLIN, &net->listen_fd);
+	if (err) {
 		close(fd);
-		return listen_error(net, err, error);
+		return listen_error(net, -err, error);
 	}
 	net->listen_fd = fd;
 	return 0;
@@ -94,12 +92,9 @@ int net_listen(struct net *net, struct base_error *error)
 /* epoll would tell of what waits there again and again. */
 void net_listen_pause(struct net *net, bool pause)
 {
-	struct epoll_event event = { .events = pause ? 0 : EPOLLIN,
-				     .data.ptr = &net->listen_fd };
-
 	net->listen_resume_ms = net->now_ms + NET_ACCEPT_PAUSE_MS;
-	net->listen_paused = epoll_ctl(net->epoll_fd, EPOLL_CTL_MOD,
-				       net->listen_fd, &event) == 0 &&
+	net->listen_paused = !net_watch(net, EPOLL_CTL_MOD, net->listen_fd,
+					pause ? 0 : EPOLLIN, &net->listen_fd) &&
 			     pause;
 }
 

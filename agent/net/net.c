@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The connections as a whole: one epoll set, deadlines, and the calls of net.h.
- *
- * A call of net_ready() looks at each descriptor once and is bounded by
- * NET_READ_BYTES_MAX and NET_WRITE_BYTES_MAX for each; epoll is
- * level-triggered, so what is left makes net_fd() readable again.
+ * The connections as a whole: events, deadlines, and the calls of net.h.  What an
+ * event does is bounded by NET_READ_BYTES_MAX and NET_WRITE_BYTES_MAX.
  */
 #include <assert.h>
 #include <errno.h>
@@ -17,23 +14,23 @@
 
 #include "net/internal.h"
 
-/* The listener, the kick, each peer's and each stranger's connection */
-#define EVENTS_MAX (2 + RAFT_MEMBERS_MAX + NET_STRANGERS_MAX)
-
-static int open_descriptors(struct net *net)
+int net_watch(const struct net *net, int operation, int fd, uint32_t events,
+	      const void *source)
 {
-	struct epoll_event event = { .events = EPOLLIN,
-				     .data.ptr = &net->kick_fd };
+	struct epoll_event event = { .events = events,
+				     .data.u64 = (uintptr_t)source };
 
-	net->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (net->epoll_fd < 0)
-		return -errno;
+	return epoll_ctl(net->config.epoll_fd, operation, fd, &event) ? -errno :
+									0;
+}
+
+static int open_kick(struct net *net)
+{
 	net->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (net->kick_fd < 0)
 		return -errno;
-	if (epoll_ctl(net->epoll_fd, EPOLL_CTL_ADD, net->kick_fd, &event))
-		return -errno;
-	return 0;
+	return net_watch(net, EPOLL_CTL_ADD, net->kick_fd, EPOLLIN,
+			 &net->kick_fd);
 }
 
 static int check_addresses(const struct net_config *config,
@@ -63,14 +60,13 @@ int net_new(const struct net_config *config, uint64_t now_ms, struct net **out,
 		return base_error_set(error, -ENOMEM, "no memory");
 	net->config = *config;
 	net->now_ms = now_ms;
-	net->epoll_fd = -1;
 	net->kick_fd = -1;
 	net->listen_fd = -1;
 	base_list_init(&net->conns);
 	base_list_init(&net->closed);
-	err = open_descriptors(net);
+	err = open_kick(net);
 	if (err)
-		base_error_set(error, err, "can't make an epoll set: %s",
+		base_error_set(error, err, "can't wait for events: %s",
 			       strerror(-err));
 	else
 		err = net_listen(net, error);
@@ -110,14 +106,7 @@ void net_free(struct net *net)
 		close(net->listen_fd);
 	if (net->kick_fd >= 0)
 		close(net->kick_fd);
-	if (net->epoll_fd >= 0)
-		close(net->epoll_fd);
 	free(net);
-}
-
-int net_fd(const struct net *net)
-{
-	return net->epoll_fd;
 }
 
 void net_kick(struct net *net)
@@ -137,23 +126,19 @@ static void take_kick(struct net *net)
 	(void)!read(net->kick_fd, &count, sizeof(count));
 }
 
-/* One look at everything that is ready. */
-static void dispatch(struct net *net)
+void net_event(struct net *net, uint64_t source, uint32_t events,
+	       uint64_t now_ms)
 {
-	struct epoll_event events[EVENTS_MAX];
-	int count = epoll_wait(net->epoll_fd, events, EVENTS_MAX, 0);
-	int i;
+	void *address = (void *)(uintptr_t)source;
+	struct net_conn *conn = address;
 
-	for (i = 0; i < count; i++) {
-		struct net_conn *conn = events[i].data.ptr;
-
-		if (events[i].data.ptr == &net->kick_fd)
-			take_kick(net);
-		else if (events[i].data.ptr == &net->listen_fd)
-			net_listen_accept(net);
-		else if (conn->state != NET_CONN_CLOSED)
-			net_conn_event(conn, events[i].events);
-	}
+	net->now_ms = now_ms;
+	if (address == &net->kick_fd)
+		take_kick(net);
+	else if (address == &net->listen_fd)
+		net_listen_accept(net);
+	else if (conn->state != NET_CONN_CLOSED)
+		net_conn_event(conn, events);
 }
 
 static void settle_peer(struct net_peer *peer)
@@ -174,20 +159,20 @@ static void settle_peer(struct net_peer *peer)
  * What had to wait until nobody up the stack looks at a connection.  Callbacks
  * may close further ones: these have kicked, and are settled next time.
  */
-static void net_settle(struct net *net)
+static void settle(struct net *net)
 {
 	unsigned int i;
 
 	for (i = 0; i < net->config.peer_count; i++)
 		settle_peer(&net->peers[i]);
-	free_closed(net);
+	if (!base_list_empty(&net->closed))
+		free_closed(net);
 }
 
-void net_ready(struct net *net, uint64_t now_ms)
+void net_settle(struct net *net, uint64_t now_ms)
 {
 	net->now_ms = now_ms;
-	dispatch(net);
-	net_settle(net);
+	settle(net);
 }
 
 static uint64_t conn_deadline(const struct net_conn *conn)
@@ -266,8 +251,14 @@ static void expire(struct net *net)
 	unsigned int i;
 
 	/* From the start each time: who is told of one may drop others. */
-	while ((conn = find_expired(net)) != NULL)
-		conn_expire(conn);
+	while ((conn = find_expired(net)) != NULL) {
+		/* A loop that stood still finds what arrived meanwhile. */
+		if (conn->state != NET_CONN_CONNECTING)
+			net_receive(conn);
+		if (conn->state != NET_CONN_CLOSED &&
+		    net->now_ms >= conn_deadline(conn))
+			conn_expire(conn);
+	}
 	for (i = 0; i < net->config.peer_count; i++) {
 		struct net_peer *peer = &net->peers[i];
 
@@ -282,12 +273,9 @@ static void expire(struct net *net)
 void net_tick(struct net *net, uint64_t now_ms)
 {
 	net->now_ms = now_ms;
-	if (now_ms >= net_deadline_ms(net)) {
-		/* A loop that stood still finds what arrived meanwhile. */
-		dispatch(net);
+	if (now_ms >= net_deadline_ms(net))
 		expire(net);
-	}
-	net_settle(net);
+	settle(net);
 }
 
 int net_send(struct net *net, uint32_t id, const struct wire_msg *msg)

@@ -2,7 +2,12 @@
 /*
  * Connections to the peers of one volume: TCP, handshake, frames, reconnecting.
  *
- * Lives in the loop thread.  One connection per pair of nodes: the node with
+ * Lives in the loop thread, and in its owner's epoll set: so one epoll_wait()
+ * tells of connections and of whatever else the owner waits for.  A turn of the
+ * owner's loop is epoll_wait(), net_event() for each event of ours, net_settle(),
+ * net_tick() when it is due, net_flush().
+ *
+ * One connection per pair of nodes: the node with
  * the lower id connects, the other listens.  A connection that breaks, times
  * out in its handshake or speaks garbage is closed and, by its connecting end,
  * made anew after a delay that grows to a bound.  What was queued on it is
@@ -31,6 +36,9 @@
 #define NET_RETRY_MIN_MS 100
 #define NET_RETRY_MAX_MS 2000
 #define NET_SILENCE_MS 10000 /* nothing received: the connection is dead */
+#define NET_STRANGERS_MAX 16 /* connections without a peer */
+/* Descriptors in the owner's epoll set: connections, the listener, the kick */
+#define NET_SOURCES_MAX (RAFT_MEMBERS_MAX + NET_STRANGERS_MAX + 2)
 
 struct net;
 
@@ -41,11 +49,15 @@ struct net_peer_config {
 };
 
 struct net_config {
+	int epoll_fd; /* the owner's, who closes it after net_free() */
 	struct wire_hello hello; /* ours; `to` is filled in */
 	char listen[128]; /* our own address */
 	unsigned int peer_count;
 	struct net_peer_config peers[RAFT_MEMBERS_MAX];
-	/* All called from net_ready() or net_tick(), never from net_send(). */
+	/*
+	 * All called from net_event(), net_settle() or net_tick(), never from
+	 * net_send().
+	 */
 	void (*link)(void *context, uint32_t peer, bool up);
 	/* The message is the callee's to look at; wire_msg_clear() follows. */
 	void (*received)(void *context, uint32_t peer, struct wire_msg *msg);
@@ -87,12 +99,25 @@ int net_new(const struct net_config *config, uint64_t now_ms, struct net **net,
 	    struct base_error *error);
 void net_free(struct net *net);
 
-/** net_fd() - an epoll descriptor: readable when net_ready() has work */
-int net_fd(const struct net *net);
-void net_ready(struct net *net, uint64_t now_ms);
+/**
+ * net_event() - epoll_wait() has told of a descriptor of ours
+ * @source: its data.u64: an address, so never a small number
+ * @events: what is ready
+ * One call reads and writes a bounded amount; epoll being level-triggered, what
+ * is left is told again.
+ */
+void net_event(struct net *net, uint64_t source, uint32_t events,
+	       uint64_t now_ms);
+/**
+ * net_settle() - after the last net_event() of an epoll_wait()
+ * Frees what was closed, and which later events of that epoll_wait() may still
+ * have named; tells the owner of links that are gone.
+ */
+void net_settle(struct net *net, uint64_t now_ms);
 
 /** net_deadline_ms() - when net_tick() is wanted; UINT64_MAX: never */
 uint64_t net_deadline_ms(const struct net *net);
+/** net_tick() - not between an epoll_wait() and its net_settle() */
 void net_tick(struct net *net, uint64_t now_ms);
 
 /**

@@ -17,7 +17,7 @@
 #include "base/log.h"
 #include "qbdd/qbdd.h"
 
-#define EVENTS_MAX 8
+#define EVENTS_MAX (LOOP_SOURCES + 1 + NET_SOURCES_MAX) /* two queues */
 
 /* xorshift64*: the node mixes it with its own. */
 uint64_t qbdd_random(struct qbdd *daemon)
@@ -33,7 +33,7 @@ uint64_t qbdd_random(struct qbdd *daemon)
 
 int qbdd_loop_watch(struct qbdd *daemon, int fd, uint32_t what, uint32_t events)
 {
-	struct epoll_event event = { .events = events, .data.u32 = what };
+	struct epoll_event event = { .events = events, .data.u64 = what };
 
 	return epoll_ctl(daemon->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno :
 									0;
@@ -119,14 +119,15 @@ static void loop_signal(struct qbdd *daemon)
 								    "SIGINT");
 }
 
-static void loop_event(struct qbdd *daemon, enum loop_source source)
+static void loop_event(struct qbdd *daemon, uint64_t source, uint32_t events)
 {
-	switch (source) {
+	if (source >= LOOP_SOURCES) {
+		net_event(daemon->net, source, events, daemon->now_us / 1000);
+		return;
+	}
+	switch ((enum loop_source)source) {
 	case LOOP_SESSION:
 		qbdd_device_receive(daemon);
-		break;
-	case LOOP_NET:
-		net_ready(daemon->net, daemon->now_us / 1000);
 		break;
 	case LOOP_SIGNAL:
 		loop_signal(daemon);
@@ -135,6 +136,7 @@ static void loop_event(struct qbdd *daemon, enum loop_source source)
 		daemon->timer_us = 0;
 		break;
 	case LOOP_QUEUE:
+	case LOOP_SOURCES:
 		break;
 	}
 }
@@ -153,7 +155,8 @@ static void loop_wait(struct qbdd *daemon)
 	qbdd_queue_awake(&daemon->orders);
 	daemon->now_us = qbdd_now_us();
 	for (i = 0; i < count; i++)
-		loop_event(daemon, events[i].data.u32);
+		loop_event(daemon, events[i].data.u64, events[i].events);
+	net_settle(daemon->net, daemon->now_us / 1000);
 }
 
 static void loop_snapshot(struct qbdd *daemon)

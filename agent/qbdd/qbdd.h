@@ -100,12 +100,13 @@ int qbdd_loop_watch(struct qbdd *daemon, int fd, uint32_t what,
 void qbdd_loop_run(struct qbdd *daemon);
 uint64_t qbdd_random(struct qbdd *daemon);
 
+/* Of events in the loop's epoll set; what is beyond is an address of net's. */
 enum loop_source {
 	LOOP_SESSION,
-	LOOP_NET,
 	LOOP_SIGNAL,
 	LOOP_TIMER,
 	LOOP_QUEUE, /* only wakes */
+	LOOP_SOURCES,
 };
 
 /* ops.c */

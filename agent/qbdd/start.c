@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <urcu/urcu-memb.h>
@@ -69,6 +68,7 @@ static int open_net(struct qbdd *daemon, uint64_t incarnation,
 {
 	const struct conf *conf = &daemon->conf;
 	struct net_config config = {
+		.epoll_fd = daemon->epoll_fd,
 		.hello = {
 			.version_min = WIRE_VERSION_MIN,
 			.version_max = WIRE_VERSION_MAX,
@@ -85,7 +85,6 @@ static int open_net(struct qbdd *daemon, uint64_t incarnation,
 		.context = daemon,
 	};
 	unsigned int i;
-	int code;
 
 	memcpy(config.hello.volume_id, conf->volume_id,
 	       sizeof(config.hello.volume_id));
@@ -102,13 +101,7 @@ static int open_net(struct qbdd *daemon, uint64_t incarnation,
 		strcpy(peer->name, conf->nodes[i].name);
 		strcpy(peer->address, conf->nodes[i].address);
 	}
-	code = net_new(&config, qbdd_now_ms(), &daemon->net, error);
-	if (code)
-		return code;
-	code = qbdd_loop_watch(daemon, net_fd(daemon->net), LOOP_NET, EPOLLIN);
-	return code ? base_error_set(error, code, "epoll: %s",
-				     strerror(-code)) :
-		      0;
+	return net_new(&config, qbdd_now_ms(), &daemon->net, error);
 }
 
 static int open_store(struct qbdd *daemon, struct store_boot *boot,

@@ -63,26 +63,23 @@ static void numbers_need_no_lookup(void)
 static void what_stands_in_the_way_of_listening_is_told(void)
 {
 	struct base_error error;
-	struct net *net = NULL;
 
 	tap_need(rig_begin(1));
 	rig_configure(2, 2);
 	rig_address(1, rig_nodes[2].config.listen, 128);
-	tap_check_eq(net_new(&rig_nodes[2].config, 0, &net, &error),
-		     -EADDRINUSE);
+	tap_check_eq(rig_net_new(&rig_nodes[2], &error), -EADDRINUSE);
 	tap_check(strstr(error.text, ":7101"));
 	tap_check(strstr(error.text, "another port"));
 	strcpy(rig_nodes[2].config.listen, "192.0.2.1:7100");
-	tap_check_eq(net_new(&rig_nodes[2].config, 0, &net, &error),
-		     -EADDRNOTAVAIL);
+	tap_check_eq(rig_net_new(&rig_nodes[2], &error), -EADDRNOTAVAIL);
 	tap_check(strstr(error.text, "no such address"));
 	strcpy(rig_nodes[2].config.listen, "nonsense");
-	tap_check_eq(net_new(&rig_nodes[2].config, 0, &net, &error), -EINVAL);
+	tap_check_eq(rig_net_new(&rig_nodes[2], &error), -EINVAL);
 	rig_configure(2, 2);
 	strcpy(rig_nodes[2].config.peers[0].address, "10.0.0.1:99999");
-	tap_check_eq(net_new(&rig_nodes[2].config, 0, &net, &error), -EINVAL);
+	tap_check_eq(rig_net_new(&rig_nodes[2], &error), -EINVAL);
 	tap_check(strstr(error.text, "10.0.0.1:99999"));
-	tap_check(!net);
+	tap_check(!rig_nodes[2].net);
 	rig_stop_all();
 }
 
@@ -124,9 +121,7 @@ static void nodes_meet_over_ipv6(void)
 			 port + id);
 		snprintf(rig_nodes[id].config.peers[0].address, 128, "[::1]:%u",
 			 port + 3 - id);
-		tap_check_eq(net_new(&rig_nodes[id].config, rig_now_ms(),
-				     &rig_nodes[id].net, &error),
-			     0);
+		tap_check_eq(rig_net_new(&rig_nodes[id], &error), 0);
 	}
 	tap_check(rig_until(rig_both_up(1, 2)));
 	rig_stop_all();

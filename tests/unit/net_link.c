@@ -185,11 +185,11 @@ static void room_is_told_after_a_flush_that_took_all(void)
 	net_flush(rig_nodes[1].net);
 	tap_check_eq(rig_nodes[1].writable[2], 0); /* not from net_flush() */
 	for (i = 0; i < 1000 && !rig_nodes[1].writable[2]; i++) {
-		struct pollfd fd = { .fd = net_fd(rig_nodes[1].net),
+		struct pollfd fd = { .fd = rig_nodes[1].epoll_fd,
 				     .events = POLLIN };
 
 		if (poll(&fd, 1, 5))
-			net_ready(rig_nodes[1].net, rig_now_ms());
+			rig_ready(&rig_nodes[1]);
 		else
 			rig_node_turn(&rig_nodes[2], true);
 	}
@@ -435,9 +435,9 @@ static void one_turn_handles_a_bounded_amount(void)
 	wire_msg_clear(&msg);
 	for (i = 0; i < 100; i++) {
 		net_flush(rig_nodes[1].net);
-		net_ready(rig_nodes[1].net, rig_now_ms());
+		rig_ready(&rig_nodes[1]);
 	}
-	net_ready(rig_nodes[2].net, rig_now_ms());
+	rig_ready(&rig_nodes[2]);
 	tap_check(rig_nodes[2].received[1] <= 4);
 	tap_check(rig_until(rig_nodes[2].received[1] == 40));
 	rig_stop_all();

@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,6 +37,7 @@
 struct rig_node {
 	uint32_t id;
 	struct net *net; /* NULL: not running */
+	int epoll_fd; /* its loop's */
 	struct net_config config;
 	unsigned int ups[RIG_NODES + 1]; /* by peer */
 	unsigned int downs[RIG_NODES + 1];
@@ -181,12 +183,24 @@ static inline void rig_configure(uint32_t id, unsigned int count)
 	node->config.context = node;
 }
 
+/* net_new(), and the epoll set that it needs. */
+static inline int rig_net_new(struct rig_node *node, struct base_error *error)
+{
+	int err;
+
+	node->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	node->config.epoll_fd = node->epoll_fd;
+	err = net_new(&node->config, rig_now_ms(), &node->net, error);
+	if (err)
+		close(node->epoll_fd);
+	return err;
+}
+
 static inline bool rig_start(uint32_t id)
 {
 	struct base_error error;
 
-	if (net_new(&rig_nodes[id].config, rig_now_ms(), &rig_nodes[id].net,
-		    &error) == 0)
+	if (rig_net_new(&rig_nodes[id], &error) == 0)
 		return true;
 	printf("# %s\n", error.text);
 	return false;
@@ -194,7 +208,10 @@ static inline bool rig_start(uint32_t id)
 
 static inline void rig_stop(uint32_t id)
 {
+	if (!rig_nodes[id].net)
+		return;
 	net_free(rig_nodes[id].net);
+	close(rig_nodes[id].epoll_fd);
 	rig_nodes[id].net = NULL;
 }
 
@@ -220,16 +237,28 @@ static inline bool rig_begin(unsigned int count)
 	return all;
 }
 
+/* All that has come, once. */
+static inline void rig_ready(struct rig_node *node)
+{
+	struct epoll_event events[NET_SOURCES_MAX];
+	int count = epoll_wait(node->epoll_fd, events, NET_SOURCES_MAX, 0);
+	uint64_t now = rig_now_ms();
+	int i;
+
+	for (i = 0; i < count; i++)
+		net_event(node->net, events[i].data.u64, events[i].events, now);
+	net_settle(node->net, now);
+}
+
 static inline void rig_node_turn(struct rig_node *node, bool readable)
 {
 	uint64_t now = rig_now_ms();
 
 	if (readable)
-		net_ready(node->net, now);
-	if (node->net && net_deadline_ms(node->net) <= now)
+		rig_ready(node);
+	if (net_deadline_ms(node->net) <= now)
 		net_tick(node->net, now);
-	if (node->net)
-		net_flush(node->net);
+	net_flush(node->net);
 }
 
 /* One turn of every node's loop; waits at most @wait_ms for something. */
@@ -251,7 +280,7 @@ static inline void rig_turn(uint64_t wait_ms)
 			wait_ms = 0;
 		else if (deadline - now < wait_ms)
 			wait_ms = deadline - now;
-		fds[count].fd = net_fd(rig_nodes[id].net);
+		fds[count].fd = rig_nodes[id].epoll_fd;
 		fds[count].events = POLLIN;
 		fds[count].revents = 0;
 		nodes[count++] = &rig_nodes[id];
