@@ -22,8 +22,7 @@
 #include "net/net.h"
 
 /* All bounds that net.h does not name. */
-#define NET_IN_BYTES (32U << 10) /* heads and small frames are received here */
-#define NET_SMALL_BYTES (4U << 10) /* longer frames get a buffer at once */
+#define NET_IN_BYTES (32U << 10) /* fronts and small frames are received here */
 #define NET_HELLO_BYTES_MAX 512 /* a frame of the handshake */
 #define NET_READ_BYTES_MAX (512U << 10) /* of a connection per turn */
 #define NET_WRITE_BYTES_MAX (4U << 20)
@@ -114,9 +113,13 @@ struct net_conn {
 	uint64_t incarnation; /* of the process at the other end */
 	char source[64]; /* where a stranger comes from */
 	struct net_queue queue;
-	/* Received: a long frame in the making, or else in[0..in_used). */
+	/*
+	 * Received: in[0..in_used).  With a body, in[0..front_bytes) is the
+	 * front of the frame whose payload that is, not all there yet.
+	 */
 	struct base_buf *body;
 	size_t body_used;
+	size_t front_bytes;
 	size_t in_used;
 	uint8_t in[NET_IN_BYTES];
 };

@@ -2,11 +2,11 @@
 /*
  * From a socket to messages.
  *
- * Heads and small frames come through conn->in, many per system call; what is
- * left of a long frame goes straight into the buffer that its payloads will
- * stay in, and whatever follows it, in the same call, into conn->in.  All that
- * is complete is handled before more is read, so nothing waits in conn->in
- * that epoll does not know of.
+ * The front of each frame comes into conn->in, and with it, in the same system
+ * call, whatever follows.  A payload has a buffer of its own, which it stays in,
+ * at its aligned start: what of it came along with the front is copied there, the
+ * rest read into it.  All that is complete is handled before more is read, so
+ * nothing waits in conn->in that epoll does not know of.
  */
 #include <assert.h>
 #include <errno.h>
@@ -45,8 +45,8 @@ static void handle(struct net_conn *conn, struct wire_msg *msg)
 	}
 }
 
-/* @buf: exactly a frame */
-static void take_frame(struct net_conn *conn, struct base_buf *buf)
+static void take_frame(struct net_conn *conn, const uint8_t *front,
+		       size_t front_bytes, struct base_buf *payload)
 {
 	struct base_error error;
 	struct wire_msg msg;
@@ -55,7 +55,8 @@ static void take_frame(struct net_conn *conn, struct base_buf *buf)
 
 	if (conn->state == NET_CONN_UP)
 		volume_bytes = conn->net->config.hello.volume_bytes;
-	err = wire_decode(buf, volume_bytes, &msg, &error);
+	err = wire_decode(front, front_bytes, payload, volume_bytes, &msg,
+			  &error);
 	if (err == -ENOMEM) {
 		net_conn_close(conn, error.text);
 		return;
@@ -68,88 +69,81 @@ static void take_frame(struct net_conn *conn, struct base_buf *buf)
 	wire_msg_clear(&msg);
 }
 
-/* A whole frame inside conn->in, which its payloads can't stay in */
-static void take_small(struct net_conn *conn, uint8_t *bytes, size_t length)
+/* The front is there: make room for the payload, and copy what has come of it. */
+static void begin_body(struct net_conn *conn, const uint8_t *front, size_t have,
+		       const struct wire_extent *extent)
 {
-	struct base_buf view = { .refs = 1, .size = length, .data = bytes };
-	struct base_buf *buf;
+	size_t come = have - extent->front_bytes;
 
-	if (!wire_frame_has_payload(bytes)) {
-		take_frame(conn, &view);
-		return;
-	}
-	buf = base_buf_new(length);
-	if (!buf) {
-		net_conn_close(conn, strerror(ENOMEM));
-		return;
-	}
-	memcpy(buf->data, bytes, length);
-	take_frame(conn, buf);
-	base_buf_put(buf);
-}
-
-static void begin_body(struct net_conn *conn, const uint8_t *bytes, size_t have,
-		       size_t length)
-{
-	conn->body = base_buf_new(length);
+	conn->body = base_buf_new(extent->payload_bytes);
 	if (!conn->body) {
 		net_conn_close(conn, strerror(ENOMEM));
 		return;
 	}
-	memcpy(conn->body->data, bytes, have);
-	conn->body_used = have;
+	if (come > extent->payload_bytes)
+		come = extent->payload_bytes;
+	memcpy(conn->body->data, front + extent->front_bytes, come);
+	conn->body_used = come;
+	conn->front_bytes = extent->front_bytes;
+}
+
+/* @front: of the frame whose payload is all there */
+static void take_body(struct net_conn *conn, const uint8_t *front)
+{
+	struct base_buf *body = conn->body;
+
+	conn->body = NULL;
+	take_frame(conn, front, conn->front_bytes, body);
+	base_buf_put(body);
 }
 
 /*
- * One frame of the bytes at @bytes.
- * Return: how many bytes are dealt with, 0: there is not enough of it yet.
+ * One frame of the @have bytes at @bytes.
+ * Return: how many of them are dealt with, 0: there is not enough of it yet.
  */
-static size_t take_next(struct net_conn *conn, uint8_t *bytes, size_t have)
+static size_t take_next(struct net_conn *conn, const uint8_t *bytes,
+			size_t have)
 {
+	struct wire_extent extent;
 	struct base_error error;
-	int64_t length;
 
 	if (have < WIRE_HEAD_BYTES)
 		return 0;
-	length = wire_frame_length(bytes, &error);
-	if (length < 0) {
+	if (wire_frame_extent(bytes, &extent, &error)) {
 		net_conn_refuse(conn, net_conn_who(conn), error.text);
 		return have;
 	}
 	/* A stranger gets no memory. */
-	if (conn->state == NET_CONN_HANDSHAKE && length > NET_HELLO_BYTES_MAX) {
+	if (conn->state == NET_CONN_HANDSHAKE &&
+	    extent.front_bytes + extent.payload_bytes > NET_HELLO_BYTES_MAX) {
 		net_conn_refuse(conn, net_conn_who(conn),
 				"it begins with something else than HELLO");
 		return have;
 	}
-	if ((uint64_t)length <= have) {
-		take_small(conn, bytes, (size_t)length);
-		return (size_t)length;
-	}
-	if (length <= NET_SMALL_BYTES)
+	if (have < extent.front_bytes)
 		return 0;
-	begin_body(conn, bytes, have, (size_t)length);
-	return have;
-}
-
-static void take_body(struct net_conn *conn)
-{
-	struct base_buf *body = conn->body;
-
-	if (!body || conn->body_used < body->size)
-		return;
-	conn->body = NULL;
-	take_frame(conn, body);
-	base_buf_put(body);
+	if (!extent.payload_bytes) {
+		take_frame(conn, bytes, extent.front_bytes, NULL);
+		return extent.front_bytes;
+	}
+	begin_body(conn, bytes, have, &extent);
+	if (!conn->body || conn->body_used < conn->body->size)
+		return 0;
+	take_body(conn, bytes);
+	return extent.front_bytes + extent.payload_bytes;
 }
 
 static void take_all(struct net_conn *conn)
 {
 	size_t at = 0, taken = 1;
 
-	if (conn_listens(conn))
-		take_body(conn);
-	while (conn_listens(conn) && !conn->body && taken) {
+	if (conn->body && conn->body_used < conn->body->size)
+		return;
+	if (conn->body && conn_listens(conn)) {
+		at = conn->front_bytes;
+		take_body(conn, conn->in);
+	}
+	while (taken && conn_listens(conn)) {
 		taken = take_next(conn, conn->in + at, conn->in_used - at);
 		at += taken;
 	}
@@ -157,7 +151,8 @@ static void take_all(struct net_conn *conn)
 		conn->in_used = 0;
 		return;
 	}
-	conn->in_used -= at;
+	/* What came of a payload is in its body. */
+	conn->in_used = conn->body ? conn->front_bytes : conn->in_used - at;
 	memmove(conn->in, conn->in + at, conn->in_used);
 }
 

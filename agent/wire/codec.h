@@ -16,7 +16,7 @@
 struct wire_decoder {
 	struct wire_reader fixed;
 	struct wire_reader payload;
-	struct base_buf *buf; /* that both lie in */
+	struct base_buf *buf; /* that the payload lies in */
 	uint64_t volume_bytes;
 	struct base_error *error;
 };

@@ -22,6 +22,9 @@
  *
  * All lengths being multiples of 8, what is aligned at the first byte of a
  * frame is aligned throughout.
+ *
+ * Head and fixed part are the frame's front; a receiver puts what follows it
+ * into memory of its own.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -254,39 +257,40 @@ static int get_head(const uint8_t *bytes, struct head *head,
 	return 0;
 }
 
-static int64_t head_length(const uint8_t *bytes, struct head *head,
-			   struct base_error *error)
+static int check_head(const uint8_t *bytes, struct head *head,
+		      struct base_error *error)
 {
-	uint64_t length;
 	int err = get_head(bytes, head, error);
 
 	if (err)
 		return err;
-	length = (uint64_t)WIRE_HEAD_BYTES + head->fixed_bytes +
-		 head->payload_bytes;
+	_Static_assert(WIRE_HEAD_BYTES + WIRE_RAFT_BYTES_MAX <=
+			       WIRE_FRONT_BYTES_MAX,
+		       "the longest front");
 	if (head->fixed_bytes < types[head->type].fixed_min ||
 	    head->fixed_bytes > types[head->type].fixed_max ||
 	    head->payload_bytes > types[head->type].payload_max ||
 	    head->fixed_bytes % 8 || head->payload_bytes % 512 ||
-	    length > WIRE_FRAME_BYTES_MAX)
+	    (uint64_t)WIRE_HEAD_BYTES + head->fixed_bytes +
+			    head->payload_bytes >
+		    WIRE_FRAME_BYTES_MAX)
 		return base_error_set(error, -EBADMSG,
 				      "%s: a length that it can't have",
 				      types[head->type].name);
-	return (int64_t)length;
+	return 0;
 }
 
-int64_t wire_frame_length(const uint8_t *head, struct base_error *error)
+int wire_frame_extent(const uint8_t *head, struct wire_extent *extent,
+		      struct base_error *error)
 {
 	struct head got;
+	int err = check_head(head, &got, error);
 
-	return head_length(head, &got, error);
-}
-
-bool wire_frame_has_payload(const uint8_t *head)
-{
-	struct head got;
-
-	return head_length(head, &got, NULL) > 0 && got.payload_bytes;
+	if (err)
+		return err;
+	extent->front_bytes = WIRE_HEAD_BYTES + got.fixed_bytes;
+	extent->payload_bytes = got.payload_bytes;
+	return 0;
 }
 
 const uint8_t *wire_take_payload(struct wire_decoder *decoder, uint32_t length,
@@ -323,31 +327,34 @@ static int get_fixed(struct wire_decoder *decoder, struct wire_msg *msg)
 	return -EBADMSG;
 }
 
-int wire_decode(struct base_buf *buf, uint64_t volume_bytes,
+int wire_decode(const uint8_t *front, size_t front_bytes,
+		struct base_buf *payload, uint64_t volume_bytes,
 		struct wire_msg *msg, struct base_error *error)
 {
 	struct wire_decoder decoder = {
-		.buf = buf,
+		.buf = payload,
 		.volume_bytes = volume_bytes,
 		.error = error,
 	};
 	struct head head;
-	int64_t length;
 	int err;
 
-	if (buf->size < WIRE_HEAD_BYTES)
+	if (front_bytes < WIRE_HEAD_BYTES)
 		return base_error_set(error, -EBADMSG, "less than a head");
-	length = head_length(buf->data, &head, error);
-	if (length < 0)
-		return (int)length;
-	if ((uint64_t)length != buf->size)
+	err = check_head(front, &head, error);
+	if (err)
+		return err;
+	if (front_bytes != (size_t)WIRE_HEAD_BYTES + head.fixed_bytes ||
+	    (payload ? payload->size : 0) != head.payload_bytes)
 		return base_error_set(error, -EBADMSG,
 				      "%s: not the bytes that its head says",
 				      types[head.type].name);
-	decoder.fixed.at = buf->data + WIRE_HEAD_BYTES;
-	decoder.fixed.end = decoder.fixed.at + head.fixed_bytes;
-	decoder.payload.at = decoder.fixed.end;
-	decoder.payload.end = buf->data + buf->size;
+	decoder.fixed.at = front + WIRE_HEAD_BYTES;
+	decoder.fixed.end = front + front_bytes;
+	if (payload) {
+		decoder.payload.at = payload->data;
+		decoder.payload.end = payload->data + payload->size;
+	}
 	if (base_crc32c(0, decoder.fixed.at, head.fixed_bytes) !=
 	    head.fixed_crc)
 		return base_error_set(error, -EBADMSG,

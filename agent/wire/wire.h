@@ -28,6 +28,7 @@
 #define WIRE_HEAD_BYTES 32
 #define WIRE_COPY_DATA_MAX (256U << 10) /* bytes of one COPY_DATA */
 #define WIRE_FRAME_BYTES_MAX (1U << 20) /* with head */
+#define WIRE_FRONT_BYTES_MAX (10U << 10)
 #define WIRE_TEXT_MAX 255
 #define WIRE_IOV_MAX (RAFT_APPEND_MAX + 1)
 
@@ -172,26 +173,32 @@ struct wire_frame {
 int wire_encode(const struct wire_msg *msg, struct wire_frame *frame);
 void wire_frame_clear(struct wire_frame *frame);
 
+/* How long a frame is: its front, which is head and fixed part, and the rest. */
+struct wire_extent {
+	uint32_t front_bytes; /* at most WIRE_FRONT_BYTES_MAX */
+	uint32_t payload_bytes;
+};
+
 /**
- * wire_frame_length() - how long is the frame that begins so?
+ * wire_frame_extent() - how long is the frame that begins so?
  * @head: WIRE_HEAD_BYTES bytes
- * Return: bytes of the whole frame, head included; -EBADMSG (bad magic,
- * checksum of the head, type or length) with a text.
+ * Return: 0; -EBADMSG (bad magic, checksum of the head, type or length) with a
+ * text.
  */
-int64_t wire_frame_length(const uint8_t *head, struct base_error *error);
-
-/** wire_frame_has_payload() - will decoding refer to the frame's buffer? */
-bool wire_frame_has_payload(const uint8_t *head);
+int wire_frame_extent(const uint8_t *head, struct wire_extent *extent,
+		      struct base_error *error);
 
 /**
- * wire_decode() - one whole frame
- * @buf: holds exactly the frame; payloads of @msg refer to it.  Without any
- *	(wire_frame_has_payload()) it may be a view on the caller's stack.
+ * wire_decode() - one whole frame, whose payload lies apart
+ * @front: exactly head and fixed part; only looked at
+ * @payload: exactly the payload, NULL without; @msg refers to it.  So what is
+ *	aligned at the first byte of the payload is aligned in memory.
  * @volume_bytes: bound of ranges; 0 before the handshake is over, when only
  *	HELLO and REFUSE are possible
  * Return: 0, @msg is for wire_msg_clear(); -EBADMSG with a text, -ENOMEM.
  */
-int wire_decode(struct base_buf *buf, uint64_t volume_bytes,
+int wire_decode(const uint8_t *front, size_t front_bytes,
+		struct base_buf *payload, uint64_t volume_bytes,
 		struct wire_msg *msg, struct base_error *error);
 
 /**

@@ -16,6 +16,7 @@
 #include "rig/input.h"
 #include "rig/mend.h"
 #include "rig/peer.h"
+#include "whole_frame.h"
 
 #define ACTIONS_MAX 400
 #define EVERYTHING HOST_JOBS_MAX
@@ -216,8 +217,9 @@ static void receive(uint32_t peer, struct base_buf *buf)
 	static struct wire_msg msg;
 	struct base_error error;
 
-	if (wire_frame_length(buf->data, &error) != (int64_t)buf->size ||
-	    wire_decode(buf, RIG_VOLUME_BYTES, &msg, &error))
+	if (whole_frame_bytes(buf->data, &error) != (int64_t)buf->size ||
+	    whole_frame_decode(buf->data, buf->size, RIG_VOLUME_BYTES, &msg,
+			       &error))
 		return;
 	if (msg.type != WIRE_HELLO && msg.type != WIRE_REFUSE) {
 		host.now_us++;

@@ -7,6 +7,7 @@
  */
 #include "rig/input.h"
 #include "rig/mend.h"
+#include "whole_frame.h"
 #include "wire/wire.h"
 
 #define VOLUME_BYTES (1ULL << 30)
@@ -65,7 +66,8 @@ static void decode(struct base_buf *buf, uint64_t volume_bytes)
 	struct base_error error = { .text = "" };
 	static struct wire_msg msg;
 
-	if (wire_decode(buf, volume_bytes, &msg, &error)) {
+	if (whole_frame_decode(buf->data, buf->size, volume_bytes, &msg,
+			       &error)) {
 		FUZZ_NEED(error.text[0]);
 		return;
 	}
@@ -89,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	memcpy(buf->data, bytes + 1, size - 1);
 	if (bytes[0] & 1)
 		mend_frame(buf->data, buf->size);
-	length = wire_frame_length(buf->data, &error);
+	length = whole_frame_bytes(buf->data, &error);
 	FUZZ_NEED(length <= (int64_t)WIRE_FRAME_BYTES_MAX);
 	/* net/ hands over exactly as many bytes. */
 	if (length >= WIRE_HEAD_BYTES && (size_t)length <= buf->size) {

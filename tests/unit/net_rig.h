@@ -26,6 +26,7 @@
 #include "base/crc.h"
 #include "net/net.h"
 #include "tap.h"
+#include "whole_frame.h"
 
 #define RIG_NODES 3
 #define RIG_VOLUME_BYTES (1ULL << 30)
@@ -435,7 +436,7 @@ static inline size_t rig_raw_whole(const struct rig_inbox *inbox)
 
 	if (inbox->used < WIRE_HEAD_BYTES)
 		return 0;
-	length = wire_frame_length(inbox->bytes, &error);
+	length = whole_frame_bytes(inbox->bytes, &error);
 	return length > 0 && inbox->used >= (size_t)length ? (size_t)length : 0;
 }
 
@@ -444,7 +445,6 @@ static inline bool rig_raw_receive(int fd, struct rig_inbox *inbox,
 				   struct wire_msg *msg)
 {
 	struct base_error error;
-	struct base_buf *buf;
 	size_t length;
 	int err;
 
@@ -452,12 +452,10 @@ static inline bool rig_raw_receive(int fd, struct rig_inbox *inbox,
 	length = rig_raw_whole(inbox);
 	if (!length)
 		return false;
-	buf = base_buf_new(length);
-	memcpy(buf->data, inbox->bytes, length);
+	err = whole_frame_decode(inbox->bytes, length, RIG_VOLUME_BYTES, msg,
+				 &error);
 	inbox->used -= length;
 	memmove(inbox->bytes, inbox->bytes + length, inbox->used);
-	err = wire_decode(buf, RIG_VOLUME_BYTES, msg, &error);
-	base_buf_put(buf);
 	return err == 0;
 }
 

@@ -126,7 +126,8 @@ static void copy_that_was_given_up_is_answered_so(void)
 	tap_need(!base_list_empty(&rig.nodes[leader].inbox));
 	frame = base_container_of(rig.nodes[leader].inbox.prev, struct rig_job,
 				  link);
-	tap_need(!wire_decode(frame->buf, RIG_VOLUME_BYTES, &msg, &error));
+	tap_need(!whole_frame_decode(frame->buf->data, frame->buf->size,
+				     RIG_VOLUME_BYTES, &msg, &error));
 	tap_check_eq(msg.type, WIRE_COPY_ACK);
 	tap_check_eq(msg.copy_ack.serial, 77);
 	tap_check(msg.copy_ack.error != 0);

@@ -14,6 +14,7 @@
 #include "tap.h"
 #include "tests/unit/disk/disk.h"
 #include "tests/unit/disk/rig.h"
+#include "tests/unit/whole_frame.h"
 
 #define RIG_NODES 4
 #define RIG_TURN_US 5000
@@ -374,7 +375,8 @@ static inline void rig_frame(struct rig_node *node, struct rig_job *job)
 	struct base_error error = { .text = "" };
 	struct wire_msg msg;
 
-	if (!tap_check_eq(wire_decode(job->buf, RIG_VOLUME_BYTES, &msg, &error),
+	if (!tap_check_eq(whole_frame_decode(job->buf->data, job->buf->size,
+					     RIG_VOLUME_BYTES, &msg, &error),
 			  0)) {
 		printf("# %s\n", error.text);
 		return;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/crc.h"
+#include "whole_frame.h"
 #include "wire/wire.h"
 
 #define RIG_VOLUME_BYTES (1ULL << 30)

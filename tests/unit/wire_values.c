@@ -25,7 +25,8 @@ static void refused_with(struct base_buf *buf, const char *text)
 	int err;
 
 	rig_mend(buf);
-	err = wire_decode(buf, RIG_VOLUME_BYTES, &got, &error);
+	err = whole_frame_decode(buf->data, buf->size, RIG_VOLUME_BYTES, &got,
+				 &error);
 	if (err == 0)
 		wire_msg_clear(&got);
 	if (!text) {

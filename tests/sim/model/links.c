@@ -6,6 +6,7 @@
  * later.  TCP doubles and reorders nothing, and neither does this.
  */
 #include "tests/sim/model/world.h"
+#include "tests/unit/whole_frame.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +16,6 @@
 #define SLOW_FACTOR 30
 
 struct frame {
-	struct base_buf *buf; /* with payload; else the bytes are in here */
 	uint64_t life; /* of the connection */
 	uint32_t from;
 	uint32_t to;
@@ -32,12 +32,6 @@ static struct link *link_of(struct world *world, uint32_t a, uint32_t b)
 static struct way *way_of(struct world *world, uint32_t from, uint32_t to)
 {
 	return &link_of(world, from, to)->ways[from < to ? 0 : 1];
-}
-
-static void frame_free(struct frame *frame)
-{
-	base_buf_put(frame->buf);
-	free(frame);
 }
 
 static void link_tell(struct world *world, uint32_t a, uint32_t b, bool up)
@@ -94,7 +88,7 @@ static void link_retry(struct world *world, uint32_t a, uint32_t b)
 /* One bit of it flips on the way. */
 static void frame_corrupt(struct world *world, struct frame *frame)
 {
-	uint8_t *bytes = frame->buf ? frame->buf->data : frame->bytes;
+	uint8_t *bytes = frame->bytes;
 	uint64_t at = world_draw(world, frame->size);
 
 	bytes[at] ^= (uint8_t)(1U << world_draw(world, 8));
@@ -159,17 +153,14 @@ static void links_deliver(struct world *world, struct frame *frame)
 	struct host *host = &world->hosts[frame->to - 1];
 	bool corrupt = !world->calm &&
 		       world_chance(world, world->corrupt_one_in);
-	struct base_buf view = { .refs = 1,
-				 .size = frame->size,
-				 .data = frame->bytes };
 	struct base_error error;
 	struct wire_msg msg;
 	uint64_t random;
 
 	if (corrupt)
 		frame_corrupt(world, frame);
-	if (wire_decode(frame->buf ? frame->buf : &view, world->volume_bytes,
-			&msg, &error)) {
+	if (whole_frame_decode(frame->bytes, frame->size, world->volume_bytes,
+			       &msg, &error)) {
 		if (!corrupt)
 			world_fail(world, "frame refused: %s", error.text);
 		link_break(world, frame->from, frame->to);
@@ -211,13 +202,13 @@ static void links_arrive(struct world *world, void *object, uint64_t seq,
 		if (host->node && !way->blocked)
 			links_deliver(world, frame);
 	}
-	frame_free(frame);
+	free(frame);
 }
 
 void links_forget(const struct event *event)
 {
 	if (event->fn == links_arrive)
-		frame_free(event->object);
+		free(event->object);
 }
 
 static struct frame *frame_new(const struct wire_msg *msg)
@@ -225,18 +216,15 @@ static struct frame *frame_new(const struct wire_msg *msg)
 	struct wire_frame encoded;
 	struct frame *frame;
 	unsigned int i;
-	bool payload;
 	uint8_t *at;
 
 	if (wire_encode(msg, &encoded))
 		abort();
-	payload = wire_frame_has_payload(encoded.head);
-	frame = malloc(sizeof(*frame) + (payload ? 0 : encoded.bytes));
+	frame = malloc(sizeof(*frame) + encoded.bytes);
 	if (!frame)
 		abort();
 	frame->size = encoded.bytes;
-	frame->buf = payload ? base_buf_new(encoded.bytes) : NULL;
-	at = payload ? frame->buf->data : frame->bytes;
+	at = frame->bytes;
 	for (i = 0; i < encoded.iov_count; i++) {
 		memcpy(at, encoded.iov[i].iov_base, encoded.iov[i].iov_len);
 		at += encoded.iov[i].iov_len;
