@@ -19,6 +19,8 @@ struct base_buf {
 	uint32_t refs; /* atomic */
 	size_t size; /* bytes that data has */
 	uint8_t *data; /* aligned to BASE_BUF_ALIGN */
+	uint32_t kept_pages; /* buf.c's, as is next */
+	struct base_buf *next;
 };
 
 /**
