@@ -200,9 +200,9 @@ void node_request(struct node *node, const struct node_request *body)
 		node->ops->done(node->context, body->tag, body->epoch, -EIO);
 		return;
 	}
-	request = calloc(1, sizeof(*request));
+	request = malloc(sizeof(*request));
 	assert(request); /* a node that stops is safe; the module asks again */
-	request->body = *body;
+	*request = (struct request){ .body = *body };
 	base_buf_get(request->body.buf);
 	if (body->op == NODE_REQ_OPEN) {
 		device_drop_open(node);
@@ -451,14 +451,15 @@ static void device_pump_open(struct node *node)
 static void device_ask(struct node *node)
 {
 	struct device *device = &node->device;
-	struct wire_msg msg = { .type = WIRE_OPEN_ASK };
 	uint32_t leader = raft_leader(node->raft);
+	struct wire_msg msg; /* large: nothing is done to it in vain */
 
 	if (!device_wants_lead(node) || node->now_us < device->ask_next_us)
 		return;
 	device->ask_next_us = node->now_us + ASK_US;
 	if (!leader || node->incomplete)
 		return;
+	msg.type = WIRE_OPEN_ASK;
 	msg.open_ask.serial = ++device->ask_serial;
 	msg.open_ask.epoch = device->open ? 0 : device->epoch;
 	node->ops->send(node->context, leader, &msg);
@@ -556,10 +557,16 @@ void device_pump_lease(struct node *node)
 	struct device *device = &node->device;
 	uint64_t until = 0;
 	uint64_t step = node->config.raft.heartbeat_us / 2;
+	bool ready = node_ready(node) && !node->stopping;
 
 	if (!device->bound)
 		return;
-	if (node_ready(node) && !node->stopping)
+	/* None is longer than that, and node_step() sees to one that falls. */
+	if (ready && device->lease_us > node->now_us &&
+	    node->now_us + node->config.raft.election_timeout_us <
+		    device->lease_us + step)
+		return;
+	if (ready)
 		until = raft_lease_until(node->raft);
 	if (until <= node->now_us) {
 		if (device->lease_us ||

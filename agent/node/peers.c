@@ -79,9 +79,10 @@ void node_link(struct node *node, uint32_t id, bool up)
 
 void peer_send_raft(struct node *node, const struct raft_msg *raft_msg)
 {
-	struct wire_msg msg = { .type = WIRE_RAFT };
+	struct wire_msg msg; /* large: only what is used of it is set */
 	uint32_t i;
 
+	msg.type = WIRE_RAFT;
 	msg.raft.msg = *raft_msg;
 	msg.raft.bare = member_role(node, raft_msg->to) == RAFT_MEMBER_WITNESS;
 	if (raft_msg->type == RAFT_MSG_APPEND)
@@ -391,27 +392,27 @@ static uint32_t status_flags(const struct node *node)
 /* Tell everybody how we are: at a pace, and at once when it matters. */
 void peers_status(struct node *node)
 {
-	struct wire_msg msg = {
-		.type = WIRE_STATUS,
-		.status = {
-			.flags = status_flags(node),
-			.epoch = node->device.epoch,
-			.term = raft_term(node->raft),
-			.last = raft_last_index(node->raft),
-			.durable = raft_durable_index(node->raft),
-			.commit = raft_commit_index(node->raft),
-			.applied = node->applied,
-			.members_since = raft_members_since(node->raft),
-		},
-	};
+	uint32_t flags = status_flags(node);
+	struct wire_msg msg; /* large: nothing is done to it in vain */
 	unsigned int i;
 
+	if (node->now_us < node->status_next_us &&
+	    flags == node->status_sent.flags &&
+	    node->device.epoch == node->status_sent.epoch)
+		return;
+	msg.type = WIRE_STATUS;
+	msg.status = (struct wire_status){
+		.flags = flags,
+		.epoch = node->device.epoch,
+		.term = raft_term(node->raft),
+		.last = raft_last_index(node->raft),
+		.durable = raft_durable_index(node->raft),
+		.commit = raft_commit_index(node->raft),
+		.applied = node->applied,
+		.members_since = raft_members_since(node->raft),
+	};
 	if (msg.status.members_since)
 		msg.status.members = *raft_members(node->raft);
-	if (node->now_us < node->status_next_us &&
-	    msg.status.flags == node->status_sent.flags &&
-	    msg.status.epoch == node->status_sent.epoch)
-		return;
 	node->status_next_us = node->now_us + STATUS_US;
 	node->status_sent = msg.status;
 	for (i = 0; i < node->peer_count; i++)

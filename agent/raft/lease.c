@@ -14,14 +14,15 @@
  */
 uint64_t raft_lease_until(const struct raft *raft)
 {
+	unsigned int places = raft_members_count(&raft->membership.now);
 	uint64_t timeout = raft->config.election_timeout_us;
-	uint64_t echo[RAFT_MEMBERS_MAX] = { 0 };
+	uint64_t echo[RAFT_MEMBERS_MAX];
 	uint64_t begun, drift;
 	unsigned int i;
 
 	if (raft->role != RAFT_LEADER || raft->transferee)
 		return 0;
-	for (i = 0; i < RAFT_MEMBERS_MAX; i++) {
+	for (i = 0; i < places; i++) {
 		const struct raft_peer *peer = &raft->peers[i];
 
 		if (peer->id == raft->config.id)
@@ -41,10 +42,11 @@ uint64_t raft_lease_until(const struct raft *raft)
 /* When CheckQuorum will find that a majority has not been heard of. */
 uint64_t raft_quorum_due(const struct raft *raft)
 {
+	unsigned int places = raft_members_count(&raft->membership.now);
 	uint64_t heard[RAFT_MEMBERS_MAX];
 	unsigned int i;
 
-	for (i = 0; i < RAFT_MEMBERS_MAX; i++) {
+	for (i = 0; i < places; i++) {
 		const struct raft_peer *peer = &raft->peers[i];
 
 		if (peer->id == raft->config.id)
@@ -71,10 +73,11 @@ void raft_rejoin_update(struct raft *raft)
 
 	for (i = 0; i < RAFT_PEERS_MAX; i++) {
 		struct raft_peer *peer = &raft->peers[i];
-		uint32_t followed = raft_vote_bit(raft, raft->config.id);
+		uint32_t followed;
 
 		if (!peer->barred || peer->rejoin)
 			continue;
+		followed = raft_vote_bit(raft, raft->config.id);
 		for (j = 0; j < RAFT_PEERS_MAX; j++) {
 			const struct raft_peer *other = &raft->peers[j];
 

@@ -4,27 +4,12 @@
 
 #include <string.h>
 
-enum raft_member_role raft_members_role_at(const struct raft_members *members,
-					   unsigned int place)
-{
-	return (enum raft_member_role)(members->roles >> (2 * place) & 3U);
-}
-
 static void role_put(struct raft_members *members, unsigned int place,
 		     enum raft_member_role role)
 {
 	unsigned int roles = members->roles & ~(3U << (2 * place));
 
 	members->roles = (uint16_t)(roles | (unsigned int)role << (2 * place));
-}
-
-unsigned int raft_members_count(const struct raft_members *members)
-{
-	unsigned int count = 0;
-
-	while (count < RAFT_MEMBERS_MAX && members->ids[count])
-		count++;
-	return count;
 }
 
 /* The place of @id, or the one where it would go. */
@@ -93,11 +78,6 @@ bool raft_members_set(struct raft_members *members, uint32_t id,
 	return true;
 }
 
-bool raft_role_votes(enum raft_member_role role)
-{
-	return role == RAFT_MEMBER_VOTER || role == RAFT_MEMBER_WITNESS;
-}
-
 unsigned int raft_members_voting(const struct raft_members *members)
 {
 	unsigned int count = raft_members_count(members), voting = 0, i;
@@ -125,17 +105,18 @@ const char *raft_members_check(const struct raft_members *members)
 	unsigned int count = raft_members_count(members), i;
 	unsigned int voters = 0, witnesses = 0;
 
-	for (i = 0; i < RAFT_MEMBERS_MAX; i++) {
+	for (i = 0; i < count; i++) {
 		enum raft_member_role role = raft_members_role_at(members, i);
 
-		if (i < count ? !role || (i && members->ids[i] <=
-						       members->ids[i - 1]) :
-				members->ids[i] || role)
+		if (!role || (i && members->ids[i] <= members->ids[i - 1]))
 			return "members not in their one form";
 		voters += role == RAFT_MEMBER_VOTER;
 		witnesses += role == RAFT_MEMBER_WITNESS;
 	}
-	if (members->roles >> (2 * RAFT_MEMBERS_MAX))
+	for (; i < RAFT_MEMBERS_MAX; i++)
+		if (members->ids[i])
+			return "members not in their one form";
+	if (members->roles >> (2 * count))
 		return "members not in their one form";
 	if (!voters)
 		return "no member that could lead";

@@ -27,15 +27,26 @@ struct raft_members {
 };
 
 /** raft_members_count() - places taken; they are the first */
-unsigned int raft_members_count(const struct raft_members *members);
+static inline unsigned int
+raft_members_count(const struct raft_members *members)
+{
+	unsigned int count = 0;
+
+	while (count < RAFT_MEMBERS_MAX && members->ids[count])
+		count++;
+	return count;
+}
 
 /** raft_members_role() - NONE when @id is no member */
 enum raft_member_role raft_members_role(const struct raft_members *members,
 					uint32_t id);
 
 /** raft_members_role_at() - of a place that is taken */
-enum raft_member_role raft_members_role_at(const struct raft_members *members,
-					   unsigned int place);
+static inline enum raft_member_role
+raft_members_role_at(const struct raft_members *members, unsigned int place)
+{
+	return (enum raft_member_role)(members->roles >> (2 * place) & 3U);
+}
 
 /**
  * raft_members_set() - add @id, change its role, or (NONE) take it out
@@ -45,7 +56,10 @@ bool raft_members_set(struct raft_members *members, uint32_t id,
 		      enum raft_member_role role);
 
 /** raft_role_votes() - do its vote and its acknowledgement count? */
-bool raft_role_votes(enum raft_member_role role);
+static inline bool raft_role_votes(enum raft_member_role role)
+{
+	return role == RAFT_MEMBER_VOTER || role == RAFT_MEMBER_WITNESS;
+}
 
 /** raft_members_voting() - how many members' votes count */
 unsigned int raft_members_voting(const struct raft_members *members);

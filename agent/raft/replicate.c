@@ -271,12 +271,13 @@ static void leave(struct raft *raft)
  */
 void raft_commit_advance(struct raft *raft)
 {
+	unsigned int places = raft_members_count(&raft->membership.now);
 	uint64_t held[RAFT_MEMBERS_MAX];
 	uint64_t commit;
 	unsigned int i;
 
 	assert(raft->role == RAFT_LEADER);
-	for (i = 0; i < RAFT_MEMBERS_MAX; i++) {
+	for (i = 0; i < places; i++) {
 		const struct raft_peer *peer = &raft->peers[i];
 
 		if (peer->id == raft->config.id)
