@@ -358,11 +358,11 @@ void nl_session_received(struct nl_session *session, uint64_t tag)
 		session->received = tag;
 }
 
-int nl_session_flush(struct nl_session *session)
+int nl_session_flush(struct nl_session *session, bool dones_due)
 {
 	if (session->over)
 		return session->over;
-	if (session->done_count || session->applied)
+	if (session->done_count || (session->applied && !dones_due))
 		return flush_now(session);
 	/* Credits alone are worth a message only when they get short. */
 	if (session->received &&

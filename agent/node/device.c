@@ -363,6 +363,15 @@ static bool device_may_propose(const struct node *node)
 	       tail.epoch == node->device.epoch;
 }
 
+bool node_dones_due(const struct node *node)
+{
+	const struct device *device = &node->device;
+
+	return device->count && !device->unproposed && !device->fenced &&
+	       node_ready(node) && !node->stopping &&
+	       device->lease_us > node->now_us;
+}
+
 /* Who else has it open, as far as the leader can know? 0: nobody alive. */
 static uint32_t device_other_writer(struct node *node, uint32_t asker,
 				    bool *unknown)

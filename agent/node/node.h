@@ -206,6 +206,12 @@ void node_step_down(struct node *node);
 /** node_pump() - do all that can be done now; once per loop turn */
 void node_pump(struct node *node, uint64_t now_us, uint64_t random);
 
+/**
+ * node_dones_due() - are requests of the device on their way to be answered?
+ * False where that may take until something changes: another leader, say.
+ */
+bool node_dones_due(const struct node *node);
+
 /** node_deadline() - when node_pump() is wanted next (us), if nothing happens */
 uint64_t node_deadline(const struct node *node);
 

@@ -287,7 +287,8 @@ void qbdd_device_flush(struct qbdd *daemon)
 	int code;
 
 	if (daemon->session && !daemon->session_over) {
-		code = nl_session_flush(daemon->session);
+		code = nl_session_flush(daemon->session,
+					node_dones_due(daemon->node));
 		if (code)
 			daemon->session_over = code;
 	}

@@ -282,7 +282,7 @@ static void disorder_ends_the_session(void)
 	tap_check(receive() == -EPROTO);
 	tap_check_eq(seen.requests, 1);
 	tap_check(receive() == -EPROTO);
-	tap_check(nl_session_flush(session) == -EPROTO);
+	tap_check(nl_session_flush(session, false) == -EPROTO);
 	teardown();
 }
 
@@ -345,10 +345,10 @@ static void refused_tag_is_no_end_but_a_stale_cookie_is(void)
 	refusal(-ENOENT);
 	tap_check_eq(receive(), 1);
 	tap_check_eq(session->dones_refused, 1);
-	tap_check_eq(nl_session_flush(session), 0);
+	tap_check_eq(nl_session_flush(session, false), 0);
 	refusal(-ESTALE);
 	tap_check(receive() == -ESTALE);
-	tap_check(nl_session_flush(session) == -ESTALE);
+	tap_check(nl_session_flush(session, false) == -ESTALE);
 	teardown();
 }
 
@@ -365,7 +365,7 @@ static void answers_go_out_in_one_message(void)
 	nl_session_applied(session, 2);
 	nl_session_received(session, 4);
 	tap_check(!next_answer(&command, attrs));
-	tap_check_eq(nl_session_flush(session), 0);
+	tap_check_eq(nl_session_flush(session, false), 0);
 	tap_need(next_answer(&command, attrs));
 	tap_check_eq(command, QBD_CMD_IO_DONE);
 	tap_need(nla_len(attrs[QBD_A_DONES]) == 2 * sizeof(dones[0]));
@@ -376,8 +376,33 @@ static void answers_go_out_in_one_message(void)
 	tap_check(dones[1].error == -EIO);
 	tap_check_eq(nla_get_u64(attrs[QBD_A_APPLIED]), 3);
 	tap_check_eq(nla_get_u64(attrs[QBD_A_RECEIVED]), 4);
-	tap_check_eq(nl_session_flush(session), 0);
+	tap_check_eq(nl_session_flush(session, false), 0);
 	tap_check(!next_answer(&command, attrs));
+	teardown();
+}
+
+static void applied_alone_waits_for_an_answer_that_is_due(void)
+{
+	struct nlattr *attrs[QBD_A_MAX + 1];
+	uint8_t command;
+
+	tap_need(setup());
+	nl_session_applied(session, 3);
+	tap_check_eq(nl_session_flush(session, true), 0);
+	tap_check(!next_answer(&command, attrs));
+	nl_session_done(session, 4, 8, 0);
+	tap_check_eq(nl_session_flush(session, true), 0);
+	tap_need(next_answer(&command, attrs));
+	tap_check_eq(nla_len(attrs[QBD_A_DONES]), sizeof(struct qbd_done));
+	tap_check_eq(nla_get_u64(attrs[QBD_A_APPLIED]), 3);
+	/* Nothing more is to come: nor will it wait. */
+	nl_session_applied(session, 4);
+	tap_check_eq(nl_session_flush(session, true), 0);
+	tap_check(!next_answer(&command, attrs));
+	tap_check_eq(nl_session_flush(session, false), 0);
+	tap_need(next_answer(&command, attrs));
+	tap_check(!attrs[QBD_A_DONES]);
+	tap_check_eq(nla_get_u64(attrs[QBD_A_APPLIED]), 4);
 	teardown();
 }
 
@@ -394,7 +419,7 @@ static void full_list_of_answers_goes_out_by_itself(void)
 	tap_check_eq(nla_len(attrs[QBD_A_DONES]),
 		     QBD_MSG_DONES_MAX * sizeof(struct qbd_done));
 	tap_check(!attrs[QBD_A_RECEIVED] && !attrs[QBD_A_APPLIED]);
-	tap_check_eq(nl_session_flush(session), 0);
+	tap_check_eq(nl_session_flush(session, false), 0);
 	tap_need(next_answer(&command, attrs));
 	tap_check_eq(nla_len(attrs[QBD_A_DONES]), sizeof(struct qbd_done));
 	teardown();
@@ -412,7 +437,7 @@ static void credits_alone_wait_for_half_of_the_buffer(void)
 		send_write(i, 32768);
 		tap_check_eq(receive(), 1);
 		nl_session_received(session, i);
-		tap_check_eq(nl_session_flush(session), 0);
+		tap_check_eq(nl_session_flush(session, false), 0);
 	}
 	tap_check(!next_answer(&command, attrs));
 	for (; i <= 4; i++) {
@@ -420,7 +445,7 @@ static void credits_alone_wait_for_half_of_the_buffer(void)
 		tap_check_eq(receive(), 1);
 	}
 	nl_session_received(session, 4);
-	tap_check_eq(nl_session_flush(session), 0);
+	tap_check_eq(nl_session_flush(session, false), 0);
 	tap_need(next_answer(&command, attrs));
 	tap_check_eq(nla_get_u64(attrs[QBD_A_RECEIVED]), 4);
 	tap_check(!attrs[QBD_A_DONES]);
@@ -459,7 +484,7 @@ static void vanished_device_ends_the_session(void)
 	close(session->control);
 	session->control = open("/dev/full", O_WRONLY);
 	nl_session_done(session, 1, 0, 0);
-	tap_check(nl_session_flush(session) == -ENOSPC);
+	tap_check(nl_session_flush(session, false) == -ENOSPC);
 	tap_check(nl_session_lease(session, 1, NULL) == -ENOSPC);
 	tap_check(nl_session_fence(session, NULL) == -ENOSPC);
 	teardown();
@@ -480,6 +505,7 @@ int main(int argc, char **argv)
 		TAP_TEST(replica_errors_are_told),
 		TAP_TEST(refused_tag_is_no_end_but_a_stale_cookie_is),
 		TAP_TEST(answers_go_out_in_one_message),
+		TAP_TEST(applied_alone_waits_for_an_answer_that_is_due),
 		TAP_TEST(full_list_of_answers_goes_out_by_itself),
 		TAP_TEST(credits_alone_wait_for_half_of_the_buffer),
 		TAP_TEST(lease_and_fence_go_out_at_once),

@@ -57,6 +57,27 @@ static void close_does_not_wait_for_an_end_that_was_cut_off(void)
 	rig_end();
 }
 
+static void answers_are_due_only_where_they_will_come(void)
+{
+	struct node_request body = { .op = NODE_REQ_ZERO, .length = 4096 };
+	uint32_t leader = begin();
+
+	tap_check(!node_dones_due(rig_at(leader))); /* all are given */
+	request(leader, NODE_REQ_FLUSH);
+	tap_check(!node_dones_due(rig_at(leader))); /* not even proposed */
+	rig_turns(2);
+	tap_check(!node_dones_due(rig_at(leader)));
+	rig_cut_off(leader, true);
+	body.tag = ++rig.tag;
+	body.epoch = rig.nodes[leader].opened;
+	node_request(rig_at(leader), &body);
+	rig_turns(1);
+	tap_check(node_dones_due(rig_at(leader)));
+	rig_pass(6 * RIG_T); /* no quorum, so no lease */
+	tap_check(!node_dones_due(rig_at(leader)));
+	rig_end();
+}
+
 static void opening_fails_where_the_node_is_no_member(void)
 {
 	rig_start(3, 2);
@@ -91,6 +112,7 @@ static void opening_is_fenced_where_the_node_was_made_a_learner(void)
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
+		TAP_TEST(answers_are_due_only_where_they_will_come),
 		TAP_TEST(later_agent_says_what_an_earlier_one_applied),
 		TAP_TEST(close_does_not_wait_for_an_end_that_was_cut_off),
 		TAP_TEST(opening_fails_where_the_node_is_no_member),
