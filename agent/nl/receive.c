@@ -196,32 +196,46 @@ static int take_message(struct nl_session *session, struct session_slot *slot,
 	return take_requests(session, slot, head_bytes, error);
 }
 
+static void slot_make_ready(struct nl_session *session, unsigned int i)
+{
+	struct session_slot *slot = &session->slots[i];
+
+	slot->iov[0].iov_base = slot->head;
+	slot->iov[0].iov_len = session->slots_head_bytes;
+	slot->iov[1].iov_base = slot->buf->data;
+	slot->iov[1].iov_len = slot->buf->size;
+	slot->from = (struct sockaddr_nl){ 0 };
+	session->messages[i] = (struct mmsghdr){
+		.msg_hdr = {
+			.msg_name = &slot->from,
+			.msg_namelen = sizeof(slot->from),
+			.msg_iov = slot->iov,
+			.msg_iovlen = 2,
+		},
+	};
+}
+
+/* All, where messages have another head now: most turns use few of them. */
+static void slots_make_ready(struct nl_session *session)
+{
+	unsigned int i;
+
+	if (session->slots_head_bytes == session->head_bytes)
+		return;
+	session->slots_head_bytes = session->head_bytes;
+	for (i = 0; i < SESSION_SLOTS; i++)
+		slot_make_ready(session, i);
+}
+
 static int receive_some(struct nl_session *session, unsigned int count,
 			struct base_error *error)
 {
-	struct sockaddr_nl from[SESSION_SLOTS];
-	struct iovec iov[SESSION_SLOTS][2];
-	struct mmsghdr messages[SESSION_SLOTS];
-	struct session_slot *slot;
-	uint32_t head_bytes = session->head_bytes;
 	int i, ret, got;
 
-	memset(messages, 0, sizeof(messages));
-	memset(from, 0, sizeof(from));
-	for (i = 0; i < (int)count; i++) {
-		slot = &session->slots[i];
-		iov[i][0].iov_base = slot->head;
-		iov[i][0].iov_len = head_bytes;
-		iov[i][1].iov_base = slot->buf->data;
-		iov[i][1].iov_len = slot->buf->size;
-		messages[i].msg_hdr.msg_iov = iov[i];
-		messages[i].msg_hdr.msg_iovlen = 2;
-		messages[i].msg_hdr.msg_name = &from[i];
-		messages[i].msg_hdr.msg_namelen = sizeof(from[i]);
-	}
+	slots_make_ready(session);
 	do {
-		got = recvmmsg(session->fd, messages, count, MSG_DONTWAIT,
-			       NULL);
+		got = recvmmsg(session->fd, session->messages, count,
+			       MSG_DONTWAIT, NULL);
 	} while (got < 0 && errno == EINTR);
 	if (got < 0 && (errno == EAGAIN || errno == ENOBUFS))
 		return 0;
@@ -230,10 +244,12 @@ static int receive_some(struct nl_session *session, unsigned int count,
 				      "volume %s: netlink socket: %s",
 				      session->name, strerror(errno));
 	for (i = 0; i < got; i++) {
-		ret = take_message(session, &session->slots[i], &messages[i],
-				   head_bytes, error);
+		ret = take_message(session, &session->slots[i],
+				   &session->messages[i],
+				   session->slots_head_bytes, error);
 		if (ret)
 			return ret;
+		slot_make_ready(session, (unsigned int)i);
 	}
 	return got;
 }

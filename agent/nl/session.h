@@ -8,6 +8,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
+
+#include <linux/netlink.h>
 
 #include "nl/channel.h"
 #include "nl/nl.h"
@@ -26,6 +29,8 @@
 struct session_slot {
 	uint8_t head[PARSE_HEAD_MAX] __attribute__((aligned(8)));
 	struct base_buf *buf; /* QBD_MSG_BYTES_MAX bytes */
+	struct iovec iov[2]; /* these two */
+	struct sockaddr_nl from;
 };
 
 struct nl_session {
@@ -44,7 +49,9 @@ struct nl_session {
 
 	/* Receiving. */
 	struct session_slot *slots; /* SESSION_SLOTS */
+	struct mmsghdr messages[SESSION_SLOTS]; /* of recvmmsg(), as slots */
 	uint32_t head_bytes; /* of a message with one request */
+	uint32_t slots_head_bytes; /* that messages were made for; 0: none */
 	uint64_t last_tag;
 	uint64_t charge_bytes; /* received and not given back, estimated */
 	unsigned int charge_messages; /* and so many messages */
