@@ -21,6 +21,7 @@ enum job_type {
 	JOB_TRUNCATE,
 	JOB_STATE,
 	JOB_RESET,
+	JOB_NOTE,
 	/* of the image thread */
 	JOB_APPLY,
 	JOB_CHECKPOINT,
@@ -52,6 +53,12 @@ struct job {
 	struct raft_entry *entries[JOB_ENTRIES_MAX];
 };
 
+/* Which thread's? */
+static inline bool job_is_log(const struct job *job)
+{
+	return job->type <= JOB_NOTE;
+}
+
 struct job_pool {
 	struct job *free;
 };
@@ -71,8 +78,9 @@ struct worker {
 	struct store *store;
 	pthread_t thread;
 	bool failed; /* the disk is out: nothing is tried any more */
-	/* The loop's: what was given and has not come back. */
+	/* The loop's: what was given, to the thread or to a lane, and is not back. */
 	unsigned int pending;
+	bool wake; /* something is in its queue that it may not know of */
 	uint64_t waiting_us; /* since then; 0: nothing pending */
 };
 

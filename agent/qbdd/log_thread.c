@@ -91,6 +91,11 @@ static void log_execute(struct worker *worker, struct group *group,
 		if (error)
 			log_fail(worker, job, error, "beginning a new log");
 		break;
+	case JOB_NOTE:
+		error = store_log_note(worker->store);
+		if (error)
+			log_fail(worker, job, error, "noting the log's end");
+		break;
 	default:
 		break;
 	}
@@ -173,11 +178,11 @@ void *log_thread(void *argument)
 		} else if (!idle) {
 			/* An error of it shows at the next write. */
 			if (!worker->failed)
-				store_log_idle(worker->store);
+				store_log_note(worker->store);
 			idle = true;
 		}
 	}
-	if (!idle && !worker->failed)
-		store_log_idle(worker->store);
+	if (!worker->failed)
+		store_log_note(worker->store);
 	return NULL;
 }

@@ -135,6 +135,9 @@ static void loop_event(struct qbdd *daemon, uint64_t source, uint32_t events)
 	case LOOP_TIMER:
 		daemon->timer_us = 0;
 		break;
+	case LOOP_RING:
+		daemon->ring_ready = true;
+		break;
 	case LOOP_QUEUE:
 	case LOOP_SOURCES:
 		break;
@@ -149,6 +152,7 @@ static void loop_wait(struct qbdd *daemon)
 
 	sleep = qbdd_queue_doze(&daemon->done);
 	sleep = qbdd_queue_doze(&daemon->orders) && sleep;
+	sleep = sleep && !daemon->ring_ready;
 	count = epoll_wait(daemon->epoll_fd, events, EVENTS_MAX,
 			   sleep ? -1 : 0);
 	qbdd_queue_awake(&daemon->done);
@@ -207,6 +211,7 @@ static void loop_arm(struct qbdd *daemon)
 		earlier(&at, net_ms * 1000);
 	earlier(&at, daemon->snapshot_us + 5 * SNAPSHOT_US);
 	earlier(&at, daemon->device_retry_us);
+	earlier(&at, daemon->note_us);
 	if (daemon->stopping)
 		earlier(&at, daemon->stop_us);
 	if (at < floor_us)
@@ -227,10 +232,11 @@ static void loop_act(struct qbdd *daemon)
 		net_tick(daemon->net, daemon->now_us / 1000);
 	daemon->now_us = qbdd_now_us();
 	node_pump(daemon->node, daemon->now_us, qbdd_random(daemon));
-	/* The disk first: it works while the rest is being sent. */
-	qbdd_jobs_wake(daemon);
+	/* The log first: the disk works while the rest is being sent. */
+	qbdd_jobs_log(daemon);
 	net_flush(daemon->net);
 	qbdd_device_flush(daemon);
+	qbdd_jobs_image(daemon);
 	qbdd_stop_check(daemon);
 	loop_snapshot(daemon);
 	loop_arm(daemon);

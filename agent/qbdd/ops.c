@@ -9,24 +9,72 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "base/list.h"
 #include "base/log.h"
 #include "qbdd/qbdd.h"
 
+static void thread_put(void *context, struct job *job)
+{
+	struct qbdd *daemon = context;
+	struct worker *worker = job_is_log(job) ? &daemon->log : &daemon->image;
+
+	qbdd_queue_put(&worker->in, &job->item);
+	worker->wake = true;
+}
+
 static void job_put(struct qbdd *daemon, struct worker *worker, struct job *job)
 {
 	if (!worker->pending++)
 		worker->waiting_us = daemon->now_us;
-	qbdd_queue_put(&worker->in, &job->item);
+	if (daemon->lanes)
+		lanes_put(daemon->lanes, job);
+	else
+		thread_put(daemon, job);
 }
 
-void qbdd_jobs_wake(struct qbdd *daemon)
+static void worker_wake(struct worker *worker)
 {
-	if (daemon->log.pending)
-		qbdd_queue_wake(&daemon->log.in);
-	if (daemon->image.pending)
-		qbdd_queue_wake(&daemon->image.in);
+	if (worker->wake)
+		qbdd_queue_wake(&worker->in);
+	worker->wake = false;
+}
+
+/* With nothing to write for a while, how far the log is durable is noted. */
+static void log_note(struct qbdd *daemon)
+{
+	if (lanes_appended(daemon->lanes))
+		daemon->note_us = daemon->now_us + NOTE_US;
+	if (!daemon->note_us || daemon->now_us < daemon->note_us)
+		return;
+	daemon->note_us = 0;
+	job_put(daemon, &daemon->log, job_new(&daemon->pool, JOB_NOTE));
+}
+
+static void ring_begin(struct qbdd *daemon)
+{
+	if (!ring_submit(daemon->ring))
+		daemon->ring_ready = true; /* so the next turn comes at once */
+}
+
+void qbdd_jobs_log(struct qbdd *daemon)
+{
+	if (daemon->lanes) {
+		lanes_run_log(daemon->lanes);
+		log_note(daemon);
+		ring_begin(daemon);
+	}
+	worker_wake(&daemon->log);
+}
+
+void qbdd_jobs_image(struct qbdd *daemon)
+{
+	if (daemon->lanes) {
+		lanes_run_image(daemon->lanes);
+		ring_begin(daemon);
+	}
+	worker_wake(&daemon->image);
 }
 
 static void put_entries(struct qbdd *daemon, struct worker *worker,
@@ -317,26 +365,21 @@ static void job_blame(struct qbdd *daemon, const struct job *job)
 	qbdd_disk_failed(daemon, text);
 }
 
-/* Where appends have been made durable up to, to be told once. */
-struct durable {
-	uint64_t index;
-	uint64_t term;
-	uint64_t seq;
-};
-
-static void durable_tell(struct qbdd *daemon, struct durable *durable)
+static void durable_tell(struct qbdd *daemon)
 {
+	struct qbdd_durable *durable = &daemon->durable;
+
 	if (durable->index)
 		node_log_durable(daemon->node, durable->index, durable->term,
 				 durable->seq);
 	durable->index = 0;
 }
 
-static void job_returned(struct qbdd *daemon, struct job *job,
-			 struct durable *durable)
+static void job_returned(void *context, struct job *job)
 {
-	struct worker *worker = job->type <= JOB_RESET ? &daemon->log :
-							 &daemon->image;
+	struct qbdd *daemon = context;
+	struct qbdd_durable *durable = &daemon->durable;
+	struct worker *worker = job_is_log(job) ? &daemon->log : &daemon->image;
 	const struct raft_entry *last;
 
 	worker->waiting_us = --worker->pending ? daemon->now_us : 0;
@@ -345,26 +388,96 @@ static void job_returned(struct qbdd *daemon, struct job *job,
 		durable->index = last->index;
 		durable->term = last->term;
 		durable->seq = job->seq;
-	} else if (job->type <= JOB_RESET) {
-		durable_tell(daemon, durable);
+	} else if (job_is_log(job)) {
+		durable_tell(daemon);
 	}
 	job_answer(daemon, job);
 	job_blame(daemon, job);
 	job_free(&daemon->pool, job);
 }
 
+/* A piece's size fits into an int, see store_piece. */
+static void ring_written(void *context, void *cookie, int result)
+{
+	struct qbdd *daemon = context;
+	struct lane_write *write = cookie;
+
+	if (result >= 0 && (size_t)result == write->piece->bytes)
+		result = 0;
+	else if (result >= 0)
+		result = -EIO; /* beyond the end: it has shrunk */
+	lanes_written(daemon->lanes, write, result);
+}
+
 void qbdd_jobs_take(struct qbdd *daemon)
 {
-	struct durable durable = { 0 };
 	struct qbdd_item *item;
 	struct qbdd_list list;
+	struct job *job;
 
-	if (!qbdd_queue_take(&daemon->done, &list))
-		return;
-	while ((item = qbdd_list_next(&list)))
-		job_returned(daemon, base_container_of(item, struct job, item),
-			     &durable);
-	durable_tell(daemon, &durable);
+	if (daemon->ring_ready) {
+		daemon->ring_ready = false;
+		ring_reap(daemon->ring, ring_written, daemon);
+	}
+	if (qbdd_queue_take(&daemon->done, &list)) {
+		while ((item = qbdd_list_next(&list))) {
+			job = base_container_of(item, struct job, item);
+			if (daemon->lanes)
+				lanes_returned(daemon->lanes, job);
+			job_returned(daemon, job);
+		}
+	}
+	durable_tell(daemon);
+}
+
+static void begin_write(void *context, struct lane_write *write)
+{
+	struct qbdd *daemon = context;
+
+	ring_write(daemon->ring, write->piece, write->is_log, write);
+}
+
+static const struct lanes_ops lanes_ops = {
+	.write = begin_write,
+	.thread = thread_put,
+	.done = job_returned,
+};
+
+/* A flush that one append has for itself, another would have shared. */
+static unsigned int appends_max(const struct qbdd *daemon)
+{
+	return store_io_volatile_cache(daemon->io) ? 2 : LANES_APPENDS_MAX;
+}
+
+int qbdd_lanes_open(struct qbdd *daemon)
+{
+	int code = ring_open(store_io_fd(daemon->io), &daemon->ring);
+
+	if (code)
+		goto fail;
+	code = -ENOMEM;
+	daemon->lanes = lanes_new(daemon->store, appends_max(daemon),
+				  &lanes_ops, daemon);
+	if (daemon->lanes)
+		code = qbdd_loop_watch(daemon, ring_fd(daemon->ring), LOOP_RING,
+				       EPOLLIN);
+	if (!code)
+		return 0;
+	qbdd_lanes_close(daemon);
+fail:
+	base_log(BASE_LOG_WARNING,
+		 "event=no-io-uring error=\"%s\" remedy=\"allow it, see sysctl "
+		 "kernel.io_uring_disabled; without it writes take longer\"",
+		 strerror(-code));
+	return code;
+}
+
+void qbdd_lanes_close(struct qbdd *daemon)
+{
+	ring_close(daemon->ring);
+	daemon->ring = NULL;
+	lanes_free(daemon->lanes, &daemon->pool);
+	daemon->lanes = NULL;
 }
 
 /* At the end: what came back too late to matter. */

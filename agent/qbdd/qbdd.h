@@ -19,6 +19,8 @@
 #include "node/node.h"
 #include "qbdd/control.h"
 #include "qbdd/job.h"
+#include "qbdd/lanes.h"
+#include "qbdd/ring.h"
 #include "qbdd/rundir.h"
 #include "qbdd/snapshot.h"
 #include "store/store.h"
@@ -27,6 +29,7 @@
 #define SESSION_MESSAGES_MAX 64 /* read from the module in one turn */
 #define RCVBUF_BYTES (8U << 20) /* of its socket */
 #define SNAPSHOT_US 100000 /* between two */
+#define NOTE_US 75000 /* without an append: note the log's end */
 #define TIMER_FLOOR_US 1000 /* never sleep less: no spinning on a deadline */
 #define STOP_US 1000000 /* for a handover and a checkpoint */
 #define STOP_THREAD_MS 2000 /* for a thread's last disk access */
@@ -34,6 +37,13 @@
 #define DEVICE_RETRY_MAX_US 5000000
 #define DRIFT_PPM 1000 /* two clocks, each slewed by NTP's at most 500 */
 #define HEARTBEAT_SHARE 10 /* of the election timeout */
+
+/* Where appends have been made durable up to, to be told once a turn. */
+struct qbdd_durable {
+	uint64_t index; /* 0: nothing to tell */
+	uint64_t term;
+	uint64_t seq;
+};
 
 struct qbdd {
 	struct conf conf;
@@ -48,9 +58,16 @@ struct qbdd {
 	int disk_fd; /* keeps a loop device until the store has it; -1 */
 	struct store *store;
 	uint32_t align;
+	struct store_io *io; /* the store's */
 	struct worker log;
 	struct worker image;
 	struct job_pool pool;
+	/* Where the kernel has io_uring; else the threads do all. */
+	struct ring *ring;
+	struct lanes *lanes;
+	struct qbdd_durable durable;
+	bool ring_ready; /* it has something to be reaped */
+	uint64_t note_us; /* when the log's end is to be noted; 0: it is */
 	bool disk_failed;
 
 	/* The device */
@@ -105,15 +122,21 @@ enum loop_source {
 	LOOP_SESSION,
 	LOOP_SIGNAL,
 	LOOP_TIMER,
+	LOOP_RING,
 	LOOP_QUEUE, /* only wakes */
 	LOOP_SOURCES,
 };
 
 /* ops.c */
 extern const struct node_ops qbdd_node_ops;
-/** qbdd_jobs_take() - give the threads' answers to the node */
+/** qbdd_lanes_open() - write without threads, if the kernel can */
+int qbdd_lanes_open(struct qbdd *daemon);
+void qbdd_lanes_close(struct qbdd *daemon);
+/** qbdd_jobs_take() - give the disk's and the threads' answers to the node */
 void qbdd_jobs_take(struct qbdd *daemon);
-void qbdd_jobs_wake(struct qbdd *daemon);
+/** qbdd_jobs_log(), qbdd_jobs_image() - begin what the node has asked for */
+void qbdd_jobs_log(struct qbdd *daemon);
+void qbdd_jobs_image(struct qbdd *daemon);
 void qbdd_jobs_drop(struct qbdd *daemon);
 void qbdd_disk_failed(struct qbdd *daemon, const char *text);
 

@@ -127,6 +127,7 @@ static int open_store(struct qbdd *daemon, struct store_boot *boot,
 		io->ops->close(io);
 		return code;
 	}
+	daemon->io = io;
 	daemon->align = io->align;
 	if (boot->damage[0])
 		base_log(BASE_LOG_ERROR,
@@ -212,8 +213,10 @@ static int start_workers(struct qbdd *daemon, struct base_error *error)
 		goto fail;
 	code = worker_start(&daemon->image, "qbdd-image", image_thread,
 			    daemon->store, &daemon->done);
-	if (!code)
+	if (!code) {
+		qbdd_lanes_open(daemon);
 		return 0;
+	}
 	worker_stop(&daemon->log, &daemon->pool, STOP_THREAD_MS);
 fail:
 	return base_error_set(error, code, "starting threads: %s",
@@ -263,6 +266,7 @@ int qbdd_start(struct qbdd *daemon, struct base_error *error)
 	return 0;
 
 stop_workers:
+	qbdd_lanes_close(daemon);
 	worker_stop(&daemon->image, &daemon->pool, STOP_THREAD_MS);
 	worker_stop(&daemon->log, &daemon->pool, STOP_THREAD_MS);
 free_node:
@@ -296,13 +300,15 @@ void qbdd_end(struct qbdd *daemon)
 {
 	bool image = worker_stop(&daemon->image, &daemon->pool, STOP_THREAD_MS);
 	bool log = worker_stop(&daemon->log, &daemon->pool, STOP_THREAD_MS);
+	bool ring = !daemon->ring || !ring_pending(daemon->ring);
 
 	net_flush(daemon->net);
 	if (daemon->session)
 		nl_session_close(daemon->session);
 	control_stop(daemon->control);
 	net_free(daemon->net);
-	if (image && log) {
+	if (image && log && ring) {
+		qbdd_lanes_close(daemon);
 		qbdd_jobs_drop(daemon);
 		node_free(daemon->node);
 		store_close(daemon->store);

@@ -2,8 +2,9 @@
 /*
  * A store from the inside; for the files of this folder only.
  *
- * Locking.  `lock` protects `log` and `checkpoint`: the log thread changes the
- * log's end, the image thread its beginning, anybody may read.  A thread reads
+ * Locking.  `lock` protects `log` and `checkpoint`: the log thread (or who stands
+ * in for it) changes the log's end, the image thread its beginning, anybody may
+ * read.  A thread reads
  * without the lock only what it alone changes.  `sync_lock` is held over each
  * sync and protects `failure`; order: neither is taken inside the other.
  */
@@ -17,7 +18,9 @@
 
 /* Bounds of what one read or write moves, and of memory. */
 #define STORE_CHUNK_BYTES (1U << 20)
-#define STORE_IOV_MAX 128U
+/* Bounds of one piece, unless the disk has lower ones. */
+#define STORE_PIECE_BYTES_MAX (1U << 20)
+#define STORE_PIECE_PAGES_MAX 256U /* what one bio takes */
 
 /* Where an entry's record is, and what its header must say. */
 struct log_place {
@@ -42,6 +45,8 @@ struct store {
 	struct store_identity identity;
 	struct format_layout layout;
 	uint32_t align;
+	uint32_t piece_bytes_max;
+	uint32_t piece_pages_max;
 	bool read_only;
 	struct base_buf *memory; /* of the four buffers below */
 
@@ -60,6 +65,7 @@ struct store {
 	uint64_t noted; /* durable position that the last note tells */
 	bool damaged; /* nothing is appended until a reset */
 	uint8_t *log_bytes; /* STORE_CHUNK_BYTES */
+	struct store_append append; /* staged in log_bytes */
 	uint8_t *log_block; /* FORMAT_BLOCK, for slots */
 
 	/* The image thread's; the log thread's in store_log_reset(). */
@@ -129,8 +135,9 @@ int meta_checkpoint_save(struct store *store,
 
 /* ring.c: the ring by position. */
 int ring_read(struct store *store, uint64_t position, void *bytes, size_t size);
-int ring_write(struct store *store, uint64_t position, const struct iovec *iov,
-	       unsigned int count);
+/* Where @append's bytes go from @position on; its last iov may be split. */
+void ring_pieces(const struct store *store, uint64_t position,
+		 struct store_append *append);
 
 /* log.c */
 static inline struct log_place *log_place(struct log *log, uint64_t index)

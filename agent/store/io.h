@@ -10,6 +10,7 @@
 #ifndef STORE_IO_H
 #define STORE_IO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -36,16 +37,31 @@ struct store_io {
 	const struct store_io_ops *ops;
 	uint64_t size; /* bytes */
 	uint32_t align; /* bytes: 512 or 4096 */
+	/* What the disk takes in one go, so that a write need not wait; 0: any */
+	uint32_t write_bytes_max;
+	uint32_t write_pages_max; /* pieces of memory, none beyond a page */
 };
 
 /**
  * store_io_open() - a block device or file, O_DIRECT
- * @exclusive: a block device: fail with -EBUSY when somebody (a mount, md,
- *	qbd.ko) claims it; a file: take an exclusive OFD lock
+ * @exclusive: fail with -EBUSY when somebody (a mount, md, qbd.ko) claims the
+ *	block device
+ * Takes an exclusive OFD lock, which every open of ours has for itself: with
+ * @exclusive at once or not at all; else it waits, for ten seconds at most, for
+ * an agent that died and its last writes.
  * Return: owned by the caller, who ends it with ops->close; NULL and @error
  * (-ENOENT, -EACCES, -EBUSY, -EINVAL: neither file nor block device ...)
  */
 struct store_io *store_io_open(const char *path, int exclusive,
 			       struct base_error *error);
+
+/**
+ * store_io_fd() - for writing beside these calls, without waiting
+ * @io: of store_io_open(), whose the descriptor stays
+ */
+int store_io_fd(const struct store_io *io);
+
+/** store_io_volatile_cache() - may what was written be lost before a sync? */
+bool store_io_volatile_cache(const struct store_io *io);
 
 #endif

@@ -8,10 +8,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/list.h"
@@ -19,11 +22,14 @@
 
 #define FILE_IOV_MAX 64U
 #define FILE_ZEROES_BYTES (1U << 20)
+#define LOCK_PAUSE_MS 10U
+#define LOCK_WAIT_MS 10000U
 
 struct file_io {
 	struct store_io io;
 	int fd;
 	bool is_device;
+	bool volatile_cache;
 };
 
 static struct file_io *to_file(struct store_io *io)
@@ -197,12 +203,56 @@ static int open_error(const char *path, int code, struct base_error *error)
 	case -EBUSY:
 		return base_error_set(
 			error, code,
-			"%s: in use by somebody else (mounted, part of an array, or a running volume's)",
+			"%s: in use by somebody else (mounted, part of an array, a running volume's, or an agent's that died and whose writes it still carries out)",
 			path);
 	default:
 		return base_error_set(error, code, "%s: %s", path,
 				      strerror(-code));
 	}
+}
+
+/* What the kernel says of the disk's queue; false: nothing. */
+static bool queue_attribute(dev_t device, const char *name, char *text,
+			    size_t size)
+{
+	static const char *const paths[] = {
+		"/sys/dev/block/%u:%u/queue/%s",
+		"/sys/dev/block/%u:%u/../queue/%s", /* of a partition */
+	};
+	char path[128];
+	unsigned int i;
+	ssize_t got;
+	int fd = -1;
+
+	for (i = 0; i < 2 && fd < 0; i++) {
+		snprintf(path, sizeof(path), paths[i], major(device),
+			 minor(device), name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	if (fd < 0)
+		return false;
+	got = read(fd, text, size - 1);
+	close(fd);
+	text[got > 0 ? got : 0] = '\0';
+	return got > 0;
+}
+
+static uint32_t queue_number(dev_t device, const char *name)
+{
+	char text[32];
+
+	if (!queue_attribute(device, name, text, sizeof(text)))
+		return 0;
+	return (uint32_t)strtoul(text, NULL, 10);
+}
+
+/* Unknown counts as yes. */
+static bool device_has_cache(dev_t device)
+{
+	char text[32];
+
+	return !queue_attribute(device, "write_cache", text, sizeof(text)) ||
+	       strncmp(text, "write through", strlen("write through")) != 0;
 }
 
 /* A file's sectors are those of the disk under it: ask by trying. */
@@ -219,13 +269,25 @@ static uint32_t file_align(int fd)
 	return align;
 }
 
-static int lock_file(int fd)
+/*
+ * The lock belongs to the open file, which a write that is under way keeps open
+ * beyond the death of its process: so whoever has it knows that no such write is
+ * left that could still reach the disk, behind his back.
+ */
+static int lock_file(int fd, unsigned int wait_ms)
 {
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000 };
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
-		return 0;
-	return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+	while (fcntl(fd, F_OFD_SETLK, &lock)) {
+		if (errno != EAGAIN && errno != EACCES)
+			return -errno;
+		if (wait_ms < LOCK_PAUSE_MS)
+			return -EBUSY;
+		wait_ms -= LOCK_PAUSE_MS;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
 }
 
 static int probe(struct file_io *file, int exclusive)
@@ -234,8 +296,15 @@ static int probe(struct file_io *file, int exclusive)
 	uint64_t bytes;
 	int sector;
 
+	int code;
+
 	if (fstat(file->fd, &stat))
 		return -errno;
+	if (!S_ISBLK(stat.st_mode) && !S_ISREG(stat.st_mode))
+		return -EINVAL;
+	code = lock_file(file->fd, exclusive ? 0 : LOCK_WAIT_MS);
+	if (code)
+		return code;
 	if (S_ISBLK(stat.st_mode)) {
 		if (ioctl(file->fd, BLKGETSIZE64, &bytes) ||
 		    ioctl(file->fd, BLKSSZGET, &sector))
@@ -243,12 +312,14 @@ static int probe(struct file_io *file, int exclusive)
 		file->is_device = true;
 		file->io.size = bytes;
 		file->io.align = sector <= 512 ? 512 : (uint32_t)sector;
+		file->volatile_cache = device_has_cache(stat.st_rdev);
+		file->io.write_bytes_max =
+			queue_number(stat.st_rdev, "max_sectors_kb") << 10;
+		file->io.write_pages_max =
+			queue_number(stat.st_rdev, "max_segments");
 		return 0;
 	}
-	if (!S_ISREG(stat.st_mode))
-		return -EINVAL;
-	if (exclusive && lock_file(file->fd))
-		return -EBUSY;
+	file->volatile_cache = true;
 	file->io.align = file_align(file->fd);
 	file->io.size = (uint64_t)stat.st_size;
 	return 0;
@@ -307,4 +378,14 @@ struct store_io *store_io_open(const char *path, int exclusive,
 		return NULL;
 	}
 	return &file->io;
+}
+
+int store_io_fd(const struct store_io *io)
+{
+	return base_container_of(io, struct file_io, io)->fd;
+}
+
+bool store_io_volatile_cache(const struct store_io *io)
+{
+	return base_container_of(io, struct file_io, io)->volatile_cache;
 }

@@ -147,14 +147,16 @@ int store_state_save(struct store *store, const struct raft_hard_state *state)
 	return error;
 }
 
-int store_log_idle(struct store *store)
+int store_log_note(struct store *store)
 {
 	struct format_slot slot = { .kind = FORMAT_NOTE };
 	int error = store_usable(store);
 
 	if (error)
 		return error;
+	pthread_mutex_lock(&store->lock); /* appends may be under way */
 	slot.mark = store->log.mark;
+	pthread_mutex_unlock(&store->lock);
 	slot.state.term = store->state.term;
 	if (slot.mark.durable == store->noted)
 		return 0;

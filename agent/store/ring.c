@@ -4,6 +4,7 @@
  * end goes on at its beginning.
  */
 #include <assert.h>
+#include <string.h>
 
 #include "store/internal.h"
 
@@ -25,41 +26,51 @@ int ring_read(struct store *store, uint64_t position, void *bytes, size_t size)
 	return error;
 }
 
-int ring_write(struct store *store, uint64_t position, const struct iovec *iov,
-	       unsigned int count)
+static void piece_add(struct store_append *append, uint64_t offset,
+		      unsigned int first, unsigned int end)
+{
+	struct store_piece *piece = &append->pieces[append->piece_count++];
+	unsigned int i;
+
+	piece->offset = offset;
+	piece->iov = &append->iov[first];
+	piece->count = end - first;
+	piece->bytes = 0;
+	for (i = first; i < end; i++)
+		piece->bytes += append->iov[i].iov_len;
+}
+
+/* What the first @room bytes of the memory are; one of it is cut for that. */
+static unsigned int cut(struct store_append *append, uint64_t room)
+{
+	struct iovec *iov = append->iov;
+	unsigned int i;
+
+	for (i = 0; i < append->iov_count; i++) {
+		if (room < iov[i].iov_len)
+			break;
+		room -= iov[i].iov_len;
+	}
+	if (i == append->iov_count || room == 0)
+		return i;
+	assert(append->iov_count <= STORE_IOV_MAX);
+	memmove(&iov[i + 1], &iov[i], (append->iov_count - i) * sizeof(iov[0]));
+	append->iov_count++;
+	iov[i].iov_len = room;
+	iov[i + 1].iov_base = (char *)iov[i + 1].iov_base + room;
+	iov[i + 1].iov_len -= room;
+	return i + 1;
+}
+
+void ring_pieces(const struct store *store, uint64_t position,
+		 struct store_append *append)
 {
 	const struct format_layout *layout = &store->layout;
 	uint64_t at = position % layout->ring_bytes;
-	uint64_t room = layout->ring_bytes - at, bytes = 0;
-	struct iovec first[STORE_IOV_MAX], rest[STORE_IOV_MAX];
-	unsigned int first_count = 0, rest_count = 0, i;
-	int error = 0;
+	unsigned int first = cut(append, layout->ring_bytes - at);
 
-	assert(count <= STORE_IOV_MAX);
-	for (i = 0; i < count; i++) {
-		struct iovec whole = iov[i];
-		size_t fits = whole.iov_len;
-
-		if (bytes >= room)
-			fits = 0;
-		else if (fits > room - bytes)
-			fits = room - bytes;
-		if (fits) {
-			first[first_count].iov_base = whole.iov_base;
-			first[first_count++].iov_len = fits;
-		}
-		if (fits < whole.iov_len) {
-			rest[rest_count].iov_base =
-				(char *)whole.iov_base + fits;
-			rest[rest_count++].iov_len = whole.iov_len - fits;
-		}
-		bytes += whole.iov_len;
-	}
-	assert(bytes <= layout->ring_bytes);
-	if (first_count)
-		error = store_write(store, layout->ring + at, first,
-				    first_count);
-	if (!error && rest_count)
-		error = store_write(store, layout->ring, rest, rest_count);
-	return error;
+	append->piece_count = 0;
+	piece_add(append, layout->ring + at, 0, first);
+	if (first < append->iov_count)
+		piece_add(append, layout->ring, first, append->iov_count);
 }

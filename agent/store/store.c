@@ -39,6 +39,11 @@ static int store_fail(struct store *store, const char *what, uint64_t offset,
 	return -EIO;
 }
 
+void store_write_failed(struct store *store, uint64_t offset, int error)
+{
+	store_fail(store, "write", offset, error);
+}
+
 int store_write(struct store *store, uint64_t offset, const struct iovec *iov,
 		unsigned int count)
 {
@@ -108,6 +113,14 @@ void store_free(struct store *store)
 	free(store);
 }
 
+/* A record of the largest kind must fit into one piece. */
+static uint32_t bound(uint32_t disk, uint32_t ours, uint32_t least)
+{
+	if (disk && disk < ours)
+		ours = disk;
+	return ours < least ? least : ours;
+}
+
 struct store *store_new(struct store_io *io, bool read_only,
 			const struct format_super *super)
 {
@@ -122,6 +135,12 @@ struct store *store_new(struct store_io *io, bool read_only,
 	store->read_only = read_only;
 	store->identity = super->identity;
 	store->align = super->align;
+	store->piece_bytes_max = bound(io->write_bytes_max,
+				       STORE_PIECE_BYTES_MAX,
+				       RAFT_ENTRY_DATA_MAX + FORMAT_BLOCK);
+	store->piece_pages_max = bound(io->write_pages_max,
+				       STORE_PIECE_PAGES_MAX,
+				       RAFT_ENTRY_DATA_MAX / 4096 + 4);
 	/* Records are no smaller than this, so no two live entries share. */
 	store->log.place_count = super->identity.log_bytes / super->align;
 	store->log.places =
@@ -132,6 +151,8 @@ struct store *store_new(struct store_io *io, bool read_only,
 		return NULL;
 	}
 	store->log_bytes = store->memory->data;
+	store->append.staging = store->log_bytes;
+	store->append.staging_bytes = chunk;
 	store->image_bytes = store->log_bytes + chunk;
 	store->log_block = store->image_bytes + chunk;
 	store->image_block = store->log_block + FORMAT_BLOCK;

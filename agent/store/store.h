@@ -8,6 +8,11 @@
  * store_log_read may be called from any.  All are synchronous.  What a
  * function says is durable is on stable storage when it returns.
  *
+ * Appending and applying exist a second time in two halves, for a caller that
+ * carries out the writes by himself: store_append_begin() and _end(), and
+ * store_plan_apply().  While such an append is under way its caller stands in
+ * for the log thread, which may do nothing but store_log_note().
+ *
  * An error from any function that writes or syncs is final for this store:
  * from then on every such function returns -EIO.  Nothing is ever retried: the
  * kernel may have marked pages clean that never reached the disk.
@@ -167,11 +172,11 @@ int store_log_truncate(struct store *store, uint64_t index);
 int store_log_reset(struct store *store, const struct store_checkpoint *base);
 
 /**
- * store_log_idle() - nothing to write just now: note durably how far the log is
+ * store_log_note() - nothing to write just now: note durably how far the log is
  * durable, so that damage to its very last entries is told from a torn tail.
  * Cheap when nothing was appended since.
  */
-int store_log_idle(struct store *store);
+int store_log_note(struct store *store);
 
 /** store_state_save() - durable when it returns, in both of two slots */
 int store_state_save(struct store *store, const struct raft_hard_state *state);
@@ -208,6 +213,80 @@ int store_image_write(struct store *store, uint64_t offset, const void *bytes,
 int store_checkpoint(struct store *store,
 		     const struct store_checkpoint *checkpoint,
 		     uint64_t *base_index);
+
+/* Writes that the caller carries out himself. */
+
+#define STORE_IOV_MAX 128U /* memory pieces of one append or plan */
+
+/* One write at @offset of the disk.  Aligned, and at most 1 MiB in 256 pages. */
+struct store_piece {
+	uint64_t offset; /* bytes */
+	size_t bytes;
+	struct iovec *iov; /* the append's or plan's own */
+	unsigned int count;
+};
+
+/* Records under way: all of it stays as it is until store_append_end(). */
+struct store_append {
+	struct store_piece pieces[2]; /* two where the ring wraps */
+	unsigned int piece_count;
+	unsigned int count; /* entries */
+	uint64_t last_index; /* of the last of them */
+	uint64_t last_term;
+	/* The store's own. */
+	uint64_t end;
+	struct base_buf *memory;
+	uint8_t *staging;
+	size_t staging_bytes;
+	size_t staged;
+	unsigned int pages;
+	unsigned int iov_count;
+	struct iovec iov[STORE_IOV_MAX + 1];
+};
+
+/** store_append_init() - 0 or -ENOMEM; store_append_free() ends it */
+int store_append_init(struct store *store, struct store_append *append);
+void store_append_free(struct store_append *append);
+
+/**
+ * store_append_begin() - the first of @entries, as many as fit, as one append
+ * @entries: as of store_log_append(); their payloads are written from where they
+ *	lie and must stay until the end
+ * append->count tells how many there are in it, one at least; the next append
+ * may begin at once, and begins behind it.  The pieces may be written in any
+ * order, each durably: with O_DSYNC.
+ * Errors as of store_log_append(); nothing has begun then.
+ */
+int store_append_begin(struct store *store, struct raft_entry *const *entries,
+		       unsigned int count, struct store_append *append);
+
+/** store_append_end() - it is durable, as are all that began before it */
+void store_append_end(struct store *store, const struct store_append *append);
+
+/* Writes of the data area that don't overlap. */
+struct store_plan {
+	unsigned int count;
+	struct store_piece pieces[STORE_IOV_MAX]; /* rising */
+	struct iovec iov[STORE_IOV_MAX];
+};
+
+/**
+ * store_plan_apply() - @entries as writes that may run in any order
+ * Writes of which nothing would remain are left out, neighbours joined.  As with
+ * store_apply(), nothing is durable before store_checkpoint(); the payloads must
+ * stay until all are done.
+ * Return: false when it is not that easy: an entry that is neither a write nor
+ * nothing, or without its payload, or overlaps in part.  Then store_apply().
+ */
+bool store_plan_apply(const struct store *store,
+		      struct raft_entry *const *entries, unsigned int count,
+		      struct store_plan *plan);
+
+/**
+ * store_write_failed() - a write that the caller carried out has failed
+ * Final, as if the store had done it.
+ */
+void store_write_failed(struct store *store, uint64_t offset, int error);
 
 /* Any thread's. */
 

@@ -80,7 +80,7 @@ static void build(void)
 	for (index = FORK; index <= 72; index++)
 		append_made(index, 2);
 	store_log_sync(store);
-	store_log_idle(store);
+	store_log_note(store);
 	shut();
 	disk_crash(good, DISK_CRASH_KEEP_ALL);
 }

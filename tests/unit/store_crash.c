@@ -114,7 +114,7 @@ static bool done(struct model *model, int error)
 	disk_steps_reset(model->disk);
 	need(store_log_append(model->store, NULL, 0) == -EIO);
 	need(store_log_sync(model->store) == -EIO);
-	need(store_log_idle(model->store) == -EIO);
+	need(store_log_note(model->store) == -EIO);
 	need(store_log_truncate(model->store, model->last) == -EIO);
 	need(store_state_save(model->store, &model->state) == -EIO);
 	need(store_apply(model->store, NULL, 0) == -EIO);
@@ -175,7 +175,7 @@ static bool do_idle(struct model *model)
 	int error;
 
 	model->doing = "idle";
-	error = store_log_idle(model->store);
+	error = store_log_note(model->store);
 	if (!error)
 		model->proven = model->durable;
 	return done(model, error);

@@ -98,7 +98,7 @@ static bool build(uint32_t align, bool all_applied)
 	}
 	last = next - 1;
 	need(store_log_sync(store) == 0);
-	need(store_log_idle(store) == 0);
+	need(store_log_note(store) == 0);
 	disk_crash(good, DISK_CRASH_LOSE_ALL);
 	return true;
 }
@@ -397,7 +397,7 @@ static void rot_of_a_tail_nobody_noted_looks_torn(void)
 	tap_check_eq(boot.last_index, last);
 	/* With the note it is damage. */
 	tap_need(open_on(good, false));
-	tap_check_eq(store_log_idle(store), 0);
+	tap_check_eq(store_log_note(store), 0);
 	shut();
 	disk_copy(bad, good);
 	disk_flip(bad, layout.ring + at % layout.ring_bytes + 64, 1);

@@ -89,7 +89,7 @@ static void build(void)
 	store_log_truncate(store, 66);
 	append(66, 2);
 	store_log_sync(store);
-	store_log_idle(store);
+	store_log_note(store);
 	shut();
 	disk_crash(good, DISK_CRASH_KEEP_ALL);
 }

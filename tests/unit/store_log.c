@@ -205,7 +205,7 @@ static void truncated_entries_stay_away(void)
 	tap_need(setup(512));
 	tap_check_eq(append(1, 20, 1), 0);
 	tap_check_eq(store_log_sync(store), 0);
-	tap_check_eq(store_log_idle(store), 0);
+	tap_check_eq(store_log_note(store), 0);
 	tap_check_eq(store_log_truncate(store, 11), 0);
 	disk_crash(disk, DISK_CRASH_LOSE_ALL);
 	tap_need(reopen());

@@ -142,7 +142,7 @@ static void log_idle(struct world *world, void *object, uint64_t life,
 	if (!host->node || host->life != life || host->log.busy ||
 	    host->disk_out || host->log.idle_seq != seq || host_paused(host))
 		return;
-	if (host_disk_check(host, store_log_idle(host->store), "note"))
+	if (host_disk_check(host, store_log_note(host->store), "note"))
 		return;
 	disk_stamp(host->disk);
 	host_pump(host);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * In which order the replica's jobs are carried out when the loop writes to the
+ * disk by itself: appends in the log lane, what is applied in the image lane,
+ * many at a time in each, so that no thread has to be woken for either.
+ *
+ * What can't be done without waiting goes to the lane's thread, alone: nothing
+ * of its lane is under way beside it.  But checkpoints, notes and reading the
+ * log back, which concern only what is finished: they go to the threads at once.
+ *
+ * Jobs come back in the order in which they were put (thread's jobs that went at
+ * once excepted).  After the first failed write of a lane none of its jobs comes
+ * back as done any more.  Loop thread.  No system calls in here: the simulator
+ * drives this very code.
+ */
+#ifndef QBDD_LANES_H
+#define QBDD_LANES_H
+
+#include "qbdd/job.h"
+
+#define LANES_APPENDS_MAX 4 /* under way */
+#define LANES_PLANS_MAX 8
+#define LANES_WRITES_MAX 256 /* under way in the image lane, about */
+
+struct lanes;
+
+/* A write that was begun; what the caller gives back when it is done. */
+struct lane_write {
+	const struct store_piece *piece;
+	unsigned int slot; /* of its lane */
+	bool is_log;
+};
+
+struct lanes_ops {
+	/*
+	 * Begin it; @write->piece stays until lanes_written().  Those of the log
+	 * must be durable when they are done.
+	 */
+	void (*write)(void *context, struct lane_write *write);
+	/* Hand it to its thread; lanes_returned() follows. */
+	void (*thread)(void *context, struct job *job);
+	/* It is over, see job->error: the callee's. */
+	void (*done)(void *context, struct job *job);
+};
+
+/**
+ * lanes_new() - lanes of a store
+ * @appends: how many may be under way, 1 to LANES_APPENDS_MAX.  A disk whose
+ *	writes need a flush does better with few: what waits shares one
+ * Return: the caller's, for lanes_free(); NULL: no memory
+ */
+struct lanes *lanes_new(struct store *store, unsigned int appends,
+			const struct lanes_ops *ops, void *context);
+/** lanes_free() - with nothing under way; jobs that wait are dropped */
+void lanes_free(struct lanes *lanes, struct job_pool *pool);
+
+/** lanes_put() - take over @job; what can go to its thread at once does */
+void lanes_put(struct lanes *lanes, struct job *job);
+/** lanes_run_log(), lanes_run_image() - begin what can be begun */
+void lanes_run_log(struct lanes *lanes);
+void lanes_run_image(struct lanes *lanes);
+/** lanes_written() - @error: 0 or a negative errno */
+void lanes_written(struct lanes *lanes, struct lane_write *write, int error);
+/** lanes_returned() - @job comes from its thread, and stays the caller's */
+void lanes_returned(struct lanes *lanes, const struct job *job);
+
+/** lanes_appended() - was anything appended since this was asked last? */
+bool lanes_appended(struct lanes *lanes);
+
+#endif
