@@ -12,6 +12,13 @@
 
 #include <liburing.h>
 
+/* An int for liburing, a type of its own for the kernel and sparse. */
+#ifdef __CHECKER__
+#define DSYNC ((__attribute__((force)) int)RWF_DSYNC)
+#else
+#define DSYNC RWF_DSYNC
+#endif
+
 struct ring {
 	struct io_uring uring;
 	unsigned int queued;
@@ -68,7 +75,7 @@ void ring_write(struct ring *ring, const struct store_piece *piece,
 	}
 	assert(sqe); /* the kernel takes all that is submitted */
 	io_uring_prep_writev2(sqe, 0, piece->iov, piece->count, piece->offset,
-			      durable ? RWF_DSYNC : 0);
+			      durable ? DSYNC : 0);
 	sqe->flags |= IOSQE_FIXED_FILE;
 	io_uring_sqe_set_data(sqe, cookie);
 	ring->queued++;
