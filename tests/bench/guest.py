@@ -54,7 +54,8 @@ def measure(device, name, bare, quick):
                       else (RAMP_MS, RUN_MS))
     moved = disks.transferred(device)
     before = Snapshot()
-    metrics, fio_ns = workloads.measure(device, name, ramp, duration)
+    metrics, fio_ns = workloads.measure(device, name, ramp,
+                                        duration * workloads.scale(name))
     used = before.until(Snapshot()) | {"fio": fio_ns}
     moved = disks.transferred(device) - moved
 

@@ -32,6 +32,16 @@ def percentiles(rows):
     return [row for row in rows if row["metric"].endswith(("_p50", "_p99"))]
 
 
+def instructions(rows):
+    """By workload as they came, in each the total first."""
+    workloads = list(dict.fromkeys(row["workload"] for row in rows))
+    return sorted((row for row in rows
+                   if row["metric"].startswith("instructions_")),
+                  key=lambda row: (workloads.index(row["workload"]),
+                                   row["metric"] != "instructions_total",
+                                   row["metric"]))
+
+
 def number(value):
     return f"{value:.1f}" if value < 1000 else f"{value:.0f}"
 
@@ -79,9 +89,7 @@ def tables(rows):
         text += table(f"{where}: latency", percentiles(here),
                       lambda row: number(row["value"]))
         text += table(f"{where}: CPU instructions per I/O",
-                      [row for row in here
-                       if row["metric"].startswith("instructions_")],
-                      lambda row: f"{row['value']:.0f}")
+                      instructions(here), lambda row: f"{row['value']:.0f}")
     return text
 
 
