@@ -8,6 +8,7 @@ them.  The first synchronization is skipped: the disks are equal.
 import os
 from command import Failure, poll, read, run
 from disks import VOLUME_MB
+from network import delay_loopback
 
 SETUP = "/lib/drbd/drbdsetup-84"
 ADDRESSES = ["127.0.0.1:7788", "127.0.0.2:7788"]
@@ -19,9 +20,10 @@ DISK = ["--al-extents=6007", "--c-plan-ahead=0", "--resync-rate=4194304"]
 
 
 class Drbd:
-    name, nodes = "drbd", 2
+    name, nodes, survives, behind = "drbd", 2, True, 1
 
-    def up(self, disks):
+    def up(self, disks, rtt_ms):
+        delay_loopback(rtt_ms)
         run("modprobe", "drbd", "usermode_helper=disabled")
         for i in range(2):
             run("drbdmeta", "--force", i, "v08", disks[i], "internal",
@@ -30,12 +32,9 @@ class Drbd:
             run(SETUP, "new-minor", f"r{i}", i, 0)
             run(SETUP, "attach", i, disks[i], disks[i], "internal",
                 f"--size={VOLUME_MB * 2048}s", *DISK)
-            run(SETUP, "connect", f"r{i}", ADDRESSES[i], ADDRESSES[1 - i],
-                *NET)
-        poll(30, "DRBD connects", lambda: state("cstate") == "Connected")
+        connect()
         run(SETUP, "new-current-uuid", 0, "--clear-bitmap=yes")
-        poll(30, "DRBD is up to date",
-             lambda: state("dstate") == "UpToDate/UpToDate")
+        self.wait()
         run(SETUP, "primary", 0)
         sectors = int(read("/sys/block/drbd0/size"))
         if sectors != VOLUME_MB * 2048:
@@ -48,6 +47,32 @@ class Drbd:
             run(SETUP, "down", f"r{i}")
         poll(30, "DRBD is gone", lambda: not os.path.exists("/dev/drbd0"))
         run("rmmod", "drbd")
+        delay_loopback(0)
+
+    def stop(self):
+        run(SETUP, "disconnect", *reversed(ADDRESSES))
+        poll(30, "DRBD loses its peer",
+             lambda: state("cstate") in ("WFConnection", "StandAlone"))
+        run(SETUP, "disconnect", *ADDRESSES)
+
+    def start(self):
+        connect()
+        self.wait()
+
+    def resync(self):
+        """All of it, as after a new disk."""
+        run(SETUP, "invalidate", 1)
+
+    def wait(self):
+        poll(60, "DRBD is up to date",
+             lambda: state("dstate") == "UpToDate/UpToDate")
+
+
+def connect():
+    for i in range(2):
+        run(SETUP, "connect", f"r{i}", ADDRESSES[i], ADDRESSES[1 - i], *NET)
+    poll(30, "DRBD connects", lambda: state("cstate") not in
+         ("StandAlone", "Unconnected", "WFConnection", "WFReportParams"))
 
 
 def state(what):

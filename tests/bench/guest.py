@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 import disks
+import outage
 import workloads
 from command import Failure, run, say
 from cpu import Snapshot
@@ -25,10 +26,22 @@ RAMP_MS, RUN_MS = 200, 500
 QUICK_RAMP_MS, QUICK_RUN_MS = 100, 250
 
 
+# Number: the disks, the network's round trip in ms, and the workloads.
+TABLES = {
+    "1": ("20us", 0, list(workloads.WORKLOADS)),
+    "2": ("20us+flush-1ms", 0, ["randwrite-qd1", "randwrite-qd32",
+                                "fsync-qd1", "seqwrite-128k-qd8"]),
+    "3": ("20us", 0.25, ["randwrite-qd1", "randwrite-qd32", "fsync-qd1",
+                         "seqwrite-128k-qd8", "randread-qd1"]),
+}
+
+
 class Results:
-    def __init__(self):
+    def __init__(self, disk_kind, rtt_ms):
         self.path = os.environ["QBD_OUT"] + "/raw.jsonl"
-        self.disks, self.network = "20us", "loopback"
+        self.disks = disk_kind
+        self.is_first = (disk_kind, rtt_ms) == ("20us", 0)
+        self.network = f"rtt-{rtt_ms}ms" if rtt_ms else "loopback"
 
     def add(self, system, workload, metrics):
         with open(self.path, "a", encoding="ascii") as file:
@@ -38,6 +51,11 @@ class Results:
                            "workload": workload, "metric": metric,
                            "value": value, "unit": unit}, file)
                 file.write("\n")
+        told = {key: (value, unit) for key, value, unit in metrics}
+        keys = [key for key in ("iops", "bandwidth", "instructions_total",
+                                "time_mean", "time_max") if key in told]
+        say(f"{system.name}: {workload}: " + ", ".join(
+            f"{key} {told[key][0]:.0f} {told[key][1]}" for key in keys))
 
 
 def measure_start(device):
@@ -69,43 +87,63 @@ def measure(device, name, bare, quick):
     return metrics
 
 
+def bench_system(system, paths, rtt_ms, names, results, options):
+    disks.wipe(paths)
+    device = system.up(paths, rtt_ms)
+    bare = measure_start(device)
+    for name in names:
+        results.add(system, name, measure(device, name, bare, options.quick))
+    if results.is_first and options.outage and system.survives:
+        behind = paths[system.behind]
+        for name, metrics in outage.measure(
+                system, device, behind,
+                lambda name: measure(device, name, bare, options.quick)):
+            results.add(system, name, metrics)
+        if isinstance(system, Qbd):
+            results.add(system, "failover", outage.failover())
+    system.down()
+
+
 def bench(options):
     # The host's files come slowly, and an idle guest's clock does not wait.
     run("fio", "--version")
     run("qbd", "version")
-    results = Results()
     paths = disks.create(3)
-    for system_name in options.systems.split(","):
-        system = SYSTEMS[system_name]
-        say(f"{system.name}: set-up")
-        disks.wipe(paths)
-        device = system.up(paths)
-        bare = measure_start(device)
-        for name in options.workloads.split(","):
-            metrics = measure(device, name, bare, options.quick)
-            results.add(system, name, metrics)
-            told = {key: value for key, value, _ in metrics}
-            say(f"{system.name}: {name}: {told['iops']:.0f} IOPS, "
-                f"{told['bandwidth']:.0f} MB/s, "
-                f"{told['instructions_total']:.0f} instructions/IO")
-        system.down()
+    for number in options.tables.split(","):
+        kind, rtt_ms, names = TABLES[number]
+        here = disks.slow_flush(paths) if "flush" in kind else paths
+        names = [name for name in names if name in options.workloads]
+        results = Results(kind, rtt_ms)
+        for system_name in options.systems.split(","):
+            say(f"table {number}: {system_name}")
+            bench_system(SYSTEMS[system_name], here, rtt_ms, names, results,
+                         options)
+        if here is not paths:
+            disks.plain_flush(here)
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--systems", default=DEFAULT_SYSTEMS)
+    parser.add_argument("--tables")
     parser.add_argument("--workloads")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     if options.workloads is None:
         options.workloads = ",".join(workloads.names(options.quick))
+    if options.tables is None:
+        options.tables = "1" if options.quick else ",".join(TABLES)
     for kind, given, known in (
+            ("table", options.tables, TABLES),
             ("system", options.systems, SYSTEMS),
-            ("workload", options.workloads, workloads.WORKLOADS)):
+            ("workload", options.workloads,
+             [*workloads.WORKLOADS, "outage"])):
         for name in given.split(","):
             if name not in known:
                 sys.exit(f"bench: {kind} '{name}' is unknown; "
                          f"there are {', '.join(known)}")
+    options.workloads = options.workloads.split(",")
+    options.outage = "outage" in options.workloads
     try:
         bench(options)
     except Failure as failure:

@@ -6,16 +6,33 @@ A cable between each two nodes, as there is no bridge on DRBD's way either.
 from command import run
 from disks import VOLUME_MB
 
+CLUSTER = "scripts/cluster"
+
 
 class Qbd:
     def __init__(self, nodes):
         self.name, self.nodes = f"qbd{nodes}", nodes
+        # Two nodes have no majority without one of them.
+        self.survives, self.behind = nodes > 2, nodes - 1
 
-    def up(self, disks):
-        run("scripts/cluster", "up", "--nodes", self.nodes, "--size",
-            f"{VOLUME_MB}M", "--disks", " ".join(disks[:self.nodes]),
-            "--network", "pairs")
+    def up(self, disks, rtt_ms):
+        run(CLUSTER, "up", "--nodes", self.nodes, "--size", f"{VOLUME_MB}M",
+            "--disks", " ".join(disks[:self.nodes]), "--network", "pairs",
+            "--rtt", rtt_ms)
         return "/dev/qbd0"
 
     def down(self):
-        run("scripts/cluster", "down")
+        run(CLUSTER, "down")
+
+    def stop(self):
+        run(CLUSTER, "kill", f"n{self.nodes}")
+
+    def start(self):
+        pass
+
+    def resync(self):
+        """A copy of all that is not zero: the log is far beyond it."""
+        run(CLUSTER, "start", f"n{self.nodes}")
+
+    def wait(self):
+        run(CLUSTER, "wait")

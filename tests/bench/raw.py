@@ -3,9 +3,9 @@
 
 
 class Raw:
-    name, nodes = "raw", 1
+    name, nodes, survives = "raw", 1, False
 
-    def up(self, disks):
+    def up(self, disks, rtt_ms):
         return disks[0]
 
     def down(self):

@@ -18,8 +18,10 @@ def in_order(found, known):
 
 def key_metrics(workload):
     """What a table shows of a workload."""
-    if workload.startswith("seq"):
+    if workload.startswith(("seq", "resync")):
         return ["bandwidth"]
+    if workload == "failover":
+        return ["time_mean", "time_max"]
     if workload.startswith("mix"):
         return ["iops", "read_latency_mean", "write_latency_mean"]
     if workload.startswith("fsync"):
