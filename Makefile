@@ -71,7 +71,7 @@ VM_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/vm/*.c))
 # A test's first line may name further flags and sources: /* build: ... */
 extra = $(shell sed -n '1s:^/\* build\: \(.*\) \*/$$:\1:p' $<)
 
-.PHONY: all agent module module-running tests check check-unit scenarios fuzz sim demo bench lint \
+.PHONY: all agent module module-running tests check check-unit scenarios fuzz sim demo bench bench-scale lint \
 	setup install uninstall clean help print-cflags
 
 all: agent module
@@ -88,6 +88,7 @@ help:
 	@echo 'make sim SEEDS=1..N  whole volumes from N seeds (SEED=K TRACE=1 for one)'
 	@echo 'make bench           compares with DRBD and md in a guest (build/bench);'
 	@echo '                     QUICK=1: some minutes, to compare two versions'
+	@echo 'make bench-scale     what qbd costs as the work grows (build/bench-scale)'
 	@echo 'make lint            every checker; silent when all is well'
 	@echo 'make install         programs, unit, udev rule (DESTDIR, prefix), and the'
 	@echo '                     module for the running kernel when it is built'
@@ -239,6 +240,11 @@ bench:
 	@scripts/setup build test bench
 	@$(MAKE) --no-print-directory agent module-6.1
 	@scripts/bench $(if $(QUICK),--quick)
+
+bench-scale:
+	@scripts/setup build test bench
+	@$(MAKE) --no-print-directory agent module-6.1
+	@scripts/bench --scale
 
 lint:
 	@scripts/setup build lint

@@ -47,9 +47,13 @@ def create(count):
     paths = [create_one(f"nullb{i}", size=VOLUME_MB + SPARE_MB,
                         completion_nsec=LATENCY_NS) for i in range(count)]
     for path in paths:
-        run("dd", "if=/dev/zero", f"of={path}", "bs=1M", "oflag=direct",
-            f"count={VOLUME_MB + SPARE_MB}")
+        prefill(path, VOLUME_MB + SPARE_MB)
     return paths
+
+
+def prefill(path, size_mb):
+    run("dd", "if=/dev/zero", f"of={path}", "bs=1M", "oflag=direct",
+        f"count={size_mb}")
 
 
 def create_one(name, **attributes):

@@ -5,8 +5,6 @@ same disks, measured and taken away.  Each measurement is a line of JSON in
 $QBD_OUT/raw.jsonl.
 """
 import argparse
-import json
-import os
 import sys
 import traceback
 import disks
@@ -18,6 +16,7 @@ from drbd import Drbd
 from md import Md
 from qbd import Qbd
 from raw import Raw
+from record import Results
 
 SYSTEMS = {system.name: system
            for system in (Raw(), Drbd(), Md(), Qbd(2), Qbd(3))}
@@ -34,28 +33,6 @@ TABLES = {
     "3": ("20us", 0.25, ["randwrite-qd1", "randwrite-qd32", "fsync-qd1",
                          "seqwrite-128k-qd8", "randread-qd1"]),
 }
-
-
-class Results:
-    def __init__(self, disk_kind, rtt_ms):
-        self.path = os.environ["QBD_OUT"] + "/raw.jsonl"
-        self.disks = disk_kind
-        self.is_first = (disk_kind, rtt_ms) == ("20us", 0)
-        self.network = f"rtt-{rtt_ms}ms" if rtt_ms else "loopback"
-
-    def add(self, system, workload, metrics):
-        with open(self.path, "a", encoding="ascii") as file:
-            for metric, value, unit in metrics:
-                json.dump({"disks": self.disks, "network": self.network,
-                           "system": system.name, "nodes": system.nodes,
-                           "workload": workload, "metric": metric,
-                           "value": value, "unit": unit}, file)
-                file.write("\n")
-        told = {key: (value, unit) for key, value, unit in metrics}
-        keys = [key for key in ("iops", "bandwidth", "instructions_total",
-                                "time_mean", "time_max") if key in told]
-        say(f"{system.name}: {workload}: " + ", ".join(
-            f"{key} {told[key][0]:.0f} {told[key][1]}" for key in keys))
 
 
 def measure_start(device):
@@ -87,17 +64,17 @@ def measure(device, name, bare, quick):
     return metrics
 
 
-def bench_system(system, paths, rtt_ms, names, results, options):
+def bench_system(system, paths, rtt_ms, names, results, quick, with_outage):
     disks.wipe(paths)
     device = system.up(paths, rtt_ms)
     bare = measure_start(device)
     for name in names:
-        results.add(system, name, measure(device, name, bare, options.quick))
-    if results.is_first and options.outage and system.survives:
+        results.add(system, name, measure(device, name, bare, quick))
+    if with_outage and system.survives:
         behind = paths[system.behind]
         for name, metrics in outage.measure(
                 system, device, behind,
-                lambda name: measure(device, name, bare, options.quick)):
+                lambda name: measure(device, name, bare, quick)):
             results.add(system, name, metrics)
         if isinstance(system, Qbd):
             results.add(system, "failover", outage.failover())
@@ -117,7 +94,7 @@ def bench(options):
         for system_name in options.systems.split(","):
             say(f"table {number}: {system_name}")
             bench_system(SYSTEMS[system_name], here, rtt_ms, names, results,
-                         options)
+                         options.quick, options.outage and number == "1")
         if here is not paths:
             disks.plain_flush(here)
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Makes tables of a run's results: bench.csv and report.txt in its folder.
 
-  report.py DIR [--against DIR]
+  report.py DIR [--scale] [--against DIR]
 """
 import argparse
 import results
@@ -95,17 +95,18 @@ def tables(rows):
     return text
 
 
-def comparison(rows, before):
-    """Each key metric now and before."""
+def comparison(rows, before, scale):
+    """Each key metric now and before; all of them with @scale."""
     old = {(*results.place(row), row["system"]): row["value"]
            for row in before}
     lines = [["", "", "before", "now", "ratio"]]
     for row in rows:
         value = old.get((*results.place(row), row["system"]))
-        if value is None or row["metric"] not in key_metrics(
-                row["workload"]) + ["instructions_total"]:
+        if not value or not (scale or row["metric"] in key_metrics(
+                row["workload"]) + ["instructions_total"]):
             continue
-        lines.append([f"{row['system']} {row['workload']}", row["metric"],
+        lines.append([f"{row['disks']} {row['network']} {row['system']} "
+                      f"{row['workload']}", row["metric"],
                       number(value), number(row["value"]),
                       f"{row['value'] / value:.3f}"])
     return ["Before and now", *aligned(lines), ""]
@@ -114,14 +115,20 @@ def comparison(rows, before):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
+    parser.add_argument("--scale", action="store_true")
     parser.add_argument("--against")
     options = parser.parse_args()
     rows = results.load(f"{options.folder}/raw.jsonl")
     results.write_csv(rows, f"{options.folder}/bench.csv")
-    text = tables(rows)
-    text += ["Targets", *aligned(check_targets(rows)), ""]
+    if options.scale:
+        text = table("As the work grows", rows,
+                     lambda row: number(row["value"]))
+    else:
+        text = tables(rows)
+        text += ["Targets", *aligned(check_targets(rows)), ""]
     if options.against:
-        text += comparison(rows, results.load(f"{options.against}/raw.jsonl"))
+        text += comparison(rows, results.load(f"{options.against}/raw.jsonl"),
+                           options.scale)
     text = "\n".join(text)
     with open(f"{options.folder}/report.txt", "w", encoding="ascii") as file:
         file.write(text)

@@ -11,11 +11,11 @@ import subprocess
 from command import Failure
 from disks import VOLUME_MB
 
-COMMON = ["--name=bench", "--thread", "--direct=1", "--ioengine=libaio",
+COMMON = ["--thread", "--direct=1", "--ioengine=libaio",
           "--clocksource=clock_gettime", "--disk_util=0", "--randrepeat=1",
           "--norandommap", "--random_generator=tausworthe64",
           "--output-format=json", "--lat_percentiles=1",
-          "--clat_percentiles=0", f"--size={VOLUME_MB}M"]
+          "--clat_percentiles=0"]
 
 # name: how, and whether a quick run has it.
 WORKLOADS = {
@@ -41,19 +41,33 @@ def names(quick):
 def fio(device, name, *more):
     """Runs fio; returns its results and the CPU time it took, in ns."""
     how, block, depth, *rest = WORKLOADS[name][0].split()
-    words = ["fio", *COMMON, f"--filename={device}", f"--rw={how}",
-             f"--bs={block}", f"--iodepth={depth}", *rest, *more]
+    return run_fio(f"fio {name} on {device}", [
+        f"--size={VOLUME_MB}M", "--name=bench", f"--filename={device}",
+        f"--rw={how}", f"--bs={block}", f"--iodepth={depth}", *rest, *more])
+
+
+def fio_many(devices, depth, size_mb):
+    """4 KiB random writes to several at once; the sum of the results."""
+    return run_fio(f"fio on {', '.join(devices)}", [
+        f"--size={size_mb}M", "--rw=randwrite", "--bs=4k",
+        f"--iodepth={depth}", "--group_reporting", "--time_based",
+        "--ramp_time=200ms", "--runtime=500ms",
+        *(word for device in devices
+          for word in (f"--name={device}", f"--filename={device}"))])[0]
+
+
+def run_fio(what, options):
+    words = ["fio", *COMMON, *options]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True,
                           stdin=subprocess.DEVNULL) as process:
         output = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        raise Failure(f"fio {name} on {device}: status {process.returncode}:"
-                      f" {output}")
+        raise Failure(f"{what}: status {process.returncode}: {output}")
     job = json.loads(output[output.index("{"):])["jobs"][0]
     if job["error"] != 0:
-        raise Failure(f"fio {name} on {device}: error {job['error']}")
+        raise Failure(f"{what}: error {job['error']}")
     return job, round((usage.ru_utime + usage.ru_stime) * 1e9)
 
 
