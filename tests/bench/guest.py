@@ -10,7 +10,7 @@ import traceback
 import disks
 import outage
 import workloads
-from command import Failure, run, say
+from command import Failure, say, warm_up
 from cpu import Snapshot
 from drbd import Drbd
 from md import Md
@@ -82,9 +82,7 @@ def bench_system(system, paths, rtt_ms, names, results, quick, with_outage):
 
 
 def bench(options):
-    # The host's files come slowly, and an idle guest's clock does not wait.
-    run("fio", "--version")
-    run("qbd", "version")
+    warm_up()
     paths = disks.create(3)
     for number in options.tables.split(","):
         kind, rtt_ms, names = TABLES[number]

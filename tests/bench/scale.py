@@ -21,7 +21,7 @@ import traceback
 import disks
 import outage
 import workloads
-from command import Failure, poll, read, run, say
+from command import Failure, poll, read, run, say, warm_up
 from cpu import tasks_ns
 from qbd import CLUSTER, Qbd
 from record import Results
@@ -267,8 +267,7 @@ SECTIONS = {"ring": ring, "usual": usual, "big": big, "volumes": volumes}
 
 
 def bench(sections):
-    run("fio", "--version")
-    run("qbd", "version")
+    warm_up()
     paths = disks.create(3)
     results, system = Results("20us", 0), Qbd(3)
     for name in sections:
