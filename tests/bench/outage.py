@@ -15,6 +15,7 @@ from command import Failure, poll, read, run, say
 from disks import VOLUME_MB, transferred
 
 FAILOVERS = 3
+BEYOND_LOG_MB = 96
 CLUSTER = "scripts/cluster"
 PAGE = mmap.mmap(-1, 4096)  # aligned
 
@@ -32,7 +33,7 @@ def measure(system, device, disk, measure_one):
     system.wait()
 
     system.stop()
-    workloads.overwrite(device)
+    workloads.overwrite(device, BEYOND_LOG_MB)
     system.start()
     before = transferred(disk)
     system.resync()

@@ -28,7 +28,7 @@ from record import Results
 
 NODES = ("n1", "n2", "n3")
 GROUPS = "/sys/fs/cgroup/qbd"
-RING_S = 6
+RING_S = {"randwrite-qd1": 4, "randwrite-qd32": 2}
 BIN_MS = 50
 IDLE_S = 10
 COUNTS = (1, 4, 16)
@@ -129,9 +129,9 @@ def ring(system, paths, results):
     path = os.environ["QBD_OUT"] + "/ring.csv"
     with open(path, "w", encoding="ascii") as file:
         file.write("workload,time_ms,latency_us\n")
-        for name in ("randwrite-qd1", "randwrite-qd32"):
+        for name, seconds in RING_S.items():
             job, _ = workloads.fio(
-                "/dev/qbd0", name, "--time_based", f"--runtime={RING_S}s",
+                "/dev/qbd0", name, "--time_based", f"--runtime={seconds}s",
                 "--write_lat_log=/run/ring", f"--log_avg_msec={BIN_MS}")
             series = [[int(word) for word in line.split(",")[:2]]
                       for line in read("/run/ring_lat.1.log").splitlines()]

@@ -86,9 +86,9 @@ def start(device):
     return fio(device, "randwrite-qd1", "--number_ios=1")[1]
 
 
-def overwrite(device):
-    """All of it, with bytes that are not zero."""
-    fio(device, "seqwrite-1m-qd8")
+def overwrite(device, size_mb=VOLUME_MB):
+    """So much of it, with bytes that are not zero."""
+    fio(device, "seqwrite-1m-qd8", f"--io_size={size_mb}M")
 
 
 def measure(device, name, ramp_ms, run_ms):
