@@ -61,7 +61,7 @@ def script(panels, terminal, path):
     for i, (title, x_label, y_label, style, _) in enumerate(panels):
         text += [f"set title '{title}' noenhanced",
                  f"set xlabel '{x_label}'", f"set ylabel '{y_label}'",
-                 f"plot $panel{i} with {style} linewidth 2 pointtype 7 "
+                 f"plot $panel{i} with {style} linewidth 2 "
                  "linecolor rgb '#1b4f83'"]
     return "\n".join([*text, "unset multiplot", ""])
 
