@@ -81,8 +81,8 @@ def slow_flush(paths):
 
 def slow_flush_one(i, disk):
     # Only what has a cache is sent flushes; nothing is ever in it.
-    flush = create_one(f"nullb{10 + i}", size=16, cache_size=1,
-                       completion_nsec=FLUSH_NS)
+    flush = create_one(f"nullb{10 + i}", size=VOLUME_MB + SPARE_MB,
+                       cache_size=1, completion_nsec=FLUSH_NS)
     sectors = read(f"/sys/block/{os.path.basename(disk)}/size").strip()
     run("dmsetup", "create", f"slow{i}", "--noudevsync", "--table",
         f"0 {sectors} delay {disk} 0 0 {disk} 0 0 {flush} 0 0")
