@@ -12,13 +12,6 @@
 
 #include <liburing.h>
 
-/* An int for liburing, a type of its own for the kernel and sparse. */
-#ifdef __CHECKER__
-#define DSYNC ((__attribute__((force)) int)RWF_DSYNC)
-#else
-#define DSYNC RWF_DSYNC
-#endif
-
 struct ring {
 	struct io_uring uring;
 	unsigned int queued;
@@ -74,8 +67,14 @@ void ring_write(struct ring *ring, const struct store_piece *piece,
 		sqe = io_uring_get_sqe(&ring->uring);
 	}
 	assert(sqe); /* the kernel takes all that is submitted */
-	io_uring_prep_writev2(sqe, 0, piece->iov, piece->count, piece->offset,
-			      durable ? DSYNC : 0);
+	if (piece->count == 1)
+		io_uring_prep_write(sqe, 0, piece->iov[0].iov_base,
+				    (unsigned int)piece->iov[0].iov_len,
+				    piece->offset);
+	else
+		io_uring_prep_writev(sqe, 0, piece->iov, piece->count,
+				     piece->offset);
+	sqe->rw_flags = durable ? RWF_DSYNC : 0;
 	sqe->flags |= IOSQE_FIXED_FILE;
 	io_uring_sqe_set_data(sqe, cookie);
 	ring->queued++;

@@ -63,11 +63,13 @@ uint32_t raft_entry_data_bytes(const struct raft_entry *entry);
 
 /**
  * raft_entry_check() - is this a possible entry of a volume?
+ * @before: one that is, whose members are not checked again; or NULL
  * @volume_bytes: size of the data area
  * Checks op, alignment to 512, range, lengths and members (not the checksum).
  * Return: NULL, or a text that says what is wrong with it.
  */
 const char *raft_entry_check(const struct raft_entry *entry,
+			     const struct raft_entry *before,
 			     uint64_t volume_bytes);
 
 #endif

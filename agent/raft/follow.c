@@ -70,6 +70,13 @@ void raft_append_refuse_old(struct raft *raft, const struct raft_msg *msg)
 	reply->append_reply.match = msg->append.prev_index;
 }
 
+/* The first of a list, or one that differs from the one before. */
+static bool members_possible(const struct raft_members *list, uint32_t i)
+{
+	return (i && raft_members_equal(&list[i], &list[i - 1])) ||
+	       !raft_members_check(&list[i]);
+}
+
 static bool is_possible(const struct raft_event *event)
 {
 	const struct raft_msg *msg = event->msg;
@@ -84,7 +91,7 @@ static bool is_possible(const struct raft_event *event)
 		return false;
 	for (i = 0; i < msg->append.count; i++) {
 		if (entry_terms[i] == 0 || entry_terms[i] < term ||
-		    (event->members && raft_members_check(&event->members[i])))
+		    (event->members && !members_possible(event->members, i)))
 			return false;
 		term = entry_terms[i];
 	}

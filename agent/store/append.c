@@ -118,7 +118,8 @@ static int append_check(struct store *store, struct raft_entry *const *entries,
 		assert(entries[i]->term >= term);
 		assert(entries[i]->data || !raft_entry_data_bytes(entries[i]));
 		term = entries[i]->term;
-		if (format_entry_check(&store->identity, entries[i]))
+		if (format_entry_check(&store->identity, entries[i],
+				       i ? entries[i - 1] : NULL))
 			return -EINVAL;
 		bytes += store_record_bytes(entries[i], store->align);
 	}

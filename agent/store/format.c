@@ -400,7 +400,7 @@ bool format_record_decode(const struct store_identity *identity,
 	       entry->term < FORMAT_NUMBER_MAX &&
 	       record->durable_index < entry->index &&
 	       record->prev_term <= entry->term &&
-	       !format_entry_check(identity, entry);
+	       !format_entry_check(identity, entry, NULL);
 }
 
 uint64_t format_record_position(const uint8_t *bytes)
@@ -416,9 +416,11 @@ bool format_data_good(const struct raft_entry *entry, const uint8_t *data)
 }
 
 const char *format_entry_check(const struct store_identity *identity,
-			       const struct raft_entry *entry)
+			       const struct raft_entry *entry,
+			       const struct raft_entry *before)
 {
-	const char *wrong = raft_entry_check(entry, identity->volume_bytes);
+	const char *wrong =
+		raft_entry_check(entry, before, identity->volume_bytes);
 
 	if (wrong)
 		return wrong;

@@ -275,9 +275,13 @@ uint64_t format_record_position(const uint8_t *bytes);
 /** format_data_good() - is @data, as long as it has any, what @entry is of? */
 bool format_data_good(const struct raft_entry *entry, const uint8_t *data);
 
-/** format_entry_check() - NULL, or why @entry is none of this volume */
+/**
+ * format_entry_check() - NULL, or why @entry is none of this volume
+ * @before: one that is, which saves work; or NULL
+ */
 const char *format_entry_check(const struct store_identity *identity,
-			       const struct raft_entry *entry);
+			       const struct raft_entry *entry,
+			       const struct raft_entry *before);
 
 static inline uint64_t format_round_up(uint64_t value, uint64_t unit)
 {

@@ -91,7 +91,7 @@ static int apply_one(struct store *store, struct run *run,
 {
 	int error;
 
-	if (format_entry_check(&store->identity, entry))
+	if (format_entry_check(&store->identity, entry, NULL))
 		return -EINVAL;
 	switch (entry->op) {
 	case RAFT_OP_WRITE:

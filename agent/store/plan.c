@@ -46,7 +46,8 @@ static bool collect(const struct store *store,
 	for (i = 0; i < count; i++) {
 		const struct raft_entry *entry = entries[i];
 
-		if (format_entry_check(&store->identity, entry) ||
+		if (format_entry_check(&store->identity, entry,
+				       i ? entries[i - 1] : NULL) ||
 		    entry->op == RAFT_OP_ZERO)
 			return false;
 		if (entry->op != RAFT_OP_WRITE || entry->bare)

@@ -196,7 +196,7 @@ static const char *entry_problem(const struct raft_entry *entry,
 	if (entry->op == RAFT_OP_OPEN &&
 	    (!entry->writer || entry->epoch != entry->index))
 		return "an opening without writer or with a foreign epoch";
-	problem = raft_entry_check(entry, volume_bytes);
+	problem = raft_entry_check(entry, before, volume_bytes);
 	if (!problem && entry->op != RAFT_OP_WRITE && entry->data_crc)
 		problem = "a checksum where no payload belongs";
 	return problem;
