@@ -188,13 +188,17 @@ struct nsproxy {
 	struct net *net_ns;
 };
 
+struct cred;
+
 struct task {
 	struct nsproxy *nsproxy;
+	const struct cred *cred;
 };
 
 extern struct task *current;
 #define task_tgid_nr(task) 1
 #define get_task_comm(into, task) strcpy(into, "fuzz")
+#define current_cred() (current->cred)
 #define capable(capability) true
 #define file_ns_capable(file, ns, capability) true
 
@@ -335,6 +339,7 @@ static inline void bio_advance(struct bio *bio, u32 bytes)
 struct inode;
 
 struct file {
+	const struct cred *f_cred;
 	void *private_data;
 };
 
