@@ -102,6 +102,17 @@ void qbd_device_put(struct qbd_device *dev)
 	kref_put(&dev->kref, device_free);
 }
 
+/* A reference on what the list has, if it may be seen; or NULL */
+static struct qbd_device *device_get(struct qbd_device *dev,
+				     const struct net *net)
+{
+	if (!dev || !READ_ONCE(dev->live) ||
+	    (net && !net_eq(READ_ONCE(dev->net), net)) ||
+	    !kref_get_unless_zero(&dev->kref))
+		return NULL;
+	return dev;
+}
+
 /**
  * qbd_device_next() - walk over the devices
  * @net: of this namespace; NULL: all
@@ -115,12 +126,9 @@ struct qbd_device *qbd_device_next(struct net *net, unsigned long *minor)
 
 	rcu_read_lock();
 	for (dev = xa_find(&devices, minor, ULONG_MAX, XA_PRESENT); dev;
-	     dev = xa_find_after(&devices, minor, ULONG_MAX, XA_PRESENT)) {
-		if (READ_ONCE(dev->live) &&
-		    (!net || net_eq(READ_ONCE(dev->net), net)) &&
-		    kref_get_unless_zero(&dev->kref))
+	     dev = xa_find_after(&devices, minor, ULONG_MAX, XA_PRESENT))
+		if (device_get(dev, net))
 			break;
-	}
 	rcu_read_unlock();
 	return dev;
 }
@@ -135,21 +143,24 @@ struct qbd_device *qbd_device_next(struct net *net, unsigned long *minor)
  */
 struct qbd_device *qbd_device_find(struct net *net, s32 minor, const char *name)
 {
-	unsigned long at = minor < 0 ? 0 : minor;
+	unsigned long at = 0;
 	struct qbd_device *dev;
 
+	if (minor >= 0) {
+		rcu_read_lock();
+		dev = device_get(xa_load(&devices, minor), net);
+		rcu_read_unlock();
+		if (!dev || !name || !strcmp(dev->name, name))
+			return dev;
+		qbd_device_put(dev);
+		return NULL;
+	}
 	while ((dev = qbd_device_next(net, &at))) {
-		if (minor >= 0 && dev->minor != minor)
-			break;
 		if (!name || !strcmp(dev->name, name))
 			return dev;
-		if (minor >= 0)
-			break;
 		qbd_device_put(dev);
 		at++;
 	}
-	if (dev)
-		qbd_device_put(dev);
 	return NULL;
 }
 
