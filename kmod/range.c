@@ -14,14 +14,20 @@
 INTERVAL_TREE_DEFINE(struct qbd_range, rb, u64, subtree_last, RANGE_FIRST,
 		     RANGE_LAST, static, range_tree)
 
+static void kind_init(struct qbd_kind *kind)
+{
+	kind->tree = RB_ROOT_CACHED;
+	INIT_LIST_HEAD(&kind->list);
+}
+
 /**
  * qbd_ranges_init() - make an empty set
  * @ranges: the set
  */
 void qbd_ranges_init(struct qbd_ranges *ranges)
 {
-	ranges->reads = RB_ROOT_CACHED;
-	ranges->writes = RB_ROOT_CACHED;
+	kind_init(&ranges->reads);
+	kind_init(&ranges->writes);
 	ranges->seq = 0;
 }
 
@@ -39,12 +45,25 @@ void qbd_range_init(struct qbd_range *range, u64 offset, u64 length, bool read)
 	range->seq = 0;
 	range->blockers = 0;
 	range->read = read;
+	range->listed = false;
 	INIT_LIST_HEAD(&range->freed);
 }
 
-static struct rb_root_cached *tree_of(struct qbd_ranges *ranges, bool read)
+static struct qbd_kind *kind_of(struct qbd_ranges *ranges, bool read)
 {
 	return read ? &ranges->reads : &ranges->writes;
+}
+
+/* Somebody looks for them now. */
+static void list_to_tree(struct qbd_kind *kind)
+{
+	struct qbd_range *range, *next;
+
+	list_for_each_entry_safe(range, next, &kind->list, freed) {
+		list_del_init(&range->freed);
+		range->listed = false;
+		range_tree_insert(range, &kind->tree);
+	}
 }
 
 /**
@@ -57,39 +76,52 @@ static struct rb_root_cached *tree_of(struct qbd_ranges *ranges, bool read)
  */
 bool qbd_range_enter(struct qbd_ranges *ranges, struct qbd_range *range)
 {
-	struct rb_root_cached *other = tree_of(ranges, !range->read);
+	struct qbd_kind *kind = kind_of(ranges, range->read);
+	struct qbd_kind *other = kind_of(ranges, !range->read);
 	struct qbd_range *it;
 
 	range->seq = ++ranges->seq;
 	range->blockers = 0;
-	for (it = range_tree_iter_first(other, range->first, range->last); it;
-	     it = range_tree_iter_next(it, range->first, range->last))
+	list_to_tree(other);
+	for (it = range_tree_iter_first(&other->tree, range->first,
+					range->last);
+	     it; it = range_tree_iter_next(it, range->first, range->last))
 		range->blockers++;
-	range_tree_insert(range, tree_of(ranges, range->read));
-	return !range->blockers;
+	if (range->blockers) {
+		range_tree_insert(range, &kind->tree);
+		return false;
+	}
+	range->listed = true;
+	list_add_tail(&range->freed, &kind->list);
+	return true;
 }
 
 /**
  * qbd_range_leave() - a read or write is over, or was given up
  * @ranges: the set
- * @range: who leaves, freed or not; nothing happens when it is in no tree
+ * @range: who leaves, freed or not; nothing happens when it is in no set
  * @freed: those that waited for it alone are appended here (by their
  *	&struct qbd_range.freed); they stay in their tree
  */
 void qbd_range_leave(struct qbd_ranges *ranges, struct qbd_range *range,
 		     struct list_head *freed)
 {
-	struct rb_root_cached *other = tree_of(ranges, !range->read);
+	struct qbd_kind *other = kind_of(ranges, !range->read);
 	struct qbd_range *it;
+	u64 seq = range->seq;
 
-	if (!range->seq)
+	if (!seq)
 		return;
 	list_del_init(&range->freed);
-	range_tree_remove(range, tree_of(ranges, range->read));
-	for (it = range_tree_iter_first(other, range->first, range->last); it;
-	     it = range_tree_iter_next(it, range->first, range->last)) {
-		if (it->seq > range->seq && !--it->blockers)
-			list_add_tail(&it->freed, freed);
-	}
 	range->seq = 0;
+	if (range->listed) {
+		range->listed = false;
+		return; /* nobody who came later has seen it */
+	}
+	range_tree_remove(range, &kind_of(ranges, range->read)->tree);
+	for (it = range_tree_iter_first(&other->tree, range->first,
+					range->last);
+	     it; it = range_tree_iter_next(it, range->first, range->last))
+		if (it->seq > seq && !--it->blockers)
+			list_add_tail(&it->freed, freed);
 }

@@ -10,6 +10,11 @@
  * starve the other, and nobody waits in a circle.  Writes do not block writes:
  * the log orders them.
  *
+ * Nobody looks for a range before one of the other kind arrives, so who has
+ * nothing to wait for is only put in a list, and moved to the tree by the next
+ * arrival of the other kind: where only one kind is under way, as mostly, there
+ * is no tree to keep.
+ *
  * Pure bookkeeping: the caller's lock (struct qbd_device.lock) protects all of
  * it, nothing here allocates, sleeps or ends an I/O.
  */
@@ -24,15 +29,16 @@
 #define QBD_RANGE_SHIFT 12
 
 /**
- * struct qbd_range - one read or write in the trees
+ * struct qbd_range - one read or write
  * @rb: in the tree of its kind
  * @first: first block
  * @last: last block
  * @subtree_last: kept by the interval tree
- * @seq: arrival, never 0 while in a tree; 0 when in none
+ * @seq: arrival, never 0 while it is in a set; 0 when in none
  * @blockers: how many of the other kind it waits for
  * @read: its kind
- * @freed: list of those a departure has unblocked
+ * @listed: in the list of its kind, not in the tree
+ * @freed: list of those a departure has unblocked, or the list of its kind
  */
 struct qbd_range {
 	struct rb_node rb;
@@ -42,7 +48,18 @@ struct qbd_range {
 	u64 seq;
 	u32 blockers;
 	bool read;
+	bool listed;
 	struct list_head freed;
+};
+
+/**
+ * struct qbd_kind - all reads, or all writes
+ * @tree: those that the other kind has looked for
+ * @list: those that nobody has looked for yet; none of them waits
+ */
+struct qbd_kind {
+	struct rb_root_cached tree;
+	struct list_head list;
 };
 
 /**
@@ -52,8 +69,8 @@ struct qbd_range {
  * @seq: the arrival number last given
  */
 struct qbd_ranges {
-	struct rb_root_cached reads;
-	struct rb_root_cached writes;
+	struct qbd_kind reads;
+	struct qbd_kind writes;
 	u64 seq;
 };
 

@@ -175,6 +175,28 @@ static void last_block_of_a_huge_device_is_a_block(void)
 	tap_check(!enter(&read, UINT64_MAX - 511, 512, true));
 }
 
+/* Those that came before anybody looked for them are found all the same */
+static void first_of_the_other_kind_finds_all_that_are_there(void)
+{
+	enum { READS = 100 };
+	static struct qbd_range reads[READS];
+	struct qbd_range write;
+	int i;
+
+	start();
+	for (i = 0; i < READS; i++)
+		tap_check(enter(&reads[i], 4 * K * (uint64_t)i, 4 * K, true));
+	/* some have left before it comes */
+	for (i = 0; i < READS; i += 2)
+		qbd_range_leave(&ranges, &reads[i], &freed);
+	tap_check(!enter(&write, 0, READS * 4 * K, false));
+	for (i = 1; i < READS; i += 2) {
+		tap_check(!next_freed());
+		qbd_range_leave(&ranges, &reads[i], &freed);
+	}
+	tap_check(next_freed() == &write);
+}
+
 #define ACTORS 40
 
 struct actor {
@@ -250,6 +272,7 @@ int main(int argc, char **argv)
 		TAP_TEST(who_is_freed_and_leaves_at_once_is_not_handed_out),
 		TAP_TEST(leaving_twice_does_nothing),
 		TAP_TEST(last_block_of_a_huge_device_is_a_block),
+		TAP_TEST(first_of_the_other_kind_finds_all_that_are_there),
 		TAP_TEST(thousands_of_random_arrivals_agree_with_the_model),
 	};
 
