@@ -235,7 +235,6 @@ struct qbd_device {
  * @bios: parked bios to fail
  * @sock: a socket to put
  * @send: something may be handed over
- * @sends: the holder of the turn sends by himself: do not wake the work
  * @read: something may be read
  */
 struct qbd_turn {
@@ -247,15 +246,52 @@ struct qbd_turn {
 	struct bio_list bios;
 	struct sock *sock;
 	bool send;
-	bool sends;
 	bool read;
 };
 
 /* turn.c */
-void qbd_turn_begin(struct qbd_device *dev, struct qbd_turn *turn)
-	__acquires(&dev->lock);
-void qbd_turn_end(struct qbd_device *dev, struct qbd_turn *turn)
+void qbd_turn_pass_on(struct qbd_device *dev, struct qbd_turn *turn);
+void qbd_turn_leave(struct qbd_device *dev, struct qbd_turn *turn)
 	__releases(&dev->lock);
+
+/**
+ * qbd_turn_begin() - take the device's lock
+ * @dev: the device
+ * @turn: collects what is to be done after unlocking
+ */
+static inline void qbd_turn_begin(struct qbd_device *dev, struct qbd_turn *turn)
+	__acquires(&dev->lock)
+{
+	INIT_LIST_HEAD(&turn->ended);
+	INIT_LIST_HEAD(&turn->dropped);
+	INIT_LIST_HEAD(&turn->freed);
+	INIT_LIST_HEAD(&turn->reads);
+	bio_list_init(&turn->bios);
+	turn->sock = NULL;
+	turn->send = false;
+	turn->read = false;
+	spin_lock_irqsave(&dev->lock, turn->flags);
+}
+
+/**
+ * qbd_turn_end() - release the lock and do what was collected
+ * @dev: the device
+ * @turn: as qbd_turn_begin() has begun it
+ *
+ * Works in every context; what needs a process is left to the works.  Most
+ * turns leave nothing to do.
+ */
+static inline void qbd_turn_end(struct qbd_device *dev, struct qbd_turn *turn)
+	__releases(&dev->lock)
+{
+	if (turn->send || turn->read || turn->sock ||
+	    !list_empty(&turn->freed) || !list_empty(&turn->ended) ||
+	    !list_empty(&turn->dropped) || !list_empty(&turn->reads) ||
+	    !bio_list_empty(&turn->bios))
+		qbd_turn_leave(dev, turn);
+	else
+		spin_unlock_irqrestore(&dev->lock, turn->flags);
+}
 
 /* device.c */
 extern struct workqueue_struct *qbd_workqueue;
@@ -331,7 +367,8 @@ void qbd_read_end(struct qbd_device *dev, struct qbd_read *read,
 		  blk_status_t status);
 
 /* send.c */
-void qbd_send_run(struct qbd_device *dev, unsigned int messages);
+void qbd_send_run(struct qbd_device *dev, struct qbd_turn *turn,
+		  unsigned int messages) __must_hold(&dev->lock);
 void qbd_send_work(struct work_struct *work);
 void qbd_send_retry(struct qbd_device *dev);
 

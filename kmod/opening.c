@@ -132,7 +132,7 @@ static int open_to_write_begin(struct qbd_device *dev, u32 *round)
 		*round = opening->round;
 		ret = 1;
 	}
-	turn.sends = true;
+	qbd_send_run(dev, &turn, 1);
 	qbd_turn_end(dev, &turn);
 out:
 	call_free(dev, ask);
@@ -174,7 +174,6 @@ static int open_to_write(struct qbd_device *dev, u32 timeout_ms)
 	ret = open_to_write_begin(dev, &round);
 	if (ret <= 0)
 		return ret;
-	qbd_send_run(dev, 1);
 	waited = wait_event_killable_timeout(opening->wait,
 					     READ_ONCE(opening->round) != round,
 					     timeout);
@@ -264,11 +263,11 @@ void qbd_opening_release(struct gendisk *disk)
 		opening_settle(dev, &turn);
 	}
 	orphan = dev->orphan && !opening->openers;
+	if (!orphan)
+		qbd_send_run(dev, &turn, 1);
 	qbd_turn_end(dev, &turn);
 	if (orphan)
 		queue_work(qbd_delete_workqueue, &dev->delete_work);
-	else
-		qbd_send_run(dev, 1);
 }
 
 /**

@@ -46,14 +46,20 @@ static u32 weight(unsigned int requests, unsigned int frags)
 /* Fill dev->batch.  Return: how many requests, 0 when nothing can go now. */
 static unsigned int pick(struct qbd_device *dev, struct qbd_turn *turn)
 {
-	bool gate_open = qbd_gate_now(dev, turn) == QBD_GATE_ACTIVE;
 	unsigned int n = 0, frags = 0;
 	struct qbd_request *req;
 	struct qbd_write *write;
+	bool gate_open;
 	u32 bytes = 0;
 
 	lockdep_assert_held(&dev->lock);
+	if (!list_empty(&turn->freed))
+		qbd_turn_pass_on(dev, turn);
+	turn->send = false; /* this is it */
 	qbd_write_take(dev, turn);
+	if (!qbd_table_peek(&dev->table, true))
+		return 0;
+	gate_open = qbd_gate_now(dev, turn) == QBD_GATE_ACTIVE;
 	while (n < QBD_MSG_REQS_MAX &&
 	       (req = qbd_table_peek(&dev->table, gate_open))) {
 		write = qbd_write_of(req);
@@ -266,46 +272,46 @@ static void send_read_error(struct qbd_device *dev)
 
 /**
  * qbd_send_run() - hand over what can be handed over
- * @dev: the device, not locked
+ * @dev: the device, locked; unlocked meanwhile, and locked again at the end
+ * @turn: the turn; what it has collected is done when it unlocks
  * @messages: at most so many; the work goes on where they end
  *
  * Never sleeps.  Not for interrupts: those leave it to the work.
  */
-void qbd_send_run(struct qbd_device *dev, unsigned int messages)
+void qbd_send_run(struct qbd_device *dev, struct qbd_turn *turn,
+		  unsigned int messages) __must_hold(&dev->lock)
 {
-	struct qbd_turn turn;
 	struct sk_buff *skb;
 	bool go_on = true;
 	unsigned int n;
 	u32 generation;
 
-	qbd_turn_begin(dev, &turn);
+	lockdep_assert_held(&dev->lock);
 	if (dev->sending || !dev->session.sk) {
-		qbd_turn_end(dev, &turn);
+		/* who sends takes it along, and a new agent is sent all */
+		qbd_turn_pass_on(dev, turn);
+		turn->send = false;
 		return;
 	}
 	dev->sending = true;
 	send_read_error(dev);
-	while (go_on && dev->session.sk && (n = pick(dev, &turn))) {
+	while (go_on && dev->session.sk && (n = pick(dev, turn))) {
 		generation = dev->session.generation;
-		turn.sends = true;
-		qbd_turn_end(dev, &turn);
+		qbd_turn_end(dev, turn);
 		skb = build(dev, n, generation);
-		qbd_turn_begin(dev, &turn);
-		go_on = settle(dev, &turn, &skb, n, generation);
+		qbd_turn_begin(dev, turn);
+		go_on = settle(dev, turn, &skb, n, generation);
 		if (skb) {
-			turn.sends = true;
-			qbd_turn_end(dev, &turn);
+			qbd_turn_end(dev, turn);
 			kfree_skb(skb);
-			qbd_turn_begin(dev, &turn);
+			qbd_turn_begin(dev, turn);
 		}
 		if (go_on && !--messages) {
-			turn.send = true;
+			turn->send = true;
 			go_on = false;
 		}
 	}
 	dev->sending = false;
-	qbd_turn_end(dev, &turn);
 }
 
 /**
@@ -316,6 +322,9 @@ void qbd_send_work(struct work_struct *work)
 {
 	struct qbd_device *dev =
 		container_of(work, struct qbd_device, send_work.work);
+	struct qbd_turn turn;
 
-	qbd_send_run(dev, 64);
+	qbd_turn_begin(dev, &turn);
+	qbd_send_run(dev, &turn, 64);
+	qbd_turn_end(dev, &turn);
 }

@@ -355,9 +355,8 @@ int qbd_session_command(struct net *net, u8 cmd, struct nlattr **attrs,
 	if (!err)
 		err = session_do(dev, &turn, cmd, attrs, extack);
 	/* credit has come back, or room: hand over here and now */
-	turn.sends = true;
+	qbd_send_run(dev, &turn, 16);
 	qbd_turn_end(dev, &turn);
-	qbd_send_run(dev, 16);
 	qbd_device_put(dev);
 	return err;
 }

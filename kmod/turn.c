@@ -11,27 +11,13 @@
 #include "trace.h"
 
 /**
- * qbd_turn_begin() - take the device's lock
- * @dev: the device
- * @turn: collects what is to be done after unlocking
+ * qbd_turn_pass_on() - those whose blocker has left go on
+ * @dev: the device, locked
+ * @turn: the turn
+ *
+ * Writes to the agent, reads to the disk.  qbd_turn_end() does it too.
  */
-void qbd_turn_begin(struct qbd_device *dev, struct qbd_turn *turn)
-	__acquires(&dev->lock)
-{
-	INIT_LIST_HEAD(&turn->ended);
-	INIT_LIST_HEAD(&turn->dropped);
-	INIT_LIST_HEAD(&turn->freed);
-	INIT_LIST_HEAD(&turn->reads);
-	bio_list_init(&turn->bios);
-	turn->sock = NULL;
-	turn->send = false;
-	turn->sends = false;
-	turn->read = false;
-	spin_lock_irqsave(&dev->lock, turn->flags);
-}
-
-/* Those whose blocker has left go on: writes to the agent, reads to the disk. */
-static void turn_pass_on(struct qbd_device *dev, struct qbd_turn *turn)
+void qbd_turn_pass_on(struct qbd_device *dev, struct qbd_turn *turn)
 {
 	struct qbd_range *range, *next;
 
@@ -77,24 +63,22 @@ static void turn_carry_out(struct qbd_device *dev, struct qbd_turn *turn)
 }
 
 /**
- * qbd_turn_end() - release the lock and do what was collected
+ * qbd_turn_leave() - release the lock and do what was collected
  * @dev: the device
- * @turn: as qbd_turn_begin() has begun it
- *
- * Works in every context; what needs a process is left to the works.
+ * @turn: a turn that has collected something
  */
-void qbd_turn_end(struct qbd_device *dev, struct qbd_turn *turn)
+void qbd_turn_leave(struct qbd_device *dev, struct qbd_turn *turn)
 	__releases(&dev->lock)
 {
 	bool ends;
 
-	turn_pass_on(dev, turn);
+	qbd_turn_pass_on(dev, turn);
 	/* what was ended returns objects and room that parked ones wait for */
 	ends = !list_empty(&turn->ended) || !list_empty(&turn->dropped);
 	if (ends && !bio_list_empty(&dev->parked_writes))
 		turn->send = true;
 	/* under the lock: once a device is marked removed, nothing is queued */
-	if (turn->send && !turn->sends && !dev->removed)
+	if (turn->send && !dev->removed)
 		mod_delayed_work(qbd_workqueue, &dev->send_work, 0);
 	if (turn->read && !dev->removed)
 		queue_work(qbd_workqueue, &dev->read_work);

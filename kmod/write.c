@@ -182,9 +182,9 @@ void qbd_write_submit(struct qbd_device *dev, struct bio *bio)
 		dev->n_parked_writes++;
 		qbd_write_take(dev, &turn);
 		qbd_timeout_arm(dev);
+		qbd_send_run(dev, &turn, 16);
 	}
 	qbd_turn_end(dev, &turn);
-	qbd_send_run(dev, 16);
 }
 
 /**

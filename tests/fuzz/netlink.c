@@ -324,7 +324,7 @@ static void time_passes(struct input *input)
 		qbd_timeout_work(&dev->timeout_work.work);
 	}
 	if (what & 4)
-		qbd_send_run(dev, 64);
+		qbd_send_work(&dev->send_work.work);
 }
 
 static void harm_socket(struct input *input)

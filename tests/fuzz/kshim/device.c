@@ -180,17 +180,17 @@ void qbd_send_retry(struct qbd_device *dev)
 
 #define WEIGHT 2048
 
-void qbd_send_run(struct qbd_device *dev, unsigned int messages)
+void qbd_send_run(struct qbd_device *dev, struct qbd_turn *turn,
+		  unsigned int messages)
 {
 	struct qbd_request *req;
-	struct qbd_turn turn;
 	struct sk_buff *skb;
 
-	qbd_turn_begin(dev, &turn);
 	while (dev->session.sk && messages--) {
-		bool gate_open = qbd_gate_now(dev, &turn) == QBD_GATE_ACTIVE;
+		bool gate_open = qbd_gate_now(dev, turn) == QBD_GATE_ACTIVE;
 
-		qbd_write_take(dev, &turn);
+		qbd_turn_pass_on(dev, turn);
+		qbd_write_take(dev, turn);
 		req = qbd_table_peek(&dev->table, gate_open);
 		if (!req || !qbd_session_has_room(dev, WEIGHT))
 			break;
@@ -207,5 +207,15 @@ void qbd_send_run(struct qbd_device *dev, unsigned int messages)
 		qbd_session_charge(dev, req->wire.tag, WEIGHT);
 		qbd_table_sent(req, dev->session.generation);
 	}
+}
+
+void qbd_send_work(struct work_struct *work)
+{
+	struct qbd_device *dev =
+		container_of(work, struct qbd_device, send_work.work);
+	struct qbd_turn turn;
+
+	qbd_turn_begin(dev, &turn);
+	qbd_send_run(dev, &turn, 64);
 	qbd_turn_end(dev, &turn);
 }

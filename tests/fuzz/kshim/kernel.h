@@ -31,6 +31,7 @@
 
 #define __acquires(lock)
 #define __releases(lock)
+#define __must_hold(lock)
 #define __init
 #define __ro_after_init
 #define __user
