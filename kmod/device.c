@@ -29,6 +29,7 @@
 struct workqueue_struct *qbd_workqueue; /* lets I/O go on */
 struct workqueue_struct *qbd_delete_workqueue; /* may wait */
 struct kmem_cache *qbd_write_cache;
+struct kmem_cache *qbd_read_cache;
 
 static int qbd_major;
 static DEFINE_MUTEX(devices_mutex); /* changes of devices; name, net, live */
@@ -87,8 +88,8 @@ static void device_free(struct kref *kref)
 {
 	struct qbd_device *dev = container_of(kref, struct qbd_device, kref);
 
-	/* pools that were not made yet are all zeroes, which these take */
-	bioset_exit(&dev->clones);
+	qbd_read_pool_empty(dev);
+	/* a pool that was not made yet is all zeroes, which it takes */
 	mempool_exit(&dev->pool);
 	kvfree_rcu(dev, rcu);
 }
@@ -224,6 +225,7 @@ static void device_init(struct qbd_device *dev,
 	qbd_table_init(&dev->table);
 	bio_list_init(&dev->parked_writes);
 	bio_list_init(&dev->parked_reads);
+	INIT_LIST_HEAD(&dev->reads_free);
 	INIT_LIST_HEAD(&dev->reads_held);
 	INIT_LIST_HEAD(&dev->reads_ready);
 	INIT_DELAYED_WORK(&dev->send_work, qbd_send_work);
@@ -319,8 +321,7 @@ struct qbd_device *qbd_device_new(const struct qbd_device_config *config,
 				     qbd_write_cache);
 	if (err)
 		goto out_replica;
-	err = bioset_init(&dev->clones, QBD_READS_MIN,
-			  offsetof(struct qbd_read, clone), 0);
+	err = qbd_read_pool_fill(dev);
 	if (err)
 		goto out_replica;
 	__module_get(THIS_MODULE);
@@ -479,10 +480,13 @@ int __init qbd_devices_init(void)
 	qbd_write_cache = KMEM_CACHE(qbd_write, 0);
 	if (!qbd_write_cache)
 		goto out_delete;
+	qbd_read_cache = KMEM_CACHE(qbd_read, 0);
+	if (!qbd_read_cache)
+		goto out_writes;
 	qbd_major = register_blkdev(0, "qbd");
 	if (qbd_major < 0) {
 		err = qbd_major;
-		goto out_cache;
+		goto out_reads;
 	}
 	err = register_pernet_device(&qbd_net_ops);
 	if (err)
@@ -491,7 +495,9 @@ int __init qbd_devices_init(void)
 
 out_major:
 	unregister_blkdev(qbd_major, "qbd");
-out_cache:
+out_reads:
+	kmem_cache_destroy(qbd_read_cache);
+out_writes:
 	kmem_cache_destroy(qbd_write_cache);
 out_delete:
 	destroy_workqueue(qbd_delete_workqueue);
@@ -509,6 +515,7 @@ void qbd_devices_exit(void)
 	unregister_blkdev(qbd_major, "qbd");
 	/* a delete work may have put its module reference and still return */
 	destroy_workqueue(qbd_delete_workqueue);
+	kmem_cache_destroy(qbd_read_cache);
 	kmem_cache_destroy(qbd_write_cache);
 	destroy_workqueue(qbd_workqueue);
 	xa_destroy(&devices);

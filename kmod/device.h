@@ -31,7 +31,7 @@ struct sock;
 #define QBD_CHARGES 1024 /* messages under way, at most */
 #define QBD_FRAGS_MAX (MAX_SKB_FRAGS < 17 ? MAX_SKB_FRAGS : 17)
 #define QBD_WRITES_MIN 256 /* requests that need no memory */
-#define QBD_READS_MIN 64 /* reads that need no memory */
+#define QBD_READS_MIN 128 /* reads that need no memory */
 #define QBD_RETRY_MS 5 /* after no memory, or a full socket */
 
 /**
@@ -55,18 +55,26 @@ struct qbd_write {
 /**
  * struct qbd_read - a read on its way to the replica, or held
  * @range: what it covers
- * @link: in held, ready, or the list of who took it out
+ * @link: in held, ready or free
  * @dev: the device
  * @bio: the reader's
+ * @iter: of @bio as it came
+ * @traced: the end of @bio shall be traced
  * @arrived: jiffies
- * @clone: what the replica is given; last, the bio_set allocates it so
+ * @end_io: of @bio while the replica has it
+ * @private: of @bio while the replica has it
+ * @clone: what the replica has instead of a @bio that cannot be lent
  */
 struct qbd_read {
 	struct qbd_range range;
 	struct list_head link;
 	struct qbd_device *dev;
 	struct bio *bio;
+	struct bvec_iter iter;
+	bool traced;
 	unsigned long arrived;
+	bio_end_io_t *end_io;
+	void *private;
 	struct bio clone;
 };
 
@@ -152,7 +160,6 @@ struct qbd_opening {
  * @replica: the local replica
  * @disk: the block layer's half of us
  * @pool: of struct qbd_write
- * @clones: of struct qbd_read
  * @send_work: hands over what could not be handed over at once
  * @read_work: passes down reads that had to wait
  * @timeout_work: looks for whoever has waited too long
@@ -176,6 +183,8 @@ struct qbd_opening {
  * @n_parked_writes: how many
  * @n_parked_reads: how many
  * @n_reads_waiting: how many in @reads_held and @reads_ready
+ * @n_reads_free: how many in @reads_free, at most QBD_READS_MIN
+ * @reads_free: for the next reads
  * @reads_held: by overlapping writes
  * @reads_ready: not held any more, wait for @read_work
  * @read_error: what the agent must be told of; length 0: nothing
@@ -194,7 +203,6 @@ struct qbd_device {
 	struct qbd_compat_bdev replica;
 	struct gendisk *disk;
 	mempool_t pool;
-	struct bio_set clones;
 	struct delayed_work send_work;
 	struct work_struct read_work;
 	struct delayed_work timeout_work;
@@ -219,6 +227,8 @@ struct qbd_device {
 	u32 n_parked_writes;
 	u32 n_parked_reads;
 	u32 n_reads_waiting;
+	u32 n_reads_free;
+	struct list_head reads_free;
 	struct list_head reads_held;
 	struct list_head reads_ready;
 	struct qbd_req read_error;
@@ -231,8 +241,7 @@ struct qbd_device {
  * @ended: requests to end, by &qbd_request.ending
  * @dropped: requests whose hold is over, by &qbd_request.link
  * @freed: ranges that are not blocked any more, by &qbd_range.freed
- * @reads: reads to fail, by &qbd_read.link
- * @bios: parked bios to fail
+ * @bios: bios to fail
  * @sock: a socket to put
  * @send: something may be handed over
  * @read: something may be read
@@ -242,7 +251,6 @@ struct qbd_turn {
 	struct list_head ended;
 	struct list_head dropped;
 	struct list_head freed;
-	struct list_head reads;
 	struct bio_list bios;
 	struct sock *sock;
 	bool send;
@@ -265,7 +273,6 @@ static inline void qbd_turn_begin(struct qbd_device *dev, struct qbd_turn *turn)
 	INIT_LIST_HEAD(&turn->ended);
 	INIT_LIST_HEAD(&turn->dropped);
 	INIT_LIST_HEAD(&turn->freed);
-	INIT_LIST_HEAD(&turn->reads);
 	bio_list_init(&turn->bios);
 	turn->sock = NULL;
 	turn->send = false;
@@ -286,8 +293,7 @@ static inline void qbd_turn_end(struct qbd_device *dev, struct qbd_turn *turn)
 {
 	if (turn->send || turn->read || turn->sock ||
 	    !list_empty(&turn->freed) || !list_empty(&turn->ended) ||
-	    !list_empty(&turn->dropped) || !list_empty(&turn->reads) ||
-	    !bio_list_empty(&turn->bios))
+	    !list_empty(&turn->dropped) || !bio_list_empty(&turn->bios))
 		qbd_turn_leave(dev, turn);
 	else
 		spin_unlock_irqrestore(&dev->lock, turn->flags);
@@ -297,6 +303,7 @@ static inline void qbd_turn_end(struct qbd_device *dev, struct qbd_turn *turn)
 extern struct workqueue_struct *qbd_workqueue;
 extern struct workqueue_struct *qbd_delete_workqueue;
 extern struct kmem_cache *qbd_write_cache;
+extern struct kmem_cache *qbd_read_cache;
 struct qbd_device_config {
 	struct net *net;
 	const char *name;
@@ -363,8 +370,8 @@ void qbd_read_submit(struct qbd_device *dev, struct bio *bio);
 void qbd_read_work(struct work_struct *work);
 void qbd_read_freed(struct qbd_device *dev, struct qbd_range *range);
 void qbd_read_fail_all(struct qbd_device *dev, struct qbd_turn *turn);
-void qbd_read_end(struct qbd_device *dev, struct qbd_read *read,
-		  blk_status_t status);
+int qbd_read_pool_fill(struct qbd_device *dev);
+void qbd_read_pool_empty(struct qbd_device *dev);
 
 /* send.c */
 void qbd_send_run(struct qbd_device *dev, struct qbd_turn *turn,

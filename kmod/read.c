@@ -2,154 +2,223 @@
 /*
  * qbd: reads, from the local replica
  *
- * A read is cloned and the clone passed straight down to the replica, while
- * the gate is active and the lease has not ended.  It is held while a write
- * that came before it and overlaps it is not applied; a write that comes after
- * it is not handed over before it has ended.  Who has to wait for the gate is
- * parked as the bio it is.
+ * A read is passed straight down to the replica, while the gate is active and
+ * the lease has not ended.  It is held while a write that came before it and
+ * overlaps it is not applied; a write that comes after it is not handed over
+ * before it has ended.  Who has to wait for the gate is parked as the bio it
+ * is; so is who finds no memory, until another read returns some.
+ *
+ * It is the reader's own bio that goes down, with our end in place of his, and
+ * everything put back when it comes up again.  Only a bio that others hang on
+ * (BIO_CHAIN) is cloned: it ends when the last of them does, which has nothing
+ * to do with the replica, and may itself wait for a write that waits for us.
  */
 #include <linux/bio.h>
+#include <linux/slab.h>
+#include <trace/events/block.h>
 
 #include "device.h"
 
-static struct qbd_read *read_of(struct bio *clone)
+static struct qbd_read *read_alloc(gfp_t gfp)
 {
-	return container_of(clone, struct qbd_read, clone);
+	return kmem_cache_alloc(qbd_read_cache, gfp | __GFP_NOWARN);
+}
+
+/**
+ * qbd_read_pool_fill() - the reads that need no memory
+ * @dev: a new device
+ *
+ * Return: 0 or -ENOMEM; qbd_read_pool_empty() cleans up in any case.
+ */
+int qbd_read_pool_fill(struct qbd_device *dev)
+{
+	struct qbd_read *read;
+
+	while (dev->n_reads_free < QBD_READS_MIN) {
+		read = read_alloc(GFP_KERNEL);
+		if (!read)
+			return -ENOMEM;
+		list_add(&read->link, &dev->reads_free);
+		dev->n_reads_free++;
+	}
+	return 0;
+}
+
+/**
+ * qbd_read_pool_empty() - undo qbd_read_pool_fill()
+ * @dev: a device without reads
+ */
+void qbd_read_pool_empty(struct qbd_device *dev)
+{
+	struct qbd_read *read, *next;
+
+	list_for_each_entry_safe(read, next, &dev->reads_free, link)
+		kmem_cache_free(qbd_read_cache, read);
+}
+
+/* One from those at hand, which is much cheaper than the allocator, or a new */
+static struct qbd_read *pool_take(struct qbd_device *dev)
+{
+	struct qbd_read *read;
+
+	lockdep_assert_held(&dev->lock);
+	read = list_first_entry_or_null(&dev->reads_free, struct qbd_read,
+					link);
+	if (!read)
+		return read_alloc(GFP_NOWAIT);
+	list_del(&read->link);
+	dev->n_reads_free--;
+	return read;
+}
+
+static void pool_return(struct qbd_device *dev, struct qbd_turn *turn,
+			struct qbd_read *read)
+{
+	lockdep_assert_held(&dev->lock);
+	if (unlikely(!bio_list_empty(&dev->parked_reads)))
+		turn->read = true;
+	if (dev->n_reads_free >= QBD_READS_MIN) {
+		kmem_cache_free(qbd_read_cache, read);
+		return;
+	}
+	list_add(&read->link, &dev->reads_free);
+	dev->n_reads_free++;
 }
 
 /* The agent is told of the first error, and of the next when it has read that. */
 static void note_error(struct qbd_device *dev, struct qbd_turn *turn,
-		       const struct bio *bio)
+		       const struct qbd_read *read)
 {
 	lockdep_assert_held(&dev->lock);
 	dev->stats.replica_errors++;
 	if (dev->read_error.length)
 		return;
-	dev->read_error.offset = (u64)bio->bi_iter.bi_sector << SECTOR_SHIFT;
-	dev->read_error.length = bio->bi_iter.bi_size;
+	dev->read_error.offset = (u64)read->iter.bi_sector << SECTOR_SHIFT;
+	dev->read_error.length = read->iter.bi_size;
 	turn->send = true;
 }
 
-static void read_end_io(struct bio *clone)
+/* The replica has done with it.  Return: what the reader is told. */
+static blk_status_t read_over(struct qbd_read *read, blk_status_t status)
 {
-	struct qbd_read *read = read_of(clone);
 	struct qbd_device *dev = read->dev;
-	blk_status_t status = clone->bi_status;
 	struct qbd_turn turn;
 
+	qbd_compat_acct_end(dev->disk->part0, REQ_OP_READ,
+			    read->iter.bi_size >> SECTOR_SHIFT, read->arrived);
 	qbd_turn_begin(dev, &turn);
 	qbd_range_leave(&dev->table.ranges, &read->range, &turn.freed);
 	/* a read that was not to block, and would, says nothing of the disk */
 	if (unlikely(status && status != BLK_STS_AGAIN)) {
-		note_error(dev, &turn, read->bio);
+		note_error(dev, &turn, read);
 		status = BLK_STS_IOERR;
 	}
+	pool_return(dev, &turn, read);
 	qbd_turn_end(dev, &turn);
-	qbd_read_end(dev, read, status);
+	return status;
 }
 
-/**
- * qbd_read_end() - tell the reader
- * @dev: the device, not locked
- * @read: in no list or tree any more; gone afterwards
- * @status: how it ended
- */
-void qbd_read_end(struct qbd_device *dev, struct qbd_read *read,
-		  blk_status_t status)
+static void clone_end_io(struct bio *clone)
 {
+	struct qbd_read *read = clone->bi_private;
 	struct bio *bio = read->bio;
+	blk_status_t status = clone->bi_status;
 
-	qbd_compat_acct_end(dev->disk->part0, REQ_OP_READ, bio_sectors(bio),
-			    read->arrived);
-	bio_put(&read->clone);
+	bio_uninit(clone);
+	status = read_over(read, status);
 	if (status)
 		bio->bi_status = status;
 	bio_endio(bio);
 }
 
-static struct qbd_read *read_alloc(struct qbd_device *dev, struct bio *bio,
-				   unsigned long arrived, gfp_t gfp)
+static void clone_down(struct qbd_read *read, struct block_device *replica)
 {
-	struct bio *clone =
-		bio_alloc_clone(dev->replica.bdev, bio, gfp, &dev->clones);
-	struct qbd_read *read;
+	struct bio *clone = &read->clone;
+	struct bio *bio = read->bio;
 
-	if (!clone)
-		return NULL;
-	read = read_of(clone);
-	clone->bi_end_io = read_end_io;
-	read->dev = dev;
-	read->bio = bio;
-	read->arrived = arrived;
-	INIT_LIST_HEAD(&read->link);
-	qbd_range_init(&read->range,
-		       (u64)bio->bi_iter.bi_sector << SECTOR_SHIFT,
-		       bio->bi_iter.bi_size, true);
-	return read;
+	/* nothing in it needs memory: we take no integrity data, no keys */
+	if (bio_init_clone(replica, clone, bio, GFP_NOIO)) {
+		bio->bi_status = read_over(read, BLK_STS_RESOURCE);
+		bio_endio(bio);
+		return;
+	}
+	clone->bi_end_io = clone_end_io;
+	clone->bi_private = read;
+	submit_bio_noacct(clone);
 }
 
-/*
- * The gate is shut: fail or park.  The first is the oldest, so one that was
- * parked before comes back there.
- */
+/* The reader gets his bio back as he gave it, and ended: so it is not again. */
+static void lent_end_io(struct bio *bio)
+{
+	struct qbd_read *read = bio->bi_private;
+	struct gendisk *disk = read->dev->disk;
+
+	bio->bi_end_io = read->end_io;
+	bio->bi_private = read->private;
+	bio->bi_iter = read->iter;
+	bio->bi_bdev = disk->part0;
+	if (read->traced)
+		trace_block_bio_complete(disk->queue, bio);
+	bio->bi_status = read_over(read, bio->bi_status);
+	if (bio->bi_end_io)
+		bio->bi_end_io(bio);
+}
+
+static void pass_down(struct qbd_read *read)
+{
+	struct block_device *replica = read->dev->replica.bdev;
+	struct bio *bio = read->bio;
+
+	if (unlikely(bio_flagged(bio, BIO_CHAIN))) {
+		clone_down(read, replica);
+		return;
+	}
+	read->end_io = bio->bi_end_io;
+	read->private = bio->bi_private;
+	read->traced = bio_flagged(bio, BIO_TRACE_COMPLETION);
+	bio->bi_end_io = lent_end_io;
+	bio->bi_private = read;
+	bio_clear_flag(bio, BIO_TRACE_COMPLETION); /* the replica's own */
+	bio_set_dev(bio, replica);
+	submit_bio_noacct(bio);
+}
+
+/* The gate is shut, or there is no memory: fail or park. */
 static void read_wait(struct qbd_device *dev, struct qbd_turn *turn,
-		      struct bio *bio, unsigned long arrived, bool again)
+		      struct bio *bio)
 {
 	lockdep_assert_held(&dev->lock);
 	if (qbd_gate_is_dead(dev)) {
 		bio_list_add(&turn->bios, bio);
 		return;
 	}
-	bio->bi_cookie = (u32)arrived;
-	if (again)
-		bio_list_add_head(&dev->parked_reads, bio);
-	else
-		bio_list_add(&dev->parked_reads, bio);
+	qbd_bio_stamp(bio);
+	bio_list_add(&dev->parked_reads, bio);
 	dev->n_parked_reads++;
 	qbd_timeout_arm(dev);
 }
 
-enum read_fate {
-	READ_GOES, /* the caller passes it down */
-	READ_HELD, /* whoever it waits for frees it */
-	READ_PARKED, /* its bio waits for the gate, or has failed */
-};
-
-static enum read_fate read_enter(struct qbd_device *dev, struct qbd_turn *turn,
-				 struct qbd_read *read, bool again)
+/* Return: true when the caller is to pass it down; else it is held. */
+static bool read_enter(struct qbd_device *dev, struct qbd_read *read,
+		       struct bio *bio, unsigned long arrived)
 {
-	struct bio *bio = read->bio;
-
 	lockdep_assert_held(&dev->lock);
-	if (qbd_gate_now(dev, turn) != QBD_GATE_ACTIVE) {
-		read_wait(dev, turn, bio, read->arrived, again);
-		return READ_PARKED;
-	}
+	read->dev = dev;
+	read->bio = bio;
+	read->iter = bio->bi_iter;
+	read->arrived = arrived;
 	dev->stats.reads++;
-	dev->stats.read_bytes += bio->bi_iter.bi_size;
+	dev->stats.read_bytes += read->iter.bi_size;
 	qbd_compat_acct_start(dev->disk->part0, REQ_OP_READ, bio_sectors(bio),
-			      read->arrived);
+			      arrived);
+	qbd_range_init(&read->range, (u64)read->iter.bi_sector << SECTOR_SHIFT,
+		       read->iter.bi_size, true);
 	if (qbd_range_enter(&dev->table.ranges, &read->range))
-		return READ_GOES;
+		return true;
 	list_add_tail(&read->link, &dev->reads_held);
 	dev->n_reads_waiting++;
 	qbd_timeout_arm(dev);
-	return READ_HELD;
-}
-
-static void read_start(struct qbd_device *dev, struct qbd_read *read,
-		       bool again)
-{
-	enum read_fate fate;
-	struct qbd_turn turn;
-
-	qbd_turn_begin(dev, &turn);
-	fate = read_enter(dev, &turn, read, again);
-	qbd_turn_end(dev, &turn);
-	if (fate == READ_GOES)
-		submit_bio_noacct(&read->clone);
-	else if (fate == READ_PARKED)
-		bio_put(&read->clone);
+	return false;
 }
 
 /**
@@ -157,28 +226,24 @@ static void read_start(struct qbd_device *dev, struct qbd_read *read,
  * @dev: the device
  * @bio: the bio; it is ours until it is ended
  *
- * Waits for memory at most, which other reads return.
+ * Never sleeps, but where the replica does.
  */
 void qbd_read_submit(struct qbd_device *dev, struct bio *bio)
 {
-	bool nowait = bio->bi_opf & REQ_NOWAIT;
+	struct qbd_read *read = NULL;
 	struct qbd_turn turn;
-	struct qbd_read *read;
+	bool goes = false;
 
-	if (READ_ONCE(dev->gate) != QBD_GATE_ACTIVE) {
-		qbd_turn_begin(dev, &turn);
-		if (dev->gate != QBD_GATE_ACTIVE) {
-			read_wait(dev, &turn, bio, jiffies, false);
-			qbd_turn_end(dev, &turn);
-			return;
-		}
-		qbd_turn_end(dev, &turn);
-	}
-	read = read_alloc(dev, bio, jiffies, nowait ? GFP_NOWAIT : GFP_NOIO);
+	qbd_turn_begin(dev, &turn);
+	if (qbd_gate_now(dev, &turn) == QBD_GATE_ACTIVE)
+		read = pool_take(dev);
 	if (read)
-		read_start(dev, read, false);
+		goes = read_enter(dev, read, bio, jiffies);
 	else
-		bio_wouldblock_error(bio);
+		read_wait(dev, &turn, bio);
+	qbd_turn_end(dev, &turn);
+	if (goes)
+		pass_down(read);
 }
 
 /**
@@ -204,7 +269,7 @@ static struct qbd_read *next_ready(struct qbd_device *dev)
 		read = list_first_entry_or_null(&dev->reads_ready,
 						struct qbd_read, link);
 		if (read) {
-			list_del_init(&read->link);
+			list_del(&read->link);
 			dev->n_reads_waiting--;
 		}
 	}
@@ -212,18 +277,33 @@ static struct qbd_read *next_ready(struct qbd_device *dev)
 	return read;
 }
 
-static struct bio *next_parked(struct qbd_device *dev)
+/* Return: whether there was one; *goes is set when it is to be passed down. */
+static bool next_parked(struct qbd_device *dev, struct qbd_read **goes)
 {
-	struct bio *bio = NULL;
+	struct qbd_read *read = NULL;
 	struct qbd_turn turn;
+	struct bio *bio;
 
+	*goes = NULL;
 	qbd_turn_begin(dev, &turn);
-	if (qbd_gate_now(dev, &turn) == QBD_GATE_ACTIVE)
+	if (!bio_list_empty(&dev->parked_reads) &&
+	    qbd_gate_now(dev, &turn) == QBD_GATE_ACTIVE)
+		read = pool_take(dev);
+	if (read) {
 		bio = bio_list_pop(&dev->parked_reads);
-	if (bio)
 		dev->n_parked_reads--;
+		if (read_enter(dev, read, bio, qbd_bio_arrived(bio)))
+			*goes = read;
+	}
 	qbd_turn_end(dev, &turn);
-	return bio;
+	return read != NULL;
+}
+
+/* We may sleep for him, and he does not wait in the call any more. */
+static void pass_down_late(struct qbd_read *read)
+{
+	read->bio->bi_opf &= ~REQ_NOWAIT;
+	pass_down(read);
 }
 
 /**
@@ -237,30 +317,30 @@ void qbd_read_work(struct work_struct *work)
 	struct qbd_device *dev =
 		container_of(work, struct qbd_device, read_work);
 	struct qbd_read *read;
-	struct bio *bio;
 
-	while ((read = next_ready(dev))) {
-		read->clone.bi_opf &= ~REQ_NOWAIT;
-		submit_bio_noacct(&read->clone);
-	}
-	while ((bio = next_parked(dev))) {
-		read = read_alloc(dev, bio, qbd_bio_arrived(bio), GFP_NOIO);
-		read->clone.bi_opf &= ~REQ_NOWAIT;
-		read_start(dev, read, true);
-	}
+	while ((read = next_ready(dev)))
+		pass_down_late(read);
+	while (next_parked(dev, &read))
+		if (read)
+			pass_down_late(read);
 }
 
 static void fail_list(struct qbd_device *dev, struct qbd_turn *turn,
 		      struct list_head *list)
 {
-	struct qbd_read *read;
+	struct qbd_read *read, *next;
 
-	list_for_each_entry(read, list, link) {
+	list_for_each_entry_safe(read, next, list, link) {
+		list_del(&read->link);
 		qbd_range_leave(&dev->table.ranges, &read->range, &turn->freed);
+		qbd_compat_acct_end(dev->disk->part0, REQ_OP_READ,
+				    read->iter.bi_size >> SECTOR_SHIFT,
+				    read->arrived);
+		bio_list_add(&turn->bios, read->bio);
 		dev->stats.failed++;
 		dev->n_reads_waiting--;
+		pool_return(dev, turn, read);
 	}
-	list_splice_tail_init(list, &turn->reads);
 }
 
 /**

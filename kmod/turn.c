@@ -40,7 +40,6 @@ void qbd_turn_pass_on(struct qbd_device *dev, struct qbd_turn *turn)
 static void turn_carry_out(struct qbd_device *dev, struct qbd_turn *turn)
 {
 	struct qbd_request *req, *next_req;
-	struct qbd_read *read, *next_read;
 	struct bio *bio;
 
 	list_for_each_entry_safe(req, next_req, &turn->dropped, link) {
@@ -51,10 +50,6 @@ static void turn_carry_out(struct qbd_device *dev, struct qbd_turn *turn)
 	list_for_each_entry_safe(req, next_req, &turn->ended, ending) {
 		list_del_init(&req->ending);
 		qbd_write_end(dev, req);
-	}
-	list_for_each_entry_safe(read, next_read, &turn->reads, link) {
-		list_del_init(&read->link);
-		qbd_read_end(dev, read, BLK_STS_IOERR);
 	}
 	while ((bio = bio_list_pop(&turn->bios)))
 		bio_io_error(bio);

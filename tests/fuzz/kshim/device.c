@@ -167,12 +167,6 @@ void qbd_read_fail_all(struct qbd_device *dev, struct qbd_turn *turn)
 {
 }
 
-void qbd_read_end(struct qbd_device *dev, struct qbd_read *read,
-		  blk_status_t status)
-{
-	WARN_ON_ONCE(true);
-}
-
 void qbd_send_retry(struct qbd_device *dev)
 {
 	dev->send_work.work.pending = true;

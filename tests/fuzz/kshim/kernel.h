@@ -240,9 +240,7 @@ struct bio_list {
 	struct bio *head, *tail;
 };
 
-struct bio_set {
-	int unused;
-};
+typedef void bio_end_io_t(struct bio *bio);
 
 struct gendisk {
 	void *private_data;
