@@ -9,6 +9,9 @@
  * way counts in the bio's own __bi_remaining, the last one ends it.
  */
 #include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/module.h>
+#include <linux/slab.h>
 
 #include "device.h"
 #include "trace.h"
@@ -163,6 +166,63 @@ void qbd_write_take(struct qbd_device *dev, struct qbd_turn *turn)
 }
 
 /**
+ * struct plug - what a submitter collects before it wants to see it done
+ * @cb: in the submitter's plug, which frees it with the last reference
+ * @held: has references on the device and the module
+ * @bios: not handed over yet
+ * @bytes: of those
+ */
+struct plug {
+	struct blk_plug_cb cb;
+	bool held;
+	u32 bios;
+	u32 bytes;
+};
+
+/* The submitter has no more for now, or goes to sleep: we never do. */
+static void plug_ends(struct blk_plug_cb *cb, bool from_schedule)
+{
+	struct plug *plug = container_of(cb, struct plug, cb);
+	struct qbd_device *dev = cb->data;
+	struct qbd_turn turn;
+
+	kfree(plug);
+	qbd_turn_begin(dev, &turn);
+	qbd_send_run(dev, &turn, 16);
+	qbd_turn_end(dev, &turn);
+	qbd_device_put(dev);
+	module_put(THIS_MODULE);
+}
+
+/*
+ * May it wait for the others of its submitter, to go in one message?  Not when
+ * the message is full.
+ */
+static bool plug_keeps(struct qbd_device *dev, const struct bio *bio)
+{
+	struct blk_plug_cb *cb =
+		blk_check_plugged(plug_ends, dev, sizeof(struct plug));
+	struct plug *plug;
+
+	if (!cb)
+		return false;
+	plug = container_of(cb, struct plug, cb);
+	if (!plug->held) {
+		/* all I/O of it may fail, and all be closed, before it ends */
+		kref_get(&dev->kref);
+		__module_get(THIS_MODULE);
+		plug->held = true;
+	}
+	plug->bios++;
+	plug->bytes += bio->bi_iter.bi_size;
+	if (plug->bios < QBD_MSG_REQS_MAX && plug->bytes < QBD_REQ_DATA_MAX)
+		return true;
+	plug->bios = 0;
+	plug->bytes = 0;
+	return false;
+}
+
+/**
  * qbd_write_submit() - something arrives that changes the volume
  * @dev: the device
  * @bio: the bio; it is ours until it is ended
@@ -171,6 +231,7 @@ void qbd_write_take(struct qbd_device *dev, struct qbd_turn *turn)
  */
 void qbd_write_submit(struct qbd_device *dev, struct bio *bio)
 {
+	bool keeps = plug_keeps(dev, bio);
 	struct qbd_turn turn;
 
 	qbd_bio_stamp(bio);
@@ -182,7 +243,8 @@ void qbd_write_submit(struct qbd_device *dev, struct bio *bio)
 		dev->n_parked_writes++;
 		qbd_write_take(dev, &turn);
 		qbd_timeout_arm(dev);
-		qbd_send_run(dev, &turn, 16);
+		if (!keeps)
+			qbd_send_run(dev, &turn, 16);
 	}
 	qbd_turn_end(dev, &turn);
 }

@@ -6,10 +6,17 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <linux/fs.h>
+#include <linux/major.h>
+#include <linux/raid/md_p.h>
+#include <linux/raid/md_u.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -283,6 +290,133 @@ static void error_of_one_piece_is_the_writes_error(void)
 	tap_check_eq(rig_del(&dev, true), 0);
 }
 
+#define PLUGGED 20
+
+/* One io_submit() plugs the block layer: 4 KiB to every second block */
+static bool submit_plugged(aio_context_t aio, int fd, uint8_t *data)
+{
+	static struct iocb blocks[PLUGGED], *list[PLUGGED];
+	int i;
+
+	for (i = 0; i < PLUGGED; i++) {
+		blocks[i] = (struct iocb){
+			.aio_lio_opcode = IOCB_CMD_PWRITE,
+			.aio_fildes = (uint32_t)fd,
+			.aio_buf = (uintptr_t)(data + i * 4096),
+			.aio_nbytes = 4096,
+			.aio_offset = i * 8192,
+		};
+		list[i] = &blocks[i];
+	}
+	return tap_check_eq(syscall(SYS_io_submit, aio, PLUGGED, list),
+			    PLUGGED);
+}
+
+static void plugged_writes_share_messages(void)
+{
+	struct io_event events[PLUGGED];
+	aio_context_t aio = 0;
+	struct rig_request req;
+	struct rig_agent agent;
+	struct rig_device dev;
+	uint8_t *data = pattern(PLUGGED * 4096, 9);
+	int fd, i;
+
+	tap_need(rig_new(&dev, 0, 10000) == 0);
+	tap_need(rig_bind(&agent, &dev, 0) == 0);
+	rig_lease_ms(&agent, 60000);
+	fd = rig_open_granted(&agent, &dev, 1);
+	tap_need(fd >= 0);
+	tap_need(syscall(SYS_io_setup, PLUGGED, &aio) == 0);
+	tap_need(submit_plugged(aio, fd, data));
+	for (i = 0; i < PLUGGED; i++) {
+		tap_need(rig_next(&agent, &req, RIG_WAIT_MS) == 0);
+		tap_check_eq(req.wire.offset, (uint64_t)i * 8192);
+		tap_check(memcmp(req.data, data + i * 4096, 4096) == 0);
+		/* 16 fill a message, and are not kept waiting then */
+		if (!tap_check_eq(req.first, i % 16 == 0))
+			printf("# write %d\n", i);
+		tap_check_eq(rig_done(&agent, &req, 0, true), 0);
+	}
+	tap_check_eq(syscall(SYS_io_getevents, aio, PLUGGED, PLUGGED, events,
+			     NULL),
+		     PLUGGED);
+	for (i = 0; i < PLUGGED; i++)
+		tap_check_eq(events[i].res, 4096);
+	syscall(SYS_io_destroy, aio);
+	rig_close_taken(&agent, fd);
+	rig_unbind(&agent);
+	tap_check_eq(rig_del(&dev, true), 0);
+	free(data);
+}
+
+/* An array of one disk that hands on what it is given, cut and chained */
+static int array_over(const char *path)
+{
+	static const char name[] = "/tmp/module_io.md";
+	mdu_array_info_t array = {
+		.minor_version = 90,
+		.level = -5, /* faulty: it only could fail */
+		.raid_disks = 1,
+		.nr_disks = 1,
+		.not_persistent = 1,
+	};
+	mdu_disk_info_t disk = {
+		.state = 1 << MD_DISK_SYNC | 1 << MD_DISK_ACTIVE,
+	};
+	struct stat of;
+	int fd;
+
+	if (stat(path, &of) != 0)
+		return -1;
+	unlink(name);
+	if (mknod(name, S_IFBLK | 0600, makedev(MD_MAJOR, 9)) != 0)
+		return -1;
+	disk.major = (int)major(of.st_rdev);
+	disk.minor = (int)minor(of.st_rdev);
+	fd = open(name, O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (fd >= 0 && (ioctl(fd, SET_ARRAY_INFO, &array) != 0 ||
+			ioctl(fd, ADD_NEW_DISK, &disk) != 0 ||
+			ioctl(fd, RUN_ARRAY, NULL) != 0)) {
+		printf("# the array: %s\n", strerror(errno));
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* A bio that others hang on is cloned for the replica, where others are lent */
+static void chained_bios_read_back(void)
+{
+	enum { BYTES = 1 << 20 };
+	uint8_t *data = pattern(BYTES, 10);
+	uint8_t *got = pattern(BYTES, 11);
+	struct served it;
+	uint64_t reads;
+	int array, i;
+
+	if (system("modprobe -q -a md_mod faulty") != 0) {
+		tap_skip("no module faulty: the kernel has none since 6.8");
+		return;
+	}
+	tap_need(served_start(&it));
+	tap_check_eq(pwrite(it.fd, data, BYTES, 0), BYTES);
+	array = array_over(it.dev.path);
+	tap_need(array >= 0);
+	reads = rig_stats(&it.dev).reads;
+	for (i = 0; i < 10; i++) {
+		memset(got, 0, BYTES);
+		tap_check_eq(pread(array, got, BYTES, 0), BYTES);
+		tap_check(memcmp(got, data, BYTES) == 0);
+	}
+	tap_check_eq(rig_stats(&it.dev).reads - reads, 10 * BYTES / 65536);
+	tap_check_eq(ioctl(array, STOP_ARRAY, NULL), 0);
+	close(array);
+	served_end(&it);
+	free(data);
+	free(got);
+}
+
 static void limits_are_as_promised(void)
 {
 	static const struct {
@@ -338,6 +472,8 @@ int main(int argc, char **argv)
 		TAP_TEST(whole_device_discards_in_bounded_requests),
 		TAP_TEST(writes_are_cut_at_blocks),
 		TAP_TEST(error_of_one_piece_is_the_writes_error),
+		TAP_TEST(plugged_writes_share_messages),
+		TAP_TEST(chained_bios_read_back),
 		TAP_TEST(limits_are_as_promised),
 	};
 

@@ -124,6 +124,7 @@ typedef struct {
 #define mempool_free(object, pool) free(object)
 #define kvzalloc(bytes, gfp) calloc(1, bytes)
 #define kvfree(memory) free(memory)
+#define kfree(memory) free(memory)
 
 static inline void get_random_bytes(void *bytes, size_t size)
 {
@@ -255,6 +256,10 @@ struct kref {
 	int refs;
 };
 
+#define kref_get(kref) ((kref)->refs++)
+#define __module_get(module) ((void)(module))
+#define module_put(module) ((void)(module))
+
 struct qbd_compat_bdev {
 	int unused;
 };
@@ -333,6 +338,13 @@ static inline void bio_advance(struct bio *bio, u32 bytes)
 {
 	bio_advance_iter_single(bio, &bio->bi_iter, bytes);
 }
+
+/* Nobody plugs. */
+struct blk_plug_cb {
+	void *data;
+};
+
+#define blk_check_plugged(end, data, size) ((void)(end), NULL)
 
 /* Files: the control device */
 struct inode;
