@@ -203,15 +203,14 @@ def big(system, _paths, results):
     run(CLUSTER, "down")
 
 
-def add_volume(number):
+def add_volume(number, paths):
     """Volume volN beside vol0, each replica on a disk of its own."""
     name = f"vol{number}"
     text = read("/etc/qbd/vol0.conf")
     text = text.replace('"vol0"', f'"{name}"')
     text = text.replace('4a7e55"', f'4a7e{number:02x}"')
     text = text.replace(":7700", f":{7700 + number}")
-    for i, node in enumerate(NODES):
-        disk = small_disk(number, i)
+    for i, (node, disk) in enumerate(zip(NODES, paths)):
         text = re.sub(rf'(name = "{node}".*?disk = ")[^"]*(".*?minor = )\d+',
                       rf"\g<1>{disk}\g<2>{3 * number + i}", text)
     with open(f"/etc/qbd/{name}.conf", "w", encoding="ascii") as file:
@@ -224,23 +223,27 @@ def add_volume(number):
          lambda: all(is_healthy(node, name) for node in NODES))
 
 
-def small_disk(number, i):
-    path = disks.create_one(f"nullb{100 + 3 * number + i}",
-                            size=SMALL_MB + SMALL_LOG_MB + 8,
-                            completion_nsec=disks.LATENCY_NS)
-    disks.prefill(path, SMALL_MB + SMALL_LOG_MB + 8)
-    return path
+def small_disks(number):
+    size_mb = SMALL_MB + SMALL_LOG_MB + 8
+    paths = [disks.create_one(f"nullb{100 + 3 * number + i}", size=size_mb,
+                              completion_nsec=disks.LATENCY_NS)
+             for i in range(len(NODES))]
+    for path in paths:
+        disks.prefill(path, size_mb)
+    return paths
 
 
 def volumes(system, _paths, results):
-    cluster(f"{SMALL_MB}M", [small_disk(0, i) for i in range(3)], "--set",
+    cluster(f"{SMALL_MB}M", small_disks(0), "--set",
             f'log-size = "{SMALL_LOG_MB}M"')
-    kernel, there = {}, 1
+    there, grown_kib = 1, 0
     for count in COUNTS:
         for number in range(there, count):
-            add_volume(number)
+            paths = small_disks(number)
+            before = kernel_kib()
+            add_volume(number, paths)
+            grown_kib += kernel_kib() - before
         there = count
-        kernel[count] = kernel_kib()
         metrics = idle_metrics()
         for loaded in dict.fromkeys((1, count)):
             for depth in (1, 32):
@@ -248,9 +251,9 @@ def volumes(system, _paths, results):
                 metrics += [(f"{which}_qd{depth}_{key}", value, unit)
                             for key, value, unit in load(loaded, depth)]
         results.add(system, f"volumes-{count}", metrics)
-    # Of all three nodes, with their sockets and queues.
+    # Of all three nodes, with their processes, sockets and queues.
     results.add(system, "memory-kernel", [
-        ("per_volume", (kernel[16] - kernel[4]) / 12, "KiB")])
+        ("per_volume", grown_kib / (there - 1), "KiB")])
 
 
 def load(count, depth):
