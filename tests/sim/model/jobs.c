@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What qbdd does with its threads, done on virtual time.  The log worker takes
- * all that waits as one group: the system calls at its start, the sync and the
- * answers at its end.  The image worker takes one job at a time.  Both may stop
- * at any of their system calls, or between them and the answer.
+ * What qbdd does with its lanes and threads, done on virtual time.  Of the log,
+ * several appends are under way at a time and their writes are done in any
+ * order; each append is durable by itself, and answered when those before it
+ * are.  (The disk's sync stands in for O_DSYNC: it settles more.)  What else the
+ * log worker does, it does alone: the system calls at its start, the answers at
+ * its end.  The image worker takes one job at a time, its writes in any order
+ * where they allow it.  Both may stop at any of their system calls, or between
+ * them and the answer.
  */
 #include "tests/sim/model/world.h"
 
@@ -69,8 +73,38 @@ static void worker_drop(struct worker *worker)
 	worker->busy = false;
 }
 
+/* An agent's death stops no write that the kernel was given, nor awaits it. */
+static void appends_cut(struct host *host)
+{
+	struct appends *appends = &host->appends;
+	struct store_io *io = disk_io(host->disk);
+	unsigned int i, k;
+
+	for (i = 0; i < appends->count; i++) {
+		unsigned int place = (appends->first + i) % APPENDS;
+		struct store_append *append = &appends->slots[place].append;
+
+		for (k = 0; k < append->piece_count; k++)
+			if (appends->slots[place].undone & (1U << k) &&
+			    world_chance(host->world, 2))
+				io->ops->write(io, append->pieces[k].offset,
+					       append->pieces[k].iov,
+					       append->pieces[k].count);
+	}
+	appends->count = 0;
+}
+
+void jobs_free(struct host *host)
+{
+	unsigned int i;
+
+	for (i = 0; i < APPENDS; i++)
+		store_append_free(&host->appends.slots[i].append);
+}
+
 void jobs_drop(struct host *host)
 {
+	appends_cut(host);
 	worker_drop(&host->log);
 	worker_drop(&host->image);
 }
@@ -148,34 +182,34 @@ static void log_idle(struct world *world, void *object, uint64_t life,
 	host_pump(host);
 }
 
+static void log_done(struct host *host)
+{
+	struct world *world = host->world;
+
+	disk_stamp(host->disk);
+	host->log.busy = false;
+	log_start(host);
+	if (!host->log.busy)
+		world_at(world, world->now_us + IDLE_US, log_idle, host,
+			 host->life, ++host->log.idle_seq);
+	host_pump(host);
+}
+
+/* Of a group without appends. */
 static void log_end(struct world *world, void *object, uint64_t life,
 		    uint64_t b)
 {
 	struct host *host = object;
-	int error = -EIO;
 
 	if (!worker_awake(host, life, log_end, b))
 		return;
-	if (!host->disk_out) {
-		error = store_log_sync(host->store);
-		if (host_disk_check(host, error, "sync"))
-			return;
-	}
-	disk_stamp(host->disk);
 	while (!base_list_empty(&host->log.running)) {
 		struct job *job = job_first(&host->log.running);
 
-		if (error && job->type != JOB_STATE && job->type != JOB_RESET)
-			job->error = error;
 		log_answer(host, job);
 		job_free(job);
 	}
-	host->log.busy = false;
-	log_start(host);
-	if (!host->log.busy)
-		world_at(world, world->now_us + IDLE_US, log_idle, host, life,
-			 ++host->log.idle_seq);
-	host_pump(host);
+	log_done(host);
 }
 
 static int log_do(struct host *host, struct job *job)
@@ -183,8 +217,6 @@ static int log_do(struct host *host, struct job *job)
 	if (host->disk_out)
 		return -EIO;
 	switch (job->type) {
-	case JOB_APPEND:
-		return store_log_append(host->store, job->entries, job->count);
 	case JOB_TRUNCATE:
 		return store_log_truncate(host->store, job->index);
 	case JOB_STATE:
@@ -196,24 +228,157 @@ static int log_do(struct host *host, struct job *job)
 	}
 }
 
+/* One more append, of what @job has not begun yet; false: it must wait. */
+static bool append_begin(struct host *host, struct job *job)
+{
+	struct appends *appends = &host->appends;
+	unsigned int place = (appends->first + appends->count) % APPENDS;
+	struct store_append *append = &appends->slots[place].append;
+
+	if (appends->count == APPENDS ||
+	    (appends->count && world_chance(host->world, 4)))
+		return false;
+	if (!append->memory && store_append_init(host->store, append))
+		abort();
+	job->error = store_append_begin(host->store, job->entries + job->begun,
+					job->count - job->begun, append);
+	if (job->error)
+		return false;
+	appends->count++;
+	appends->slots[place].undone = (1U << append->piece_count) - 1;
+	job->begun += append->count;
+	appends->slots[place].job = job->begun == job->count ? job : NULL;
+	return true;
+}
+
+static void appends_answer(struct host *host)
+{
+	struct appends *appends = &host->appends;
+
+	while (appends->count && !appends->slots[appends->first].undone) {
+		struct job *job = appends->slots[appends->first].job;
+
+		if (!host->disk_out)
+			store_append_end(
+				host->store,
+				&appends->slots[appends->first].append);
+		appends->first = (appends->first + 1) % APPENDS;
+		appends->count--;
+		if (!job)
+			continue;
+		job->error = host->disk_out ? -EIO : 0;
+		log_answer(host, job);
+		job_free(job);
+	}
+}
+
+/* Some write of some append, and the sync of what is complete with it. */
+static int append_write(struct host *host)
+{
+	struct appends *appends = &host->appends;
+	struct store_io *io = disk_io(host->disk);
+	struct store_piece *piece;
+	unsigned int place, nth;
+	int error;
+
+	do {
+		place = (appends->first +
+			 (unsigned int)world_draw(host->world,
+						  appends->count)) %
+			APPENDS;
+		nth = (unsigned int)world_draw(host->world, 2);
+	} while (!(appends->slots[place].undone & (1U << nth)));
+	appends->slots[place].undone &= ~(1U << nth);
+	piece = &appends->slots[place].append.pieces[nth];
+	error = io->ops->write(io, piece->offset, piece->iov, piece->count);
+	if (!error && !appends->slots[place].undone)
+		error = io->ops->sync(io);
+	if (error)
+		store_write_failed(host->store, piece->offset, error);
+	return error;
+}
+
+static void log_write(struct world *world, void *object, uint64_t life,
+		      uint64_t b)
+{
+	struct host *host = object;
+
+	if (!worker_awake(host, life, log_write, b))
+		return;
+	if (host_disk_check(host, append_write(host), "append"))
+		return;
+	appends_answer(host);
+	host_pump(host);
+	if (host->appends.count)
+		world_at(world, world->now_us + disk_time(host, 50), log_write,
+			 host, life, 0);
+	else
+		log_done(host);
+}
+
 static void log_begin(struct world *world, void *object, uint64_t life,
 		      uint64_t b)
 {
 	struct host *host = object;
+	bool others = false; /* than appends, in this group */
 
 	if (!worker_awake(host, life, log_begin, b))
 		return;
 	while (!base_list_empty(&host->log.jobs)) {
 		struct job *job = job_first(&host->log.jobs);
 
-		job->error = log_do(host, job);
+		if (job->type == JOB_APPEND && !host->disk_out) {
+			if (others)
+				break;
+			while (job->begun < job->count &&
+			       append_begin(host, job))
+				;
+			if (!job->error && job->begun < job->count)
+				break;
+		} else if (host->appends.count) {
+			break;
+		} else {
+			others = true;
+			job->error = log_do(host, job);
+		}
 		if (host_disk_check(host, job->error, "log"))
 			return;
 		base_list_del(&job->link);
 		base_list_add_tail(&host->log.running, &job->link);
 	}
-	world_at(world, world->now_us + disk_time(host, 50), log_end, host,
-		 life, 0);
+	world_at(world, world->now_us + disk_time(host, 50),
+		 host->appends.count ? log_write : log_end, host, life, 0);
+}
+
+/* In any order, as far as the disk goes. */
+static int plan_do(struct host *host, struct store_plan *plan)
+{
+	struct store_io *io = disk_io(host->disk);
+	unsigned int left = plan->count, nth;
+	int error = 0;
+
+	for (; left && !error; left--) {
+		struct store_piece *piece;
+
+		nth = (unsigned int)world_draw(host->world, left);
+		piece = &plan->pieces[nth];
+		error = io->ops->write(io, piece->offset, piece->iov,
+				       piece->count);
+		if (error)
+			store_write_failed(host->store, piece->offset, error);
+		*piece = plan->pieces[left - 1];
+	}
+	return error;
+}
+
+static int apply_do(struct host *host, struct job *job)
+{
+	struct store_plan plan;
+
+	if (!*store_failure(host->store) &&
+	    store_plan_apply(host->store, job->entries, job->count, &plan))
+		return plan_do(host, &plan);
+	return store_apply(host->store, job->entries, job->count);
 }
 
 static bool all_zero(const uint8_t *bytes, uint32_t size)
@@ -263,7 +428,7 @@ static int image_do(struct host *host, struct job *job)
 		return -EIO;
 	switch (job->type) {
 	case JOB_APPLY:
-		return store_apply(host->store, job->entries, job->count);
+		return apply_do(host, job);
 	case JOB_CHECKPOINT:
 		return store_checkpoint(host->store, &job->checkpoint,
 					&job->index);

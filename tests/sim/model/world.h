@@ -98,6 +98,7 @@ struct job {
 	enum job_type type;
 	struct raft_entry **entries;
 	unsigned int count;
+	unsigned int begun; /* APPEND: of its entries, those in an append */
 	uint64_t index;
 	uint64_t term;
 	uint64_t seq;
@@ -117,6 +118,19 @@ struct worker {
 	struct base_list running; /* carried out, answered at the end */
 	bool busy;
 	uint64_t idle_seq; /* the newest end of work: the log worker's */
+};
+
+#define APPENDS 4 /* under way */
+
+/* Appends of which writes are under way, oldest first. */
+struct appends {
+	unsigned int first;
+	unsigned int count;
+	struct {
+		struct store_append append;
+		unsigned int undone; /* a bit a piece */
+		struct job *job; /* of `running`: what ends with it; or NULL */
+	} slots[APPENDS];
 };
 
 /* What the oracles saw of a host; see oracle.c. */
@@ -162,6 +176,7 @@ struct host {
 	bool wound_fresh; /* it has not been started since */
 	bool disk_out; /* has failed; to be replaced */
 	struct worker log;
+	struct appends appends;
 	struct worker image;
 	bool user; /* somebody uses the device here */
 	struct device device;
@@ -317,7 +332,9 @@ void host_layout(const struct host *host, uint64_t *slots, uint64_t *ring,
 
 /* jobs.c: its threads */
 extern const struct node_ops host_ops;
+/* What is under way reaches the disk or does not. */
 void jobs_drop(struct host *host);
+void jobs_free(struct host *host);
 
 /* device.c: the module */
 void device_power_off(struct device *device);
