@@ -20,7 +20,7 @@
 #include "base/planted.h"
 #include "node/state.h"
 
-#define ASK_US 200000 /* how often leadership is asked for */
+#define ASK_US 100000 /* between two asks for leadership, to twice that */
 
 void device_init(struct node *node)
 {
@@ -388,6 +388,9 @@ static uint32_t device_other_writer(struct node *node, uint32_t asker,
 			peer->status.epoch == tail.epoch) ?
 			       tail.writer :
 			       0;
+	/* Silent on a link that stands: it was there to be heard, and was not. */
+	if (peer->up && peer->known)
+		return 0;
 	/* It may just not have reached us since we lead. */
 	*unknown = node->now_us - node->role_since_us <
 		   node->config.raft.election_timeout_us;
@@ -456,6 +459,15 @@ static void device_pump_open(struct node *node)
 	device_end_open(node, device->epoch, 0);
 }
 
+/* Nobody leads, as it seems: rather we than somebody we would have to ask. */
+static void device_campaign(struct node *node)
+{
+	struct raft_event event = { .type = RAFT_EV_CAMPAIGN };
+
+	if (raft_role(node->raft) == RAFT_FOLLOWER)
+		node_step(node, &event, NULL);
+}
+
 /* Leadership belongs where the device is open: ask whoever has it. */
 static void device_ask(struct node *node)
 {
@@ -465,9 +477,15 @@ static void device_ask(struct node *node)
 
 	if (!device_wants_lead(node) || node->now_us < device->ask_next_us)
 		return;
-	device->ask_next_us = node->now_us + ASK_US;
-	if (!leader || node->incomplete)
+	/* Not in step with others who want the same. */
+	device->ask_next_us = node->now_us + ASK_US + node->random % ASK_US;
+	if (node->incomplete)
 		return;
+	if (!leader || !peer_find(node, leader) ||
+	    !peer_alive(node, peer_find(node, leader))) {
+		device_campaign(node);
+		return;
+	}
 	msg.type = WIRE_OPEN_ASK;
 	msg.open_ask.serial = ++device->ask_serial;
 	msg.open_ask.epoch = device->open ? 0 : device->epoch;
