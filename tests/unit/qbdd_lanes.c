@@ -1,0 +1,328 @@
+/* build: tests/unit/disk/disk.c */
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The lanes: what is begun beside what, in which order it comes back, and that
+ * nothing does as done after a failure.  And a ring, on a file.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/crc.h"
+#include "disk/disk.h"
+#include "disk/rig.h"
+#include "qbdd/lanes.h"
+#include "qbdd/ring.h"
+#include "tap.h"
+
+#define MANY 64
+
+static struct store_identity identity;
+static struct disk *disk;
+static struct store *store;
+static struct store_boot boot;
+static struct job_pool pool;
+static struct lanes *lanes;
+static uint64_t last;
+
+static struct lane_write *begun[MANY];
+static unsigned int begun_count;
+static struct job *given[MANY]; /* to a thread */
+static unsigned int given_count;
+static struct job *done[MANY];
+static unsigned int done_count;
+
+static void note_write(void *context, struct lane_write *write)
+{
+	begun[begun_count++] = write;
+}
+
+static void note_thread(void *context, struct job *job)
+{
+	given[given_count++] = job;
+}
+
+static void note_done(void *context, struct job *job)
+{
+	done[done_count++] = job;
+}
+
+static const struct lanes_ops ops = {
+	.write = note_write,
+	.thread = note_thread,
+	.done = note_done,
+};
+
+static bool setup(void)
+{
+	identity = rig_identity(512);
+	disk = disk_new(rig_disk_bytes(), 512, 1);
+	last = 0;
+	begun_count = 0;
+	given_count = 0;
+	done_count = 0;
+	tap_check_eq(store_format(disk_io(disk), &identity, false, NULL, NULL,
+				  NULL),
+		     0);
+	if (!tap_check_eq(store_open(disk_io(disk), &identity, false, &store,
+				     &boot, NULL),
+			  0))
+		return false;
+	lanes = lanes_new(store, 2, &ops, NULL);
+	return tap_check(lanes);
+}
+
+static void teardown(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < done_count; i++)
+		job_free(&pool, done[i]);
+	for (i = 0; i < given_count; i++)
+		job_free(&pool, given[i]);
+	lanes_free(lanes, &pool);
+	job_pool_empty(&pool);
+	store_close(store);
+	store_boot_free(&boot);
+	disk_free(disk);
+}
+
+static struct job *put(enum job_type type, uint64_t offset)
+{
+	struct job *job = job_new(&pool, type);
+	struct raft_entry *entry;
+
+	if (type == JOB_APPEND || type == JOB_APPLY) {
+		entry = raft_entry_new();
+		entry->op = RAFT_OP_WRITE;
+		entry->index = type == JOB_APPEND ? ++last : 1;
+		entry->term = 1;
+		raft_members_set(&entry->members, 1, RAFT_MEMBER_VOTER);
+		entry->offset = offset;
+		entry->length = 4096;
+		entry->buf = base_buf_new(4096);
+		memset(entry->buf->data, 7, 4096);
+		entry->data = entry->buf->data;
+		entry->data_crc = base_crc32c(0, entry->data, 4096);
+		job->entries[job->count++] = entry;
+	}
+	lanes_put(lanes, job);
+	return job;
+}
+
+static void finish(unsigned int nth, int error)
+{
+	lanes_written(lanes, begun[nth], error);
+}
+
+static void appends_run_beside_each_other_and_come_back_in_order(void)
+{
+	struct job *a, *b, *c, *d;
+
+	if (!setup())
+		return;
+	a = put(JOB_APPEND, 0);
+	lanes_run_log(lanes);
+	b = put(JOB_APPEND, 0);
+	lanes_run_log(lanes);
+	c = put(JOB_APPEND, 0);
+	d = put(JOB_APPEND, 0);
+	lanes_run_log(lanes);
+	tap_check_eq(begun_count, 2); /* no more than two */
+	finish(1, 0);
+	tap_check_eq(done_count, 0); /* not before the first */
+	finish(0, 0);
+	tap_check_eq(done_count, 2);
+	tap_check(done[0] == a && done[1] == b);
+	lanes_run_log(lanes);
+	tap_check_eq(begun_count, 3); /* those that waited go in one */
+	finish(2, 0);
+	tap_check(done_count == 4 && done[2] == c && done[3] == d);
+	teardown();
+}
+
+static void a_threads_job_is_alone_in_its_lane(void)
+{
+	struct job *state;
+
+	if (!setup())
+		return;
+	put(JOB_APPEND, 0);
+	state = put(JOB_STATE, 0);
+	put(JOB_APPEND, 0);
+	lanes_run_log(lanes);
+	tap_check(begun_count == 1 && given_count == 0);
+	finish(0, 0);
+	lanes_run_log(lanes);
+	tap_check(begun_count == 1 && given_count == 1 && given[0] == state);
+	lanes_run_log(lanes);
+	tap_check_eq(begun_count, 1);
+	lanes_returned(lanes, state);
+	lanes_run_log(lanes);
+	tap_check_eq(begun_count, 2);
+	finish(1, 0);
+	teardown();
+}
+
+static void what_is_applied_over_each_other_waits(void)
+{
+	if (!setup())
+		return;
+	put(JOB_APPLY, 0);
+	put(JOB_APPLY, 8192);
+	put(JOB_APPLY, 0); /* over the first */
+	put(JOB_APPLY, 16384); /* behind it, all the same */
+	lanes_run_image(lanes);
+	tap_check_eq(begun_count, 2);
+	finish(1, 0);
+	tap_check_eq(done_count, 0);
+	lanes_run_image(lanes);
+	tap_check_eq(begun_count, 2);
+	finish(0, 0);
+	tap_check_eq(done_count, 2);
+	lanes_run_image(lanes);
+	tap_check_eq(begun_count, 4);
+	finish(3, 0);
+	finish(2, 0);
+	tap_check_eq(done_count, 4);
+	teardown();
+}
+
+/* A copy's chunk is read after what was applied before; a checkpoint needn't. */
+static void copies_wait_for_what_is_applied_and_checkpoints_do_not(void)
+{
+	struct job *copy, *checkpoint;
+
+	if (!setup())
+		return;
+	put(JOB_APPLY, 0);
+	copy = put(JOB_COPY_READ, 0);
+	lanes_run_image(lanes);
+	checkpoint = put(JOB_CHECKPOINT, 0);
+	tap_check(given_count == 1 && given[0] == checkpoint);
+	lanes_returned(lanes, checkpoint);
+	finish(0, 0);
+	lanes_run_image(lanes);
+	tap_check(given_count == 2 && given[1] == copy);
+	put(JOB_APPLY, 8192);
+	lanes_run_image(lanes);
+	tap_check_eq(begun_count, 1);
+	lanes_returned(lanes, copy);
+	lanes_run_image(lanes);
+	tap_check_eq(begun_count, 2);
+	finish(1, 0);
+	teardown();
+}
+
+static void what_can_not_be_planned_goes_to_the_thread(void)
+{
+	struct job *job;
+
+	if (!setup())
+		return;
+	job = put(JOB_APPLY, 0);
+	job->entries[0]->op = RAFT_OP_ZERO;
+	lanes_run_image(lanes);
+	tap_check(begun_count == 0 && given_count == 1 && given[0] == job);
+	lanes_returned(lanes, job);
+	teardown();
+}
+
+static void after_a_failed_write_nothing_comes_back_as_done(void)
+{
+	unsigned int i;
+
+	if (!setup())
+		return;
+	put(JOB_APPEND, 0);
+	lanes_run_log(lanes);
+	put(JOB_APPEND, 0);
+	lanes_run_log(lanes);
+	put(JOB_APPEND, 0);
+	lanes_run_log(lanes);
+	finish(0, -EIO);
+	finish(1, 0);
+	lanes_run_log(lanes);
+	tap_check_eq(begun_count, 2);
+	tap_check_eq(done_count, 3);
+	for (i = 0; i < done_count; i++)
+		tap_check_eq(done[i]->error, (uint64_t)-EIO);
+	tap_check_str(done[0]->failed, "writing the log");
+	tap_check(store_failure(store)[0] != '\0');
+	teardown();
+}
+
+struct seen {
+	unsigned int count;
+	int results[4];
+};
+
+static void seen_done(void *context, void *cookie, int result)
+{
+	struct seen *seen = context;
+
+	seen->results[*(int *)cookie] = result;
+	seen->count++;
+}
+
+static void a_ring_writes_and_tells(void)
+{
+	static uint8_t bytes[8192] __attribute__((aligned(4096)));
+	char path[] = "/tmp/qbd-ring-XXXXXX", got[8192];
+	struct iovec iov[2] = { { bytes, 4096 }, { bytes + 4096, 4096 } };
+	struct store_piece one = { 4096, 4096, iov, 1 };
+	struct store_piece two = { 8192, 8192, iov, 2 };
+	struct store_piece bad = { 0, 4096, iov, 1 };
+	int cookies[4] = { 0, 1, 2, 3 };
+	struct seen seen = { 0 };
+	struct pollfd poll_fd;
+	struct ring *ring;
+	int fd = mkstemp(path), code;
+
+	rig_fill(bytes, sizeof(bytes), 1);
+	unlink(path);
+	code = ring_open(fd, &ring);
+	if (code == -ENOSYS || code == -EPERM) {
+		tap_skip("this kernel has no io_uring for us");
+		close(fd);
+		return;
+	}
+	if (!tap_check_eq(code, 0))
+		return;
+	ring_write(ring, &one, true, &cookies[0]);
+	ring_write(ring, &two, false, &cookies[1]);
+	bad.offset = UINT64_MAX - 8191; /* before any file's beginning */
+	ring_write(ring, &bad, false, &cookies[2]);
+	tap_check(ring_submit(ring));
+	poll_fd.fd = ring_fd(ring);
+	poll_fd.events = POLLIN;
+	while (seen.count < 3 && poll(&poll_fd, 1, 10000) == 1)
+		ring_reap(ring, seen_done, &seen);
+	tap_check_eq(seen.count, 3);
+	tap_check_eq(ring_pending(ring), 0);
+	tap_check_eq((uint64_t)seen.results[0], 4096);
+	tap_check_eq((uint64_t)seen.results[1], 8192);
+	tap_check(seen.results[2] < 0);
+	tap_check(pread(fd, got, 8192, 8192) == 8192 &&
+		  memcmp(got, bytes, 8192) == 0);
+	ring_close(ring);
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct tap_test tests[] = {
+		TAP_TEST(appends_run_beside_each_other_and_come_back_in_order),
+		TAP_TEST(a_threads_job_is_alone_in_its_lane),
+		TAP_TEST(what_is_applied_over_each_other_waits),
+		TAP_TEST(
+			copies_wait_for_what_is_applied_and_checkpoints_do_not),
+		TAP_TEST(what_can_not_be_planned_goes_to_the_thread),
+		TAP_TEST(after_a_failed_write_nothing_comes_back_as_done),
+		TAP_TEST(a_ring_writes_and_tells),
+	};
+
+	return tap_main(tests, TAP_COUNT(tests), argc, argv);
+}
