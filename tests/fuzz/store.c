@@ -274,8 +274,8 @@ static void check_boot(void)
 			boot.entries[i - boot.base_index - 1];
 
 		FUZZ_NEED(entry->index == i && entry->term >= term);
-		FUZZ_NEED(!raft_entry_check(entry, NULL,
-					    identity.volume_bytes));
+		FUZZ_NEED(
+			!raft_entry_check(entry, NULL, identity.volume_bytes));
 		term = entry->term;
 	}
 }

@@ -259,9 +259,8 @@ static void appends_answer(struct host *host)
 		struct job *job = appends->slots[appends->first].job;
 
 		if (!host->disk_out)
-			store_append_end(
-				host->store,
-				&appends->slots[appends->first].append);
+			store_append_end(host->store,
+					 &appends->slots[appends->first].append);
 		appends->first = (appends->first + 1) % APPENDS;
 		appends->count--;
 		if (!job)
@@ -335,11 +334,11 @@ static void log_begin(struct world *world, void *object, uint64_t life,
 				;
 			if (!job->error && job->begun < job->count)
 				break;
-		} else if (host->appends.count) {
-			break;
-		} else {
+		} else if (!host->appends.count) {
 			others = true;
 			job->error = log_do(host, job);
+		} else {
+			break;
 		}
 		if (host_disk_check(host, job->error, "log"))
 			return;
