@@ -2,6 +2,8 @@
 /*
  * See ring.h.  With DEFER_TASKRUN the kernel leaves what completions need to the
  * thread itself, when it asks for them: no interruption, and many in one go.
+ * Work that is left so wakes an eventfd on every kernel, but who polls the ring
+ * itself only on some (6.1 does, 6.12 does not).
  */
 #include "qbdd/ring.h"
 
@@ -9,6 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <liburing.h>
 
@@ -20,6 +24,7 @@
 
 struct ring {
 	struct io_uring uring;
+	int event_fd;
 	unsigned int queued;
 	unsigned int pending;
 };
@@ -33,16 +38,25 @@ int ring_open(int disk, struct ring **out)
 		return -ENOMEM;
 	code = io_uring_queue_init(RING_ENTRIES, &ring->uring,
 				   IORING_SETUP_SINGLE_ISSUER |
-					   IORING_SETUP_DEFER_TASKRUN);
+					   IORING_SETUP_DEFER_TASKRUN |
+					   IORING_SETUP_TASKRUN_FLAG);
 	if (code == -EINVAL) /* before Linux 6.1 */
 		code = io_uring_queue_init(RING_ENTRIES, &ring->uring, 0);
 	if (code)
 		goto free;
-	code = io_uring_register_files(&ring->uring, &disk, 1);
+	ring->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	code = ring->event_fd < 0 ? -errno : 0;
 	if (code)
 		goto exit;
+	code = io_uring_register_files(&ring->uring, &disk, 1);
+	if (!code)
+		code = io_uring_register_eventfd(&ring->uring, ring->event_fd);
+	if (code)
+		goto close;
 	*out = ring;
 	return 0;
+close:
+	close(ring->event_fd);
 exit:
 	io_uring_queue_exit(&ring->uring);
 free:
@@ -55,12 +69,13 @@ void ring_close(struct ring *ring)
 	if (!ring)
 		return;
 	io_uring_queue_exit(&ring->uring);
+	close(ring->event_fd);
 	free(ring);
 }
 
 int ring_fd(const struct ring *ring)
 {
-	return ring->uring.ring_fd;
+	return ring->event_fd;
 }
 
 void ring_write(struct ring *ring, const struct store_piece *piece,
@@ -108,14 +123,29 @@ unsigned int ring_pending(const struct ring *ring)
 	return ring->pending;
 }
 
+static bool ring_has_work(struct ring *ring)
+{
+	unsigned int flags =
+		__atomic_load_n(ring->uring.sq.kflags, __ATOMIC_ACQUIRE);
+
+	return flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW) ||
+	       io_uring_cq_ready(&ring->uring);
+}
+
 void ring_reap(struct ring *ring,
 	       void (*done)(void *context, void *cookie, int result),
 	       void *context)
 {
 	struct io_uring_cqe *cqe;
+	uint64_t count;
 	void *cookie;
 	int result;
 
+	/*
+	 * The eventfd is cleared last, since asking for completions sets it too;
+	 * whatever set it before has left work or a completion to be seen.
+	 */
+again:
 	io_uring_get_events(&ring->uring);
 	while (io_uring_peek_cqe(&ring->uring, &cqe) == 0) {
 		cookie = io_uring_cqe_get_data(cqe);
@@ -124,4 +154,8 @@ void ring_reap(struct ring *ring,
 		ring->pending--;
 		done(context, cookie, result);
 	}
+	if (read(ring->event_fd, &count, sizeof(count)) < 0)
+		return; /* nothing has set it */
+	if (ring_has_work(ring))
+		goto again;
 }
