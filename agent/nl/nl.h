@@ -137,8 +137,9 @@ void nl_session_received(struct nl_session *session, uint64_t tag);
  * nl_session_flush() - 0, or the session is over (-ENODEV, -ESTALE)
  * @dones_due: a request will soon be answered, and that flushed
  * What is applied, alone, waits for the next answer when @dones_due: nobody but
- * a read over what was just written waits for it.  Credits alone are sent only once half of the socket's buffer, or of the
- * messages that the module lets out, are to be given back.
+ * a read over what was just written waits for it.  Credits alone are sent only
+ * once half of the socket's buffer, or of the messages that the module lets out,
+ * are to be given back.
  */
 int nl_session_flush(struct nl_session *session, bool dones_due);
 

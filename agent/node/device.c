@@ -472,7 +472,7 @@ static void device_campaign(struct node *node)
 static void device_ask(struct node *node)
 {
 	struct device *device = &node->device;
-	uint32_t leader = raft_leader(node->raft);
+	struct peer *leader = peer_find(node, raft_leader(node->raft));
 	struct wire_msg msg; /* large: nothing is done to it in vain */
 
 	if (!device_wants_lead(node) || node->now_us < device->ask_next_us)
@@ -481,15 +481,14 @@ static void device_ask(struct node *node)
 	device->ask_next_us = node->now_us + ASK_US + node->random % ASK_US;
 	if (node->incomplete)
 		return;
-	if (!leader || !peer_find(node, leader) ||
-	    !peer_alive(node, peer_find(node, leader))) {
+	if (!leader || !peer_alive(node, leader)) {
 		device_campaign(node);
 		return;
 	}
 	msg.type = WIRE_OPEN_ASK;
 	msg.open_ask.serial = ++device->ask_serial;
 	msg.open_ask.epoch = device->open ? 0 : device->epoch;
-	node->ops->send(node->context, leader, &msg);
+	node->ops->send(node->context, leader->id, &msg);
 }
 
 static int device_judge_ask(struct node *node, struct peer *peer,
