@@ -17,11 +17,26 @@
 
 struct base_buf {
 	uint32_t refs; /* atomic */
+	uint32_t pool_pages; /* buf.c's: 0 when it is not in the pool */
 	size_t size; /* bytes that data has */
 	uint8_t *data; /* aligned to BASE_BUF_ALIGN */
-	uint32_t kept_pages; /* buf.c's, as is next */
-	struct base_buf *next;
 };
+
+/**
+ * base_buf_pool() - from now on take buffers out of one range, while it lasts
+ * @bytes: rounded down to 2 MiB
+ *
+ * Once, before there are threads: for the process's lifetime.  What does not fit
+ * comes from the heap, as everything does without a pool.
+ * Return: 0; -EINVAL when @bytes is less than 2 MiB; -ENOMEM
+ */
+int base_buf_pool(size_t bytes);
+
+/**
+ * base_buf_pool_range() - where the pool is: to tell the kernel once
+ * @bytes: set; 0 without a pool
+ */
+void *base_buf_pool_range(size_t *bytes);
 
 /**
  * base_buf_new() - a buffer of @size bytes (not cleared), one reference

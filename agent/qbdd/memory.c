@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/log.h"
 #include "node/node.h"
 
@@ -23,8 +24,9 @@
 #endif
 
 #define STACK_BYTES (512U << 10) /* locked, so no more than needed */
-#define RAM_SHARE 16 /* touched at the start: at most this share */
-#define TOUCH_BYTES (NODE_CACHE_BYTES + NODE_REQUEST_BYTES / 2)
+#define RAM_SHARE 16 /* the pool takes at most this share */
+#define POOL_BYTES (NODE_CACHE_BYTES + NODE_REQUEST_BYTES / 2)
+#define HEAP_BYTES (4U << 20) /* entries, requests, connections */
 
 static void refused(const char *what, int error)
 {
@@ -40,29 +42,47 @@ static void keep_heap(void)
 	mallopt(M_MMAP_MAX, 0);
 	mallopt(M_TRIM_THRESHOLD, INT32_MAX);
 	mallopt(M_TOP_PAD, 1 << 20);
+	mallopt(M_ARENA_MAX, 1); /* each other one would lock 64 MiB */
 }
 
-static size_t bytes_to_touch(void)
+static size_t pool_bytes(void)
 {
 	long pages = sysconf(_SC_PHYS_PAGES);
 	size_t share = (size_t)(pages > 0 ? pages : 0) / RAM_SHARE *
 		       (size_t)sysconf(_SC_PAGESIZE);
 
-	return share < TOUCH_BYTES ? share : TOUCH_BYTES;
+	return share < POOL_BYTES ? share : POOL_BYTES;
 }
 
 /* With the pages locked, having the memory is having it touched. */
+static void touch(void *memory, size_t bytes)
+{
+	volatile char *at = memory;
+	size_t i;
+
+	for (i = 0; i < bytes; i += 4096)
+		at[i] = 0;
+}
+
 static void touch_heap(void)
 {
-	size_t bytes = bytes_to_touch();
-	volatile char *memory = malloc(bytes);
-	size_t i;
+	void *memory = malloc(HEAP_BYTES);
 
 	if (!memory)
 		return;
-	for (i = 0; i < bytes; i += 4096)
-		memory[i] = 0;
-	free((void *)memory);
+	touch(memory, HEAP_BYTES);
+	free(memory);
+}
+
+static void make_pool(void)
+{
+	size_t bytes;
+	void *memory;
+
+	if (base_buf_pool(pool_bytes()))
+		return; /* payloads come from the heap then */
+	memory = base_buf_pool_range(&bytes);
+	touch(memory, bytes);
 }
 
 static void small_stacks(void)
@@ -105,4 +125,5 @@ void memory_prepare(void)
 	spare_us();
 	lock_pages();
 	touch_heap();
+	make_pool();
 }

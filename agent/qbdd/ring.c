@@ -16,6 +16,8 @@
 
 #include <liburing.h>
 
+#include "base/buf.h"
+
 /* The header's own cast is one that sparse does not understand. */
 #ifdef __CHECKER__
 #undef RWF_DSYNC
@@ -27,7 +29,29 @@ struct ring {
 	int event_fd;
 	unsigned int queued;
 	unsigned int pending;
+	const char *pool; /* what the kernel has pinned, once for all writes */
+	size_t pool_bytes;
 };
+
+/* Without it each write's pages are looked up and pinned for themselves. */
+static void ring_register_pool(struct ring *ring)
+{
+	struct iovec iov;
+
+	iov.iov_base = base_buf_pool_range(&iov.iov_len);
+	if (!iov.iov_len ||
+	    io_uring_register_buffers(&ring->uring, &iov, 1) != 0)
+		return;
+	ring->pool = iov.iov_base;
+	ring->pool_bytes = iov.iov_len;
+}
+
+static bool ring_in_pool(const struct ring *ring, const struct iovec *iov)
+{
+	size_t at = (size_t)((const char *)iov->iov_base - ring->pool);
+
+	return at < ring->pool_bytes && iov->iov_len <= ring->pool_bytes - at;
+}
 
 int ring_open(int disk, struct ring **out)
 {
@@ -53,6 +77,7 @@ int ring_open(int disk, struct ring **out)
 		code = io_uring_register_eventfd(&ring->uring, ring->event_fd);
 	if (code)
 		goto close;
+	ring_register_pool(ring);
 	*out = ring;
 	return 0;
 close:
@@ -88,7 +113,11 @@ void ring_write(struct ring *ring, const struct store_piece *piece,
 		sqe = io_uring_get_sqe(&ring->uring);
 	}
 	assert(sqe); /* the kernel takes all that is submitted */
-	if (piece->count == 1)
+	if (piece->count == 1 && ring_in_pool(ring, piece->iov))
+		io_uring_prep_write_fixed(sqe, 0, piece->iov[0].iov_base,
+					  (unsigned int)piece->iov[0].iov_len,
+					  piece->offset, 0);
+	else if (piece->count == 1)
 		io_uring_prep_write(sqe, 0, piece->iov[0].iov_base,
 				    (unsigned int)piece->iov[0].iov_len,
 				    piece->offset);

@@ -271,6 +271,8 @@ static void a_ring_writes_and_tells(void)
 {
 	static uint8_t bytes[8192] __attribute__((aligned(4096)));
 	char path[] = "/tmp/qbd-ring-XXXXXX", got[8192];
+	struct iovec pooled = { .iov_len = 4096 };
+	struct store_piece fixed = { 16384, 4096, &pooled, 1 };
 	struct iovec iov[2] = { { bytes, 4096 }, { bytes + 4096, 4096 } };
 	struct store_piece one = { 4096, 4096, iov, 1 };
 	struct store_piece two = { 8192, 8192, iov, 2 };
@@ -278,11 +280,17 @@ static void a_ring_writes_and_tells(void)
 	int cookies[4] = { 0, 1, 2, 3 };
 	struct seen seen = { 0 };
 	struct pollfd poll_fd;
+	struct base_buf *buf;
 	struct ring *ring;
 	int fd = mkstemp(path), code;
 
 	rig_fill(bytes, sizeof(bytes), 1);
 	unlink(path);
+	/* One buffer that the kernel knows from the ring's beginning. */
+	tap_need(!base_buf_pool(4U << 20));
+	buf = base_buf_new(4096);
+	pooled.iov_base = buf->data;
+	rig_fill(buf->data, 4096, 2);
 	code = ring_open(fd, &ring);
 	if (code == -ENOSYS || code == -EPERM) {
 		tap_skip("this kernel has no io_uring for us");
@@ -295,19 +303,24 @@ static void a_ring_writes_and_tells(void)
 	ring_write(ring, &two, false, &cookies[1]);
 	bad.offset = UINT64_MAX - 8191; /* before any file's beginning */
 	ring_write(ring, &bad, false, &cookies[2]);
+	ring_write(ring, &fixed, true, &cookies[3]);
 	tap_check(ring_submit(ring));
 	poll_fd.fd = ring_fd(ring);
 	poll_fd.events = POLLIN;
-	while (seen.count < 3 && poll(&poll_fd, 1, 10000) == 1)
+	while (seen.count < 4 && poll(&poll_fd, 1, 10000) == 1)
 		ring_reap(ring, seen_done, &seen);
-	tap_check_eq(seen.count, 3);
+	tap_check_eq(seen.count, 4);
 	tap_check_eq(ring_pending(ring), 0);
 	tap_check_eq((uint64_t)seen.results[0], 4096);
 	tap_check_eq((uint64_t)seen.results[1], 8192);
 	tap_check(seen.results[2] < 0);
+	tap_check_eq((uint64_t)seen.results[3], 4096);
+	tap_check(pread(fd, got, 4096, 16384) == 4096 &&
+		  memcmp(got, buf->data, 4096) == 0);
 	tap_check(pread(fd, got, 8192, 8192) == 8192 &&
 		  memcmp(got, bytes, 8192) == 0);
 	ring_close(ring);
+	base_buf_put(buf);
 	close(fd);
 }
 
