@@ -372,6 +372,13 @@ bool node_dones_due(const struct node *node)
 	       device->lease_us > node->now_us;
 }
 
+bool node_all_answered(const struct node *node)
+{
+	const struct device *device = &node->device;
+
+	return device->epoch && !device->count && node_leads(node);
+}
+
 /* Who else has it open, as far as the leader can know? 0: nobody alive. */
 static uint32_t device_other_writer(struct node *node, uint32_t asker,
 				    bool *unknown)

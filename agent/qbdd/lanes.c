@@ -404,6 +404,15 @@ void lanes_returned(struct lanes *lanes, const struct job *job)
 		(job_is_log(job) ? &lanes->log : &lanes->image)->thread = false;
 }
 
+bool lanes_image_may_wait(const struct lanes *lanes)
+{
+	const struct job *job = lanes->image.waiting.first;
+
+	while (job && job->type == JOB_APPLY)
+		job = job->next;
+	return !job && lanes->image.waiting.first;
+}
+
 bool lanes_appended(struct lanes *lanes)
 {
 	bool appended = lanes->appended;

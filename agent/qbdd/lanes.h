@@ -64,6 +64,9 @@ void lanes_written(struct lanes *lanes, struct lane_write *write, int error);
 /** lanes_returned() - @job comes from its thread, and stays the caller's */
 void lanes_returned(struct lanes *lanes, const struct job *job);
 
+/** lanes_image_may_wait() - is there nothing but entries to be applied? */
+bool lanes_image_may_wait(const struct lanes *lanes);
+
 /** lanes_appended() - was anything appended since this was asked last? */
 bool lanes_appended(struct lanes *lanes);
 

@@ -15,8 +15,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "qbdd/lanes.h"
 #include "qbdd/qbdd.h"
 
+#define IMAGE_HELD_NS 100000
 #define EVENTS_MAX (LOOP_SOURCES + 1 + NET_SOURCES_MAX) /* two queues */
 
 /* xorshift64*: the node mixes it with its own. */
@@ -146,6 +148,7 @@ static void loop_event(struct qbdd *daemon, uint64_t source, uint32_t events)
 
 static void loop_wait(struct qbdd *daemon)
 {
+	const struct timespec held = { .tv_nsec = IMAGE_HELD_NS };
 	struct epoll_event events[EVENTS_MAX];
 	int count, i;
 	bool sleep;
@@ -153,8 +156,12 @@ static void loop_wait(struct qbdd *daemon)
 	sleep = qbdd_queue_doze(&daemon->done);
 	sleep = qbdd_queue_doze(&daemon->orders) && sleep;
 	sleep = sleep && !daemon->ring_ready;
-	count = epoll_wait(daemon->epoll_fd, events, EVENTS_MAX,
-			   sleep ? -1 : 0);
+	if (sleep && daemon->image_held)
+		count = epoll_pwait2(daemon->epoll_fd, events, EVENTS_MAX,
+				     &held, NULL);
+	else
+		count = epoll_wait(daemon->epoll_fd, events, EVENTS_MAX,
+				   sleep ? -1 : 0);
 	qbdd_queue_awake(&daemon->done);
 	qbdd_queue_awake(&daemon->orders);
 	daemon->now_us = qbdd_now_us();
@@ -224,6 +231,19 @@ static void loop_arm(struct qbdd *daemon)
 	timerfd_settime(daemon->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
+/*
+ * A lone write is answered: its user may send the next one now, and that one's
+ * way is the longer.  So the first is applied in the next turn, or soon.
+ */
+static void loop_image(struct qbdd *daemon)
+{
+	daemon->image_held = !daemon->image_held && daemon->lanes &&
+			     lanes_image_may_wait(daemon->lanes) &&
+			     node_all_answered(daemon->node);
+	if (!daemon->image_held)
+		qbdd_jobs_image(daemon);
+}
+
 static void loop_act(struct qbdd *daemon)
 {
 	qbdd_jobs_take(daemon);
@@ -236,7 +256,7 @@ static void loop_act(struct qbdd *daemon)
 	qbdd_jobs_log(daemon);
 	net_flush(daemon->net);
 	qbdd_device_flush(daemon);
-	qbdd_jobs_image(daemon);
+	loop_image(daemon);
 	qbdd_stop_check(daemon);
 	loop_snapshot(daemon);
 	loop_arm(daemon);

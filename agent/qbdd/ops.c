@@ -415,7 +415,8 @@ void qbdd_jobs_take(struct qbdd *daemon)
 	struct qbdd_list list;
 	struct job *job;
 
-	if (daemon->ring_ready) {
+	if (daemon->ring &&
+	    (daemon->ring_ready || ring_has_work(daemon->ring))) {
 		daemon->ring_ready = false;
 		ring_reap(daemon->ring, ring_written, daemon);
 	}
@@ -460,7 +461,7 @@ int qbdd_lanes_open(struct qbdd *daemon)
 				  &lanes_ops, daemon);
 	if (daemon->lanes)
 		code = qbdd_loop_watch(daemon, ring_fd(daemon->ring), LOOP_RING,
-				       EPOLLIN);
+				       EPOLLIN | EPOLLET);
 	if (!code)
 		return 0;
 	qbdd_lanes_close(daemon);

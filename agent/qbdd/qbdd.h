@@ -67,6 +67,7 @@ struct qbdd {
 	struct lanes *lanes;
 	struct qbdd_durable durable;
 	bool ring_ready; /* it has something to be reaped */
+	bool image_held; /* what is to be applied waits, for a moment */
 	uint64_t note_us; /* when the log's end is to be noted; 0: it is */
 	bool disk_failed;
 

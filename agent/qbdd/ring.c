@@ -152,7 +152,7 @@ unsigned int ring_pending(const struct ring *ring)
 	return ring->pending;
 }
 
-static bool ring_has_work(struct ring *ring)
+bool ring_has_work(const struct ring *ring)
 {
 	unsigned int flags =
 		__atomic_load_n(ring->uring.sq.kflags, __ATOMIC_ACQUIRE);
@@ -166,25 +166,22 @@ void ring_reap(struct ring *ring,
 	       void *context)
 {
 	struct io_uring_cqe *cqe;
-	uint64_t count;
 	void *cookie;
 	int result;
 
-	/*
-	 * The eventfd is cleared last, since asking for completions sets it too;
-	 * whatever set it before has left work or a completion to be seen.
-	 */
-again:
-	io_uring_get_events(&ring->uring);
-	while (io_uring_peek_cqe(&ring->uring, &cqe) == 0) {
-		cookie = io_uring_cqe_get_data(cqe);
-		result = cqe->res;
-		io_uring_cqe_seen(&ring->uring, cqe);
-		ring->pending--;
-		done(context, cookie, result);
-	}
-	if (read(ring->event_fd, &count, sizeof(count)) < 0)
-		return; /* nothing has set it */
-	if (ring_has_work(ring))
-		goto again;
+	do {
+		/* Else each completion that is asked for here would set it. */
+		io_uring_cq_eventfd_toggle(&ring->uring, false);
+		io_uring_get_events(&ring->uring);
+		while (io_uring_peek_cqe(&ring->uring, &cqe) == 0) {
+			cookie = io_uring_cqe_get_data(cqe);
+			result = cqe->res;
+			io_uring_cqe_seen(&ring->uring, cqe);
+			ring->pending--;
+			done(context, cookie, result);
+		}
+		io_uring_cq_eventfd_toggle(&ring->uring, true);
+		/* Before one looks for what came meanwhile. */
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	} while (ring_has_work(ring));
 }

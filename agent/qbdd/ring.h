@@ -3,7 +3,7 @@
  * Writing to the replica's disk without waiting: io_uring, on one descriptor.
  *
  * The one thread that opens a ring uses it.  Completions are found by
- * ring_reap(), which has something to do when ring_fd() is readable.
+ * ring_reap(), which has something to do when ring_fd() has become readable.
  */
 #ifndef QBDD_RING_H
 #define QBDD_RING_H
@@ -25,6 +25,7 @@ struct ring;
 int ring_open(int disk, struct ring **ring);
 /** ring_close() - with nothing under way; else it is awaited by the kernel */
 void ring_close(struct ring *ring);
+/** ring_fd() - to be watched for its edges: it is never read */
 int ring_fd(const struct ring *ring);
 
 /**
@@ -43,6 +44,9 @@ bool ring_submit(struct ring *ring);
 
 /** ring_pending() - how many are queued or under way */
 unsigned int ring_pending(const struct ring *ring);
+
+/** ring_has_work() - is there something for ring_reap()?  No system call. */
+bool ring_has_work(const struct ring *ring);
 
 /**
  * ring_reap() - what is done
