@@ -466,12 +466,16 @@ static void device_pump_open(struct node *node)
 	device_end_open(node, device->epoch, 0);
 }
 
-/* Nobody leads, as it seems: rather we than somebody we would have to ask. */
+/*
+ * Nobody leads, as it seems: rather we than somebody we would have to ask.  Again
+ * and again: others heard the leader a little later than we, and refuse at first.
+ */
 static void device_campaign(struct node *node)
 {
 	struct raft_event event = { .type = RAFT_EV_CAMPAIGN };
+	enum raft_role role = raft_role(node->raft);
 
-	if (raft_role(node->raft) == RAFT_FOLLOWER)
+	if (role == RAFT_FOLLOWER || role == RAFT_PRECANDIDATE)
 		node_step(node, &event, NULL);
 }
 
