@@ -20,9 +20,11 @@ static pthread_mutex_t lock;
 static struct base_pool pool; /* under lock */
 static struct base_buf *pool_bufs; /* the buffer that begins at a page */
 
+_Static_assert(BASE_POOL_PAGE == BASE_BUF_ALIGN, "buffers are whole pages");
+
 static size_t pages_of(size_t size)
 {
-	return size ? (size + BASE_BUF_ALIGN - 1) / BASE_BUF_ALIGN : 1;
+	return size ? (size + BASE_POOL_PAGE - 1) / BASE_POOL_PAGE : 1;
 }
 
 int base_buf_pool(size_t bytes)

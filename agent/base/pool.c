@@ -52,7 +52,7 @@ int base_pool_init(struct base_pool *pool, size_t bytes)
 	if (!pool->links || !pool->orders)
 		goto fail;
 	pool->memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (pool->memory == MAP_FAILED)
 		goto fail;
 	memset(pool->orders, -1, pool->pages);

@@ -21,7 +21,7 @@ struct base_pool {
 };
 
 /**
- * base_pool_init() - a pool on memory of its own, all of it free
+ * base_pool_init() - a pool on memory of its own, all of it touched and free
  * @bytes: rounded down to whole BASE_POOL_BLOCKs
  * Return: 0; -EINVAL when less than one is left; -ENOMEM
  */

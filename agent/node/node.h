@@ -215,9 +215,6 @@ bool node_dones_due(const struct node *node);
 /** node_all_answered() - does the device wait for nothing, open on this leader? */
 bool node_all_answered(const struct node *node);
 
-/** node_leads() - is this node the leader? */
-bool node_leads(const struct node *node);
-
 /** node_deadline() - when node_pump() is wanted next (us), if nothing happens */
 uint64_t node_deadline(const struct node *node);
 

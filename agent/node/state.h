@@ -186,6 +186,7 @@ void node_step(struct node *node, struct raft_event *event,
 	       const struct wire_msg *received);
 /* Messages to this peer that wait for the state to be saved are lost. */
 void node_forget_held(struct node *node, uint32_t peer);
+bool node_leads(const struct node *node);
 struct raft_entry *node_make_entry(const struct node *node, uint16_t op);
 /* Leads, everything of earlier terms is applied, the image complete. */
 bool node_ready(const struct node *node);

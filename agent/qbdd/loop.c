@@ -238,8 +238,8 @@ static void loop_arm(struct qbdd *daemon)
 static void loop_image(struct qbdd *daemon)
 {
 	daemon->image_held = !daemon->image_held && daemon->lanes &&
-			     lanes_image_may_wait(daemon->lanes) &&
-			     node_all_answered(daemon->node);
+			     node_all_answered(daemon->node) &&
+			     lanes_image_may_wait(daemon->lanes);
 	if (!daemon->image_held)
 		qbdd_jobs_image(daemon);
 }

@@ -55,34 +55,16 @@ static size_t pool_bytes(void)
 }
 
 /* With the pages locked, having the memory is having it touched. */
-static void touch(void *memory, size_t bytes)
-{
-	volatile char *at = memory;
-	size_t i;
-
-	for (i = 0; i < bytes; i += 4096)
-		at[i] = 0;
-}
-
 static void touch_heap(void)
 {
-	void *memory = malloc(HEAP_BYTES);
+	volatile char *memory = malloc(HEAP_BYTES);
+	size_t i;
 
 	if (!memory)
 		return;
-	touch(memory, HEAP_BYTES);
-	free(memory);
-}
-
-static void make_pool(void)
-{
-	size_t bytes;
-	void *memory;
-
-	if (base_buf_pool(pool_bytes()))
-		return; /* payloads come from the heap then */
-	memory = base_buf_pool_range(&bytes);
-	touch(memory, bytes);
+	for (i = 0; i < HEAP_BYTES; i += 4096)
+		memory[i] = 0;
+	free((void *)memory);
 }
 
 static void small_stacks(void)
@@ -125,5 +107,6 @@ void memory_prepare(void)
 	spare_us();
 	lock_pages();
 	touch_heap();
-	make_pool();
+	/* If there is none, payloads come from the heap. */
+	base_buf_pool(pool_bytes());
 }
