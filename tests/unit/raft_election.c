@@ -2,16 +2,6 @@
 /* Elections: votes, PreVote, birth, promises (thesis 3.4, 4.2.3, 9.6). */
 #include "raft_rig.h"
 
-static const struct raft_run one_run[] = { { 1, 1 } };
-
-/* A member of an old volume: log 1..10 of term 1. */
-static const struct raft_boot veteran = {
-	.state = { .term = 1, .joined = true },
-	.last_index = 10,
-	.runs = one_run,
-	.run_count = 1,
-};
-
 static struct raft_msg vote_request(uint32_t from, uint32_t to, uint64_t term,
 				    uint64_t last_index, uint64_t last_term)
 {
@@ -122,7 +112,7 @@ static void reformatted_replica_does_not_help_to_elect(void)
 {
 	struct raft_boot blank = { .now_us = 0 };
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_kill(1);
 	rig_boot(3, &blank);
 	rig_pass(20 * RIG_T);
@@ -135,7 +125,7 @@ static void reformatted_majority_does_not_bear_the_volume_again(void)
 {
 	struct raft_boot blank = { .now_us = 0 };
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_boot(2, &blank);
 	rig_boot(3, &blank);
 	rig_pass(20 * RIG_T);
@@ -145,7 +135,7 @@ static void reformatted_majority_does_not_bear_the_volume_again(void)
 
 static void half_filled_fresh_replica_does_not_campaign(void)
 {
-	struct raft_boot boot = veteran;
+	struct raft_boot boot = rig_veteran;
 	struct raft_event event = { .type = RAFT_EV_CAMPAIGN };
 
 	boot.state.joined = false;
@@ -160,10 +150,10 @@ static void half_filled_fresh_replica_does_not_campaign(void)
 
 static void damaged_replica_neither_elects_nor_campaigns(void)
 {
-	struct raft_boot damaged = veteran;
+	struct raft_boot damaged = rig_veteran;
 
 	damaged.state.damaged = true;
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_kill(1);
 	rig_boot(3, &damaged);
 	rig_pass(20 * RIG_T);
@@ -175,7 +165,7 @@ static void two_members_survive_the_loss_of_one_disk(void)
 {
 	struct raft_boot blank = { .now_us = 0 };
 
-	rig_start(2, &veteran);
+	rig_start(2, &rig_veteran);
 	rig_boot(2, &blank);
 	rig_pass(10 * RIG_T);
 	tap_check_eq(rig_leader(), 1);
@@ -188,7 +178,7 @@ static void two_members_survive_the_loss_of_one_disk(void)
 
 static void one_vote_in_a_term(void)
 {
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig.now += RIG_T;
 	tap_check(grants(3, vote_request(1, 3, 5, 10, 1)));
 	tap_check(!grants(3, vote_request(2, 3, 5, 99, 4)));
@@ -198,7 +188,7 @@ static void one_vote_in_a_term(void)
 
 static void a_vote_outlives_a_restart(void)
 {
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig.now += RIG_T;
 	tap_need(grants(3, vote_request(1, 3, 5, 10, 1)));
 	rig_restart(3);
@@ -209,7 +199,7 @@ static void a_vote_outlives_a_restart(void)
 
 static void candidate_with_an_older_log_is_refused(void)
 {
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig.now += RIG_T;
 	tap_check(!grants(3, vote_request(1, 3, 5, 9, 1)));
 	tap_check(grants(3, vote_request(1, 3, 6, 1, 2)));
@@ -217,7 +207,7 @@ static void candidate_with_an_older_log_is_refused(void)
 
 static void restarted_node_keeps_silent_for_a_timeout(void)
 {
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig.now += RIG_T - 1;
 	tap_check(!grants(3, vote_request(1, 3, 5, 10, 1)));
 	tap_check_eq(rig.nodes[3].update.msg_count, 0);
@@ -231,7 +221,7 @@ static void follower_of_a_live_leader_ignores_candidates(void)
 	struct raft_msg pre = vote_request(3, 2, 9, 99, 8);
 	uint64_t term;
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_elect(1);
 	tap_need(rig_leader() == 1);
 	term = raft_term(rig_raft(2));
@@ -249,7 +239,7 @@ static void vote_with_the_leaders_consent_is_not_held_up(void)
 {
 	struct raft_msg msg = vote_request(3, 2, 9, 99, 8);
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_elect(1);
 	tap_need(rig_leader() == 1);
 	msg.vote.transfer = true;
@@ -260,7 +250,7 @@ static void campaign_is_refused_while_a_leader_is_heard(void)
 {
 	struct raft_event event = { .type = RAFT_EV_CAMPAIGN };
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_step(2, &event);
 	tap_check(rig.nodes[2].update.flags & RAFT_UP_REFUSED);
 	rig_elect(1);
@@ -274,7 +264,7 @@ static void leader_does_not_answer_candidates(void)
 {
 	struct raft_msg msg = vote_request(3, 1, 9, 99, 8);
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_elect(1);
 	tap_need(rig_leader() == 1);
 	rig.now += 2 * RIG_T;
@@ -287,7 +277,7 @@ static void deposed_leader_keeps_its_own_promise(void)
 {
 	struct raft_event give_up = { .type = RAFT_EV_TRANSFER };
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_elect(1);
 	tap_need(rig_leader() == 1);
 	rig_step(1, &give_up);
@@ -303,7 +293,7 @@ static void prevote_changes_nothing(void)
 {
 	struct raft_msg msg = vote_request(1, 3, 5, 10, 1);
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig.now += RIG_T;
 	msg.vote.prevote = true;
 	tap_check(grants(3, msg));
@@ -317,7 +307,7 @@ static void prevote_lets_nobody_into_a_term_that_has_begun(void)
 {
 	struct raft_msg msg = vote_request(1, 3, 5, 10, 1);
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig.now += RIG_T;
 	tap_need(grants(3, msg));
 	msg.vote.prevote = true;
@@ -330,7 +320,7 @@ static void cut_off_node_does_not_raise_its_term(void)
 {
 	uint64_t term;
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_elect(1);
 	tap_need(rig_leader() == 1);
 	term = raft_term(rig_raft(1));
@@ -346,7 +336,7 @@ static void cut_off_node_does_not_raise_its_term(void)
 
 static void leader_without_a_quorum_steps_down(void)
 {
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_elect(1);
 	tap_need(rig_leader() == 1);
 	rig_isolate(1, true);
@@ -357,7 +347,7 @@ static void leader_without_a_quorum_steps_down(void)
 
 static void one_way_partition_deposes_a_deaf_leader(void)
 {
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_elect(1);
 	tap_need(rig_leader() == 1);
 	rig.cut[2][1] = true;
@@ -369,14 +359,14 @@ static void one_way_partition_deposes_a_deaf_leader(void)
 
 static void node_with_a_higher_term_deposes_the_leader(void)
 {
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_elect(1);
 	tap_need(rig_leader() == 1);
 	rig_kill(3);
 	rig_boot(3, &(struct raft_boot){
 			    .state = { .term = 40, .joined = true },
 			    .last_index = 10,
-			    .runs = one_run,
+			    .runs = rig_one_run,
 			    .run_count = 1,
 		    });
 	rig_pass(8 * RIG_T);
@@ -386,7 +376,7 @@ static void node_with_a_higher_term_deposes_the_leader(void)
 
 static void votes_wait_until_they_are_saved(void)
 {
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig.nodes[2].hold_state = true;
 	rig.nodes[3].hold_state = true;
 	rig_elect(1);
@@ -398,7 +388,7 @@ static void votes_wait_until_they_are_saved(void)
 
 static void candidate_asks_only_after_saving_its_own_vote(void)
 {
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig.nodes[1].hold_state = true;
 	rig_elect(1);
 	tap_check_eq(raft_role(rig_raft(1)), RAFT_CANDIDATE);
@@ -407,7 +397,7 @@ static void candidate_asks_only_after_saving_its_own_vote(void)
 
 static void term_is_at_least_that_of_the_log(void)
 {
-	struct raft_boot boot = veteran;
+	struct raft_boot boot = rig_veteran;
 	const struct raft_run runs[] = { { 1, 1 }, { 8, 7 } };
 
 	boot.runs = runs;
@@ -428,7 +418,7 @@ static void barred_replica_does_not_stop_who_can_lead(void)
 {
 	struct raft_boot blank = { .now_us = 0 };
 
-	rig_start(2, &veteran);
+	rig_start(2, &rig_veteran);
 	rig_boot(2, &blank);
 	rig.nodes[2].hold_disk = true; /* so it doesn't join yet */
 	rig_elect(1);
@@ -459,7 +449,7 @@ static void impossible_votes_are_ignored(void)
 	struct raft_msg self = vote_request(3, 3, 5, 10, 1);
 	struct raft_msg elsewhere = vote_request(1, 2, 5, 10, 1);
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig.now += RIG_T;
 	tap_check(!grants(3, nobody));
 	tap_check(!grants(3, stranger));
@@ -482,7 +472,7 @@ static void replies_of_another_election_do_not_count(void)
 		.vote_reply = { .granted = true },
 	};
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_isolate(1, true);
 	rig_elect(1);
 	tap_need(raft_role(rig_raft(1)) == RAFT_PRECANDIDATE);

@@ -2,20 +2,10 @@
 /* Leases, CheckQuorum, deadlines, transfer (thesis 3.10, 6.2, 6.4.1). */
 #include "raft_rig.h"
 
-static const struct raft_run one_run[] = { { 1, 1 } };
-
-/* A member of an old volume: log 1..10 of term 1. */
-static const struct raft_boot veteran = {
-	.state = { .term = 1, .joined = true },
-	.last_index = 10,
-	.runs = one_run,
-	.run_count = 1,
-};
-
 /* Three, led by 1, everything of its term committed and echoed. */
 static void lead_three(void)
 {
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_elect(1);
 	rig_pass(2 * RIG_BEAT);
 }
@@ -62,7 +52,7 @@ static void lease_needs_a_majority(void)
 {
 	uint64_t lease;
 
-	rig_start(5, &veteran);
+	rig_start(5, &rig_veteran);
 	rig_elect(1);
 	rig_pass(2 * RIG_BEAT);
 	lease = raft_lease_until(rig_raft(1));
@@ -78,7 +68,7 @@ static void lease_needs_a_majority(void)
 
 static void fresh_leader_has_no_lease_before_a_round(void)
 {
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig.now += RIG_T;
 	rig_step(1, &(struct raft_event){ .type = RAFT_EV_CAMPAIGN });
 	while (raft_role(rig_raft(1)) != RAFT_LEADER && rig.head != rig.tail) {
@@ -313,7 +303,7 @@ static void leader_that_sent_timeout_now_leads_no_more_in_its_term(void)
 
 static void transfer_to_who_cannot_take_it_is_refused(void)
 {
-	struct raft_boot damaged = veteran;
+	struct raft_boot damaged = rig_veteran;
 
 	lead_three();
 	transfer(1, 1);
@@ -373,7 +363,7 @@ static void timeout_now_of_a_stranger_is_ignored(void)
 
 static void new_link_lets_a_candidate_ask_again(void)
 {
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig.cut[1][2] = true;
 	rig.cut[1][3] = true;
 	rig_elect(1);

@@ -1,16 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Log replication, commit, copies and rejoining (thesis 3.5, 3.6, 10.2). */
+/* Log replication and commit (thesis 3.5, 3.6, 10.2). */
 #include "raft_rig.h"
-
-static const struct raft_run one_run[] = { { 1, 1 } };
-
-/* A member of an old volume: log 1..10 of term 1. */
-static const struct raft_boot veteran = {
-	.state = { .term = 1, .joined = true },
-	.last_index = 10,
-	.runs = one_run,
-	.run_count = 1,
-};
 
 /* A core alone in a test, member 1 of 3, with a log of these runs. */
 static void start_with(const struct raft_run *runs, unsigned int count,
@@ -26,21 +16,6 @@ static void start_with(const struct raft_run *runs, unsigned int count,
 	rig_start(3, &boot);
 }
 
-static struct raft_msg append_msg(uint32_t from, uint32_t to, uint64_t term,
-				  uint64_t prev, uint64_t prev_term,
-				  uint32_t count)
-{
-	struct raft_msg msg = { .type = RAFT_MSG_APPEND, .term = term };
-
-	msg.from = from;
-	msg.to = to;
-	msg.append.prev_index = prev;
-	msg.append.prev_term = prev_term;
-	msg.append.count = count;
-	msg.append.sent_us = 500;
-	return msg;
-}
-
 static struct raft_msg reply_msg(uint32_t from, uint32_t to, uint64_t term,
 				 bool ok, uint64_t match)
 {
@@ -53,19 +28,11 @@ static struct raft_msg reply_msg(uint32_t from, uint32_t to, uint64_t term,
 	return msg;
 }
 
-/* The reply to an append just received, or NULL. */
-static const struct raft_msg *append_to(uint32_t id, struct raft_msg msg,
-					const uint64_t *terms)
-{
-	rig_recv(id, &msg, terms);
-	return rig_said(id, RAFT_MSG_APPEND_REPLY);
-}
-
 static void entries_reach_every_log_and_commit(void)
 {
 	uint32_t id;
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_elect(1);
 	rig_propose(1, 7);
 	rig_settle();
@@ -81,7 +48,7 @@ static void entries_reach_every_log_and_commit(void)
 
 static void followers_majority_commits_before_the_leaders_disk(void)
 {
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_elect(1);
 	rig.nodes[1].hold_disk = true;
 	rig_propose(1, 4);
@@ -92,7 +59,7 @@ static void followers_majority_commits_before_the_leaders_disk(void)
 
 static void leaders_disk_counts_like_any_other(void)
 {
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_elect(1);
 	rig.nodes[1].hold_disk = true;
 	rig_isolate(3, true);
@@ -110,9 +77,9 @@ static void follower_answers_entries_when_durable(void)
 	const uint64_t terms[] = { 2, 2 };
 	const struct raft_msg *reply;
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig.nodes[1].hold_disk = true;
-	tap_check(!append_to(1, append_msg(2, 1, 2, 10, 1, 2), terms));
+	tap_check(!rig_append_to(1, rig_append_msg(2, 1, 2, 10, 1, 2), terms));
 	tap_check(rig.nodes[1].update.flags & RAFT_UP_APPEND);
 	rig_persisted(1, 11, 2, 1);
 	reply = rig_said(1, RAFT_MSG_APPEND_REPLY);
@@ -127,10 +94,10 @@ static void heartbeat_is_answered_at_once_with_what_is_durable(void)
 	const uint64_t terms[] = { 2, 2 };
 	const struct raft_msg *reply;
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig.nodes[1].hold_disk = true;
-	append_to(1, append_msg(2, 1, 2, 10, 1, 2), terms);
-	reply = append_to(1, append_msg(2, 1, 2, 12, 2, 0), NULL);
+	rig_append_to(1, rig_append_msg(2, 1, 2, 10, 1, 2), terms);
+	reply = rig_append_to(1, rig_append_msg(2, 1, 2, 12, 2, 0), NULL);
 	tap_need(reply);
 	tap_check(reply->append_reply.ok);
 	tap_check_eq(reply->append_reply.match, 10);
@@ -140,8 +107,8 @@ static void durable_entries_are_not_claimed_before_they_are_matched(void)
 {
 	const struct raft_msg *reply;
 
-	rig_start(3, &veteran);
-	reply = append_to(1, append_msg(2, 1, 2, 4, 1, 0), NULL);
+	rig_start(3, &rig_veteran);
+	reply = rig_append_to(1, rig_append_msg(2, 1, 2, 4, 1, 0), NULL);
 	tap_need(reply);
 	tap_check(reply->append_reply.ok);
 	tap_check_eq(reply->append_reply.match, 4);
@@ -151,23 +118,23 @@ static void agreement_of_an_older_term_is_forgotten(void)
 {
 	const struct raft_msg *reply;
 
-	rig_start(3, &veteran);
-	append_to(1, append_msg(2, 1, 2, 10, 1, 0), NULL);
-	reply = append_to(1, append_msg(3, 1, 3, 4, 1, 0), NULL);
+	rig_start(3, &rig_veteran);
+	rig_append_to(1, rig_append_msg(2, 1, 2, 10, 1, 0), NULL);
+	reply = rig_append_to(1, rig_append_msg(3, 1, 3, 4, 1, 0), NULL);
 	tap_need(reply);
 	tap_check_eq(reply->append_reply.match, 4);
 }
 
 static void answer_of_a_new_term_waits_for_its_saving(void)
 {
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig.nodes[1].hold_state = true;
-	tap_need(append_to(1, append_msg(2, 1, 2, 10, 1, 0), NULL));
+	tap_need(rig_append_to(1, rig_append_msg(2, 1, 2, 10, 1, 0), NULL));
 	tap_check(rig_said(1, RAFT_MSG_APPEND_REPLY)->needs_state);
-	tap_need(append_to(1, append_msg(2, 1, 2, 10, 1, 0), NULL));
+	tap_need(rig_append_to(1, rig_append_msg(2, 1, 2, 10, 1, 0), NULL));
 	tap_check(rig_said(1, RAFT_MSG_APPEND_REPLY)->needs_state);
 	rig_saved(1, rig.nodes[1].update.state_seq);
-	tap_need(append_to(1, append_msg(2, 1, 2, 10, 1, 0), NULL));
+	tap_need(rig_append_to(1, rig_append_msg(2, 1, 2, 10, 1, 0), NULL));
 	tap_check(!rig_said(1, RAFT_MSG_APPEND_REPLY)->needs_state);
 }
 
@@ -179,7 +146,7 @@ static void conflict_truncates_and_replaces(void)
 
 	start_with(runs, 2, 10, 2);
 	rig.nodes[1].hold_disk = true;
-	append_to(1, append_msg(2, 1, 3, 4, 1, 3), terms);
+	rig_append_to(1, rig_append_msg(2, 1, 3, 4, 1, 3), terms);
 	tap_check(update->flags & RAFT_UP_TRUNCATE);
 	tap_check_eq(update->truncate_from, 6);
 	tap_check(update->flags & RAFT_UP_APPEND);
@@ -196,8 +163,8 @@ static void entries_already_there_are_not_truncated(void)
 	const uint64_t terms[] = { 1, 1 };
 	const struct raft_msg *reply;
 
-	rig_start(3, &veteran);
-	reply = append_to(1, append_msg(2, 1, 2, 3, 1, 2), terms);
+	rig_start(3, &rig_veteran);
+	reply = rig_append_to(1, rig_append_msg(2, 1, 2, 3, 1, 2), terms);
 	tap_need(reply);
 	tap_check_eq(reply->append_reply.match, 5);
 	tap_check_eq(raft_last_index(rig_raft(1)), 10);
@@ -209,10 +176,10 @@ static void report_of_a_truncated_entry_is_ignored(void)
 {
 	const uint64_t of_two[] = { 2, 2 }, of_three[] = { 3, 3 };
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig.nodes[1].hold_disk = true;
-	append_to(1, append_msg(2, 1, 2, 10, 1, 2), of_two);
-	append_to(1, append_msg(3, 1, 3, 10, 1, 2), of_three);
+	rig_append_to(1, rig_append_msg(2, 1, 2, 10, 1, 2), of_two);
+	rig_append_to(1, rig_append_msg(3, 1, 3, 10, 1, 2), of_three);
 	rig_persisted(1, 12, 2, 1);
 	tap_check_eq(raft_durable_index(rig_raft(1)), 10);
 	rig_persisted(1, 12, 3, 2);
@@ -223,11 +190,11 @@ static void report_of_an_entry_that_went_and_came_back_is_ignored(void)
 {
 	const uint64_t of_two[] = { 2 }, of_three[] = { 3 };
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig.nodes[1].hold_disk = true;
-	append_to(1, append_msg(2, 1, 2, 10, 1, 1), of_two);
-	append_to(1, append_msg(3, 1, 3, 10, 1, 1), of_three);
-	append_to(1, append_msg(2, 1, 4, 10, 1, 1), of_two);
+	rig_append_to(1, rig_append_msg(2, 1, 2, 10, 1, 1), of_two);
+	rig_append_to(1, rig_append_msg(3, 1, 3, 10, 1, 1), of_three);
+	rig_append_to(1, rig_append_msg(2, 1, 4, 10, 1, 1), of_two);
 	tap_check_eq(raft_entry_term(rig_raft(1), 11), 2);
 	rig_persisted(1, 11, 2, 1);
 	tap_check_eq(raft_durable_index(rig_raft(1)), 10);
@@ -241,12 +208,12 @@ static void refusal_skips_a_whole_term(void)
 	const struct raft_msg *reply;
 
 	start_with(runs, 3, 10, 3);
-	reply = append_to(1, append_msg(2, 1, 5, 10, 4, 0), NULL);
+	reply = rig_append_to(1, rig_append_msg(2, 1, 5, 10, 4, 0), NULL);
 	tap_need(reply);
 	tap_check(!reply->append_reply.ok);
 	tap_check_eq(reply->append_reply.match, 10);
 	tap_check_eq(reply->append_reply.hint, 7);
-	reply = append_to(1, append_msg(2, 1, 5, 20, 4, 0), NULL);
+	reply = rig_append_to(1, rig_append_msg(2, 1, 5, 20, 4, 0), NULL);
 	tap_need(reply);
 	tap_check_eq(reply->append_reply.hint, 10);
 }
@@ -328,7 +295,7 @@ static void entries_flow_without_waiting_up_to_a_bound(void)
 	};
 	uint64_t sent = 0;
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_elect(1);
 	rig_propose(1, 5000);
 	while (raft_send_due(rig_raft(1), 2)) {
@@ -345,7 +312,7 @@ static void entries_flow_without_waiting_up_to_a_bound(void)
 
 static void lost_entries_are_sent_again(void)
 {
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_elect(1);
 	rig_isolate(3, true);
 	rig_propose(1, 5);
@@ -360,7 +327,7 @@ static void new_link_means_probing(void)
 {
 	struct raft_peer_view view;
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_elect(1);
 	tap_need(raft_peer(rig_raft(1), 2, &view));
 	tap_check(!view.probing);
@@ -385,7 +352,7 @@ static void late_answers_do_not_end_probing(void)
 	struct raft_peer_view view;
 	struct raft_msg reply;
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_elect(1);
 	rig_isolate(2, true);
 	rig_propose(1, 8);
@@ -413,14 +380,14 @@ static void late_answers_do_not_end_probing(void)
 static void committed_entries_are_never_truncated(void)
 {
 	const uint64_t terms[] = { 3 };
-	struct raft_boot boot = veteran;
+	struct raft_boot boot = rig_veteran;
 
 	boot.commit = 8;
 	rig_start(3, &boot);
-	append_to(1, append_msg(2, 1, 3, 6, 1, 1), terms);
+	rig_append_to(1, rig_append_msg(2, 1, 3, 6, 1, 1), terms);
 	tap_check_eq(rig.nodes[1].update.flags & RAFT_UP_TRUNCATE, 0);
 	tap_check_eq(rig.nodes[1].update.msg_count, 0);
-	append_to(1, append_msg(2, 1, 3, 7, 2, 0), NULL);
+	rig_append_to(1, rig_append_msg(2, 1, 3, 7, 2, 0), NULL);
 	tap_check_eq(rig.nodes[1].update.msg_count, 0);
 	tap_check_eq(raft_last_index(rig_raft(1)), 10);
 }
@@ -429,9 +396,9 @@ static void leader_that_contradicts_itself_is_ignored(void)
 {
 	const uint64_t terms[] = { 2, 3 };
 
-	rig_start(3, &veteran);
-	append_to(1, append_msg(2, 1, 3, 10, 1, 2), terms);
-	append_to(1, append_msg(2, 1, 3, 10, 1, 1), terms + 1);
+	rig_start(3, &rig_veteran);
+	rig_append_to(1, rig_append_msg(2, 1, 3, 10, 1, 2), terms);
+	rig_append_to(1, rig_append_msg(2, 1, 3, 10, 1, 1), terms + 1);
 	tap_check_eq(raft_last_index(rig_raft(1)), 12);
 	tap_check_eq(raft_entry_term(rig_raft(1), 11), 2);
 }
@@ -440,9 +407,9 @@ static void two_leaders_of_one_term_are_not_believed(void)
 {
 	const uint64_t terms[] = { 3 };
 
-	rig_start(3, &veteran);
-	append_to(1, append_msg(2, 1, 3, 10, 1, 1), terms);
-	tap_check(!append_to(1, append_msg(3, 1, 3, 10, 1, 1), terms));
+	rig_start(3, &rig_veteran);
+	rig_append_to(1, rig_append_msg(2, 1, 3, 10, 1, 1), terms);
+	tap_check(!rig_append_to(1, rig_append_msg(3, 1, 3, 10, 1, 1), terms));
 	tap_check_eq(raft_leader(rig_raft(1)), 2);
 }
 
@@ -454,15 +421,16 @@ static void impossible_appends_are_ignored(void)
 
 	for (i = 0; i <= RAFT_APPEND_MAX; i++)
 		many[i] = 3;
-	rig_start(3, &veteran);
-	append_to(1, append_msg(2, 1, 3, 10, 1, 2), falling);
-	append_to(1, append_msg(2, 1, 3, 10, 1, 1), zero);
-	append_to(1, append_msg(2, 1, 3, 10, 1, 1), future);
-	append_to(1, append_msg(2, 1, 3, 10, 1, RAFT_APPEND_MAX + 1), many);
-	append_to(1, append_msg(2, 1, 3, 0, 1, 1), many);
-	append_to(1, append_msg(2, 1, 3, 10, 0, 1), many);
-	append_to(1, append_msg(2, 1, 3, UINT64_MAX, 1, 1), many);
-	append_to(1, append_msg(2, 1, 3, 10, 4, 0), NULL);
+	rig_start(3, &rig_veteran);
+	rig_append_to(1, rig_append_msg(2, 1, 3, 10, 1, 2), falling);
+	rig_append_to(1, rig_append_msg(2, 1, 3, 10, 1, 1), zero);
+	rig_append_to(1, rig_append_msg(2, 1, 3, 10, 1, 1), future);
+	rig_append_to(1, rig_append_msg(2, 1, 3, 10, 1, RAFT_APPEND_MAX + 1),
+		      many);
+	rig_append_to(1, rig_append_msg(2, 1, 3, 0, 1, 1), many);
+	rig_append_to(1, rig_append_msg(2, 1, 3, 10, 0, 1), many);
+	rig_append_to(1, rig_append_msg(2, 1, 3, UINT64_MAX, 1, 1), many);
+	rig_append_to(1, rig_append_msg(2, 1, 3, 10, 4, 0), NULL);
 	tap_check_eq(raft_last_index(rig_raft(1)), 10);
 	tap_check_eq(raft_leader(rig_raft(1)), 0);
 }
@@ -472,7 +440,7 @@ static void impossible_replies_are_ignored(void)
 	struct raft_peer_view view;
 	struct raft_msg reply;
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_elect(1);
 	rig_isolate(2, true);
 	rig_propose(1, 3);
@@ -492,281 +460,20 @@ static void impossible_replies_are_ignored(void)
 
 static void commit_follows_only_what_was_matched(void)
 {
-	struct raft_msg msg = append_msg(2, 1, 2, 4, 1, 0);
+	struct raft_msg msg = rig_append_msg(2, 1, 2, 4, 1, 0);
 
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	msg.append.commit = 9;
-	append_to(1, msg, NULL);
+	rig_append_to(1, msg, NULL);
 	tap_check_eq(raft_commit_index(rig_raft(1)), 4);
 }
 
 static void only_a_leader_proposes(void)
 {
-	rig_start(3, &veteran);
+	rig_start(3, &rig_veteran);
 	rig_propose(2, 1);
 	tap_check(rig.nodes[2].update.flags & RAFT_UP_REFUSED);
 	tap_check_eq(raft_last_index(rig_raft(2)), 10);
-}
-
-static void compacted(uint32_t id, uint64_t index)
-{
-	struct raft_event event = { .type = RAFT_EV_COMPACTED, .index = index };
-
-	rig_step(id, &event);
-}
-
-static void reset(uint32_t id, uint64_t index, uint64_t term)
-{
-	struct raft_event event = {
-		.type = RAFT_EV_RESET,
-		.index = index,
-		.term = term,
-	};
-
-	rig_step(id, &event);
-}
-
-/* Leader 1 of three, 3 cut off, what it lacks compacted away. */
-static void leave_three_behind(void)
-{
-	rig_start(3, &veteran);
-	rig_elect(1);
-	rig_isolate(3, true);
-	rig_propose(1, 50);
-	rig_settle();
-	rig_pass(5 * RIG_BEAT);
-	compacted(1, 40);
-	rig_isolate(3, false);
-	rig_pass(5 * RIG_BEAT);
-}
-
-static void peer_behind_the_log_needs_a_copy_and_still_counts(void)
-{
-	struct raft_peer_view view;
-
-	leave_three_behind();
-	tap_need(raft_peer(rig_raft(1), 3, &view));
-	tap_check(view.needs_copy);
-	tap_check(!view.damaged && !view.barred);
-	tap_check(!raft_send_due(rig_raft(1), 3));
-	rig_isolate(2, true);
-	rig_pass(4 * RIG_T);
-	tap_check_eq(rig_leader(), 1);
-	tap_check(raft_lease_until(rig_raft(1)) > rig.now);
-	tap_check_eq(raft_leader(rig_raft(3)), 1);
-	tap_check_eq(raft_last_index(rig_raft(3)), 11);
-}
-
-static void replication_resumes_after_a_copy(void)
-{
-	struct raft_peer_view view;
-
-	leave_three_behind();
-	tap_check(raft_can_reset(rig_raft(3), 55, 2));
-	reset(3, 55, 2);
-	tap_check_eq(raft_last_index(rig_raft(3)), 55);
-	tap_check_eq(raft_commit_index(rig_raft(3)), 55);
-	rig_persist_all(3);
-	rig_pass(3 * RIG_BEAT);
-	tap_need(raft_peer(rig_raft(1), 3, &view));
-	tap_check(!view.needs_copy);
-	tap_check_eq(view.match, 61);
-	tap_check_eq(raft_last_index(rig_raft(3)), 61);
-	tap_check(raft_hard_state(rig_raft(3))->joined);
-}
-
-static void peer_behind_the_base_but_holding_it_needs_no_copy(void)
-{
-	struct raft_peer_view view;
-
-	rig_start(3, &veteran);
-	rig_elect(1);
-	rig_pass(3 * RIG_BEAT);
-	compacted(1, 11);
-	rig_link(1, 3);
-	rig_settle();
-	rig_propose(1, 1);
-	rig_settle();
-	tap_need(raft_peer(rig_raft(1), 3, &view));
-	tap_check(!view.needs_copy);
-	tap_check_eq(view.match, 12);
-}
-
-static void reset_is_refused_where_the_log_holds_the_entry(void)
-{
-	rig_start(3, &veteran);
-	rig_elect(1);
-	reset(2, 11, 2);
-	tap_check(rig.nodes[2].update.flags & RAFT_UP_REFUSED);
-	tap_check_eq(raft_last_index(rig_raft(2)), 11);
-	reset(1, 50, 2);
-	tap_check(rig.nodes[1].update.flags & RAFT_UP_REFUSED);
-	reset(2, 50, 9);
-	tap_check(rig.nodes[2].update.flags & RAFT_UP_REFUSED);
-}
-
-static void damaged_replica_refuses_entries_until_it_is_filled(void)
-{
-	const uint64_t terms[] = { 2 };
-	struct raft_boot boot = veteran;
-	const struct raft_msg *reply;
-
-	boot.state.damaged = true;
-	rig_start(3, &boot);
-	reply = append_to(1, append_msg(2, 1, 2, 10, 1, 1), terms);
-	tap_need(reply);
-	tap_check(!reply->append_reply.ok);
-	tap_check(reply->append_reply.damaged);
-	tap_check(reply->append_reply.barred);
-	tap_check_eq(raft_last_index(rig_raft(1)), 10);
-	rig.nodes[1].hold_disk = true;
-	reset(1, 5, 1);
-	tap_check(raft_hard_state(rig_raft(1))->damaged);
-	reply = append_to(1, append_msg(2, 1, 2, 5, 1, 0), NULL);
-	tap_need(reply);
-	tap_check(reply->append_reply.ok);
-	tap_check(!reply->append_reply.damaged);
-	tap_check(reply->append_reply.barred);
-	tap_check_eq(reply->append_reply.match, 0);
-	rig_persisted(1, 5, 1, 2);
-	tap_check(!raft_hard_state(rig_raft(1))->damaged);
-	tap_check(!raft_hard_state(rig_raft(1))->joined);
-}
-
-/* Three of an old volume, 3 of them damaged; 1 leads and is at index 11. */
-static void damage_three(void)
-{
-	struct raft_boot damaged = veteran;
-
-	rig_start(3, &veteran);
-	damaged.state = (struct raft_hard_state){ .damaged = true };
-	rig_boot(3, &damaged);
-	rig_elect(1);
-	rig_pass(3 * RIG_BEAT);
-}
-
-static void damaged_replica_joins_when_it_holds_all_it_may_have_promised(void)
-{
-	struct raft_peer_view view;
-
-	damage_three();
-	tap_need(rig_leader() == 1);
-	tap_need(raft_peer(rig_raft(1), 3, &view));
-	tap_check(view.needs_copy && view.damaged && view.barred);
-	rig.nodes[3].hold_disk = true;
-	reset(3, 8, 1);
-	rig_persist_all(3);
-	tap_check(!raft_hard_state(rig_raft(3))->joined);
-	rig_pass(3 * RIG_BEAT);
-	tap_check_eq(raft_last_index(rig_raft(3)), 11);
-	tap_check(!raft_hard_state(rig_raft(3))->joined);
-	rig_persist_all(3);
-	tap_check(raft_hard_state(rig_raft(3))->joined);
-	tap_check_eq(raft_hard_state(rig_raft(3))->vote, 1);
-	rig_pass(3 * RIG_BEAT);
-	tap_need(raft_peer(rig_raft(1), 3, &view));
-	tap_check(!view.barred);
-	tap_check_eq(view.match, 11);
-}
-
-static void barred_replica_counts_neither_for_commit_nor_lease(void)
-{
-	damage_three();
-	tap_need(rig_leader() == 1);
-	rig.nodes[3].hold_disk = true;
-	reset(3, 8, 1);
-	rig_pass(3 * RIG_BEAT);
-	rig_isolate(2, true);
-	rig_pass(2 * RIG_T);
-	tap_check(raft_lease_until(rig_raft(1)) <= rig.now);
-	rig_propose(1, 1);
-	rig_settle();
-	tap_check_eq(raft_commit_index(rig_raft(1)), 11);
-}
-
-static void no_rejoin_without_proof_of_leading_since_the_damage(void)
-{
-	damage_three();
-	tap_need(rig_leader() == 1);
-	rig_isolate(2, true);
-	rig_kill(3);
-	rig_boot(3, &(struct raft_boot){ .state = { .damaged = true } });
-	rig_link(1, 3);
-	rig_settle();
-	reset(3, 8, 1);
-	rig_persist_all(3);
-	rig_pass(RIG_T / 2);
-	tap_check_eq(raft_last_index(rig_raft(3)), 11);
-	tap_check(!raft_hard_state(rig_raft(3))->joined);
-}
-
-static void fresh_replica_is_filled_from_the_log_and_joins(void)
-{
-	struct raft_boot blank = { .now_us = 0 };
-
-	rig_start(3, &veteran);
-	rig_boot(3, &blank);
-	rig_elect(1);
-	rig_pass(3 * RIG_BEAT);
-	tap_check_eq(raft_last_index(rig_raft(3)), 11);
-	tap_check(raft_hard_state(rig_raft(3))->joined);
-	rig_kill(2);
-	rig_pass(2 * RIG_T);
-	tap_check_eq(rig_leader(), 1);
-	tap_check(raft_lease_until(rig_raft(1)) > rig.now);
-}
-
-static void log_of_more_terms_than_fit_forgets_the_oldest(void)
-{
-	static struct raft_run runs[RAFT_RUNS_MAX + 10];
-	struct raft_boot boot = {
-		.state = { .term = RAFT_RUNS_MAX + 10, .joined = true },
-		.last_index = 2 * (RAFT_RUNS_MAX + 10),
-		.runs = runs,
-		.run_count = RAFT_RUNS_MAX + 10,
-	};
-	unsigned int i;
-
-	for (i = 0; i < RAFT_RUNS_MAX + 10; i++)
-		runs[i] = (struct raft_run){ 2 * i + 1, i + 1 };
-	rig_start(1, &boot);
-	tap_check_eq(raft_base_index(rig_raft(1)), 20);
-	tap_check_eq(raft_entry_term(rig_raft(1), 20), 10);
-	tap_check_eq(raft_entry_term(rig_raft(1), 21), 11);
-	tap_check_eq(raft_commit_index(rig_raft(1)), 20);
-	/* The new leader's run pushes out none that is uncommitted. */
-	rig_tick(1);
-	tap_check_eq(raft_role(rig_raft(1)), RAFT_FOLLOWER);
-	boot.commit = 30;
-	rig_start(1, &boot);
-	rig_tick(1);
-	tap_check_eq(raft_role(rig_raft(1)), RAFT_LEADER);
-	tap_check_eq(raft_base_index(rig_raft(1)), 22);
-}
-
-static void compaction_keeps_the_bases_term(void)
-{
-	const struct raft_run runs[] = { { 1, 1 }, { 4, 2 }, { 8, 3 } };
-	struct raft_boot boot = {
-		.state = { .term = 3, .joined = true },
-		.last_index = 10,
-		.runs = runs,
-		.run_count = 3,
-		.commit = 10,
-	};
-	uint64_t base;
-
-	for (base = 1; base <= 10; base++) {
-		rig_start(3, &boot);
-		compacted(1, base);
-		tap_check_eq(raft_base_index(rig_raft(1)), base);
-		tap_check_eq(raft_entry_term(rig_raft(1), base), base < 4 ? 1 :
-								 base < 8 ? 2 :
-									    3);
-		tap_check_eq(raft_entry_term(rig_raft(1), 10), 3);
-		tap_check_eq(raft_entry_term(rig_raft(1), base - 1), 0);
-		tap_check_eq(raft_entry_term(rig_raft(1), 11), 0);
-	}
 }
 
 int main(int argc, char **argv)
@@ -799,18 +506,6 @@ int main(int argc, char **argv)
 		TAP_TEST(impossible_replies_are_ignored),
 		TAP_TEST(commit_follows_only_what_was_matched),
 		TAP_TEST(only_a_leader_proposes),
-		TAP_TEST(peer_behind_the_log_needs_a_copy_and_still_counts),
-		TAP_TEST(replication_resumes_after_a_copy),
-		TAP_TEST(peer_behind_the_base_but_holding_it_needs_no_copy),
-		TAP_TEST(reset_is_refused_where_the_log_holds_the_entry),
-		TAP_TEST(damaged_replica_refuses_entries_until_it_is_filled),
-		TAP_TEST(
-			damaged_replica_joins_when_it_holds_all_it_may_have_promised),
-		TAP_TEST(barred_replica_counts_neither_for_commit_nor_lease),
-		TAP_TEST(no_rejoin_without_proof_of_leading_since_the_damage),
-		TAP_TEST(fresh_replica_is_filled_from_the_log_and_joins),
-		TAP_TEST(log_of_more_terms_than_fit_forgets_the_oldest),
-		TAP_TEST(compaction_keeps_the_bases_term),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);

@@ -423,4 +423,38 @@ static inline const struct raft_msg *rig_said(uint32_t id,
 	return NULL;
 }
 
+static const struct raft_run rig_one_run[]
+	__attribute__((unused)) = { { 1, 1 } };
+
+/* A member of an old volume: log 1..10 of term 1. */
+static const struct raft_boot rig_veteran __attribute__((unused)) = {
+	.state = { .term = 1, .joined = true },
+	.last_index = 10,
+	.runs = rig_one_run,
+	.run_count = 1,
+};
+
+static inline struct raft_msg rig_append_msg(uint32_t from, uint32_t to,
+					     uint64_t term, uint64_t prev,
+					     uint64_t prev_term, uint32_t count)
+{
+	struct raft_msg msg = { .type = RAFT_MSG_APPEND, .term = term };
+
+	msg.from = from;
+	msg.to = to;
+	msg.append.prev_index = prev;
+	msg.append.prev_term = prev_term;
+	msg.append.count = count;
+	msg.append.sent_us = 500;
+	return msg;
+}
+
+/* The reply to an append just received, or NULL. */
+static inline const struct raft_msg *
+rig_append_to(uint32_t id, struct raft_msg msg, const uint64_t *terms)
+{
+	rig_recv(id, &msg, terms);
+	return rig_said(id, RAFT_MSG_APPEND_REPLY);
+}
+
 #endif
