@@ -59,6 +59,7 @@
  *	  lacks		committed entries it does not hold durably, null: not
  *			known
  *	  copy_percent	0 to 100 while its data area is being copied, else null
+ *	  copied_bytes	the same in bytes of the data area
  *	  heard_ms	since it was heard last; 0 for self, null: never
  *	  device_open	its device is open for writing
  *	  incomplete, damaged, disk_failed

@@ -9,6 +9,11 @@
  * did to a chunk that is still to come, that chunk will hold.  Writes are
  * idempotent, so once it has applied up to what the leader had when it read
  * the last chunk, every byte is that of the applied index.
+ *
+ * A copy makes way for the device's writes: while there are any, one chunk is
+ * under way at a time, and after it the copy rests for COPY_REST times as long
+ * as it took.  So it costs writers about the same part of whatever is scarce -
+ * disks, network or processors - and ends in any case.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,6 +26,9 @@
 #define COPY_STALL_US 15000000 /* nothing moved: begin again */
 #define COPY_END_US 120000000 /* the same, while the peer only applies */
 #define COPY_LOST_US 2000000 /* the same, and its new log is too old again */
+#define COPY_REST 4
+#define COPY_REST_US 20000 /* at most: a far peer's chunks take their time */
+#define COPY_WRITES_US 100000 /* the device writes: it did within this time */
 
 void copy_link(struct node *node, struct peer *peer)
 {
@@ -67,6 +75,26 @@ static void copy_send_end(struct node *node, struct peer *peer)
 	peer->copy.ended = true;
 }
 
+static bool copy_makes_way(const struct node *node)
+{
+	uint64_t written_us = node->device.written_us;
+
+	return written_us && node->now_us - written_us < COPY_WRITES_US;
+}
+
+/* Has the copy as much under way as it may, or does it rest? */
+static bool copy_waits(const struct node *node, const struct peer *peer)
+{
+	const struct copy *copy = &peer->copy;
+	uint64_t most = (uint64_t)NODE_COPY_WINDOW * COPY_CHUNK;
+
+	if (copy_makes_way(node))
+		return copy->next != copy->acked ||
+		       node->now_us < copy->rest_until_us;
+	return copy->next - copy->acked >= most ||
+	       node->ops->queued(node->context, peer->id) > COPY_QUEUE_BYTES;
+}
+
 static void copy_read_on(struct node *node, struct peer *peer)
 {
 	struct copy *copy = &peer->copy;
@@ -78,10 +106,10 @@ static void copy_read_on(struct node *node, struct peer *peer)
 		copy_send_end(node, peer);
 		return;
 	}
-	if (copy->next - copy->acked >=
-		    (uint64_t)NODE_COPY_WINDOW * COPY_CHUNK ||
-	    node->ops->queued(node->context, peer->id) > COPY_QUEUE_BYTES)
+	if (copy_waits(node, peer))
 		return;
+	if (copy->next == copy->acked)
+		copy->busy_since_us = node->now_us;
 	copy->reading = true;
 	node->image_jobs++;
 	node->ops->copy_read(node->context, peer->id, copy->next,
@@ -189,6 +217,31 @@ out:
 	base_buf_put(buf);
 }
 
+/* Nothing is under way: the time it took tells how long to rest. */
+static void copy_rest(const struct node *node, struct copy *copy)
+{
+	uint64_t rest_us = COPY_REST * (node->now_us - copy->busy_since_us);
+
+	if (rest_us > COPY_REST_US)
+		rest_us = COPY_REST_US;
+	copy->rest_until_us = node->now_us + rest_us;
+}
+
+uint64_t copy_deadline(const struct node *node)
+{
+	uint64_t deadline = UINT64_MAX;
+	unsigned int i;
+
+	for (i = 0; i < node->peer_count; i++) {
+		const struct copy *copy = &node->peers[i].copy;
+
+		if (copy->active && copy->rest_until_us > node->now_us &&
+		    copy->rest_until_us < deadline)
+			deadline = copy->rest_until_us;
+	}
+	return deadline;
+}
+
 static void copy_acked(struct node *node, struct peer *peer,
 		       const struct wire_copy_ack *ack)
 {
@@ -205,6 +258,8 @@ static void copy_acked(struct node *node, struct peer *peer,
 	copy->begun = true;
 	copy->acked = ack->offset;
 	copy->progress_us = node->now_us;
+	if (copy->next == copy->acked && copy->next)
+		copy_rest(node, copy);
 }
 
 void copy_pump(struct node *node)

@@ -211,6 +211,7 @@ void node_request(struct node *node, const struct node_request *body)
 		return;
 	}
 	base_list_add_tail(&device->requests, &request->link);
+	device->written_us = node->now_us;
 	device->count++;
 	device->bytes += body->buf ? body->length : 0;
 	if (!device->unproposed)

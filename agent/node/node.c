@@ -506,5 +506,7 @@ uint64_t node_deadline(const struct node *node)
 		earlier(&deadline, node->checkpoint_due_us);
 	if (node->disk_failed)
 		earlier(&deadline, node->dead_at_us);
+	if (node_leads(node))
+		earlier(&deadline, copy_deadline(node));
 	return deadline;
 }

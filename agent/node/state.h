@@ -48,6 +48,7 @@ struct device {
 	uint64_t close_index;
 	uint64_t applied_tag; /* told */
 	uint64_t received_tag; /* seen */
+	uint64_t written_us; /* when a request came in last; 0: never */
 	uint64_t credited_tag; /* told */
 	uint64_t lease_us; /* given; 0: none */
 	const char *no_lease; /* the reason last told for that */
@@ -66,6 +67,8 @@ struct copy {
 	uint64_t next; /* offset to be read next */
 	uint64_t acked;
 	uint64_t progress_us; /* when something last moved */
+	uint64_t busy_since_us; /* chunks are under way since */
+	uint64_t rest_until_us; /* heeded while the device writes */
 };
 
 struct peer {
@@ -232,6 +235,8 @@ void copy_pump(struct node *node);
 void copy_link(struct node *node, struct peer *peer);
 void copy_recv(struct node *node, struct peer *peer,
 	       const struct wire_msg *msg);
+/* When a copy that rests goes on; UINT64_MAX: none does. */
+uint64_t copy_deadline(const struct node *node);
 
 /* fill.c */
 void fill_recv(struct node *node, struct peer *peer,

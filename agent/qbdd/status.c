@@ -224,7 +224,7 @@ static json_t *self_json(const struct status *status,
 	const struct node_view *view = status->view;
 
 	return json_pack("{s:s, s:i, s:s, s:b, s:s, s:s, s:s,"
-			 " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i,"
+			 " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i,"
 			 " s:b, s:b, s:b, s:b}",
 			 "name", node->name, "id", (int)node->id, "address",
 			 node->address, "self", 1, "role",
@@ -238,6 +238,8 @@ static json_t *self_json(const struct status *status,
 			 "copy_percent",
 			 percent(view->incomplete, view->copy_received,
 				 status->identity->conf->size_bytes),
+			 "copied_bytes",
+			 number_if(view->incomplete, view->copy_received),
 			 "heard_ms", 0, "device_open", view->device_epoch != 0,
 			 "incomplete", view->incomplete, "damaged",
 			 view->damaged, "disk_failed", view->disk_failed);
@@ -278,7 +280,7 @@ static json_t *peer_json(const struct status *status,
 		role = view->leader == node->id ? "leader" : "follower";
 	return json_pack(
 		"{s:s, s:i, s:s, s:b, s:s, s:s, s:s,"
-		" s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
+		" s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
 		" s:b, s:b, s:b, s:b}",
 		"name", node->name, "id", (int)node->id, "address",
 		node->address, "self", 0, "role", role, "link",
@@ -295,6 +297,8 @@ static json_t *peer_json(const struct status *status,
 		"copy_percent",
 		percent(peer->copy == NODE_COPY_RUNNING, peer->copy_offset,
 			status->identity->conf->size_bytes),
+		"copied_bytes",
+		number_if(peer->copy == NODE_COPY_RUNNING, peer->copy_offset),
 		"heard_ms",
 		number_if(peer->heard_us != 0,
 			  (status->now_us - peer->heard_us) / 1000),

@@ -554,8 +554,8 @@ static inline void rig_open(uint32_t id)
 	rig_pass(4 * RIG_T);
 }
 
-/* @count writes of 4 KiB, each of other bytes. */
-static inline void rig_write(uint32_t id, unsigned int count)
+/* A write of 4 KiB, each of other bytes. */
+static inline void rig_request(uint32_t id)
 {
 	struct node_request request = {
 		.op = NODE_REQ_WRITE,
@@ -563,14 +563,19 @@ static inline void rig_write(uint32_t id, unsigned int count)
 		.length = 4096,
 	};
 
+	request.tag = ++rig.tag;
+	request.offset = rig.tag % (RIG_VOLUME_BYTES / 4096) * 4096;
+	request.buf = base_buf_new(4096);
+	rig_fill(request.buf->data, 4096, rig.tag);
+	request.data = request.buf->data;
+	node_request(rig_at(id), &request);
+	base_buf_put(request.buf);
+}
+
+static inline void rig_write(uint32_t id, unsigned int count)
+{
 	while (count--) {
-		request.tag = ++rig.tag;
-		request.offset = rig.tag % (RIG_VOLUME_BYTES / 4096) * 4096;
-		request.buf = base_buf_new(4096);
-		rig_fill(request.buf->data, 4096, rig.tag);
-		request.data = request.buf->data;
-		node_request(rig_at(id), &request);
-		base_buf_put(request.buf);
+		rig_request(id);
 		if (count % 8 == 0)
 			rig_turns(2);
 	}

@@ -145,6 +145,8 @@ static void the_worst_state_is_told_first(void)
 	make();
 	tap_check_str(text("state"), "catching-up");
 	tap_check_eq((uint64_t)json_integer_value(node(0, "copy_percent")), 25);
+	tap_check_eq((uint64_t)json_integer_value(node(0, "copied_bytes")),
+		     250);
 	json_decref(status);
 	snapshot.view.damaged = true;
 	make();

@@ -12,7 +12,9 @@
 #include "base/crc.h"
 #include "store/store.h"
 
+#ifndef RIG_VOLUME_BYTES
 #define RIG_VOLUME_BYTES (128ULL << 10)
+#endif
 #define RIG_LOG_BYTES (256ULL << 10)
 
 static inline struct store_identity rig_identity(uint32_t block_size)

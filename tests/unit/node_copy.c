@@ -1,0 +1,97 @@
+/* build: tests/unit/disk/disk.c */
+// SPDX-License-Identifier: GPL-2.0
+/* A copy makes way for the device's writes, and ends although there are always some. */
+#define RIG_VOLUME_BYTES (4ULL << 20)
+#include "node_rig.h"
+
+#define CHUNKS (RIG_VOLUME_BYTES / WIRE_COPY_DATA_MAX)
+
+/* The leader of three, of which one has a blank replica and waits to be filled. */
+static uint32_t begin(uint32_t *blank)
+{
+	uint32_t leader = rig_begin(3, 3);
+
+	*blank = leader == 3 ? 2 : 3;
+	rig_write(leader, 150); /* so the log no longer reaches back */
+	rig_kill(*blank);
+	rig_turns(2);
+	rig_format(*blank);
+	rig_boot(*blank);
+	while (rig_view(*blank).copy_received == 0)
+		rig_turns(1);
+	return leader;
+}
+
+static uint64_t acknowledged(uint32_t leader, uint32_t blank)
+{
+	struct node_view view = rig_view(leader);
+	unsigned int i;
+
+	for (i = 0; i < view.peer_count; i++)
+		if (view.peers[i].id == blank)
+			return view.peers[i].copy_offset;
+	return 0;
+}
+
+/* One write a turn until @blank is filled; returns the turns. */
+static unsigned int fill(uint32_t leader, uint32_t blank, bool writes)
+{
+	unsigned int turns;
+
+	for (turns = 0; rig_view(blank).incomplete && turns < 2000; turns++) {
+		if (writes)
+			rig_request(leader);
+		rig_turns(1);
+	}
+	return turns;
+}
+
+static void copy_rests_while_the_device_writes(void)
+{
+	uint32_t blank, leader = begin(&blank);
+	unsigned int before, turns;
+
+	for (turns = 0; turns < 10; turns++) {
+		rig_request(leader); /* what is under way arrives */
+		rig_turns(1);
+	}
+	before = rig.nodes[blank].copied;
+	for (turns = 0; turns < 40; turns++) {
+		uint64_t acked = acknowledged(leader, blank);
+
+		rig_request(leader);
+		rig_turns(1);
+		/* Of what it got, at most one chunk is not acknowledged. */
+		tap_check(rig_view(blank).copy_received <=
+			  acked + WIRE_COPY_DATA_MAX);
+	}
+	tap_check(rig.nodes[blank].copied > before);
+	tap_check(rig.nodes[blank].copied <= before + 40 / 5);
+	rig_pass(100000);
+	tap_check_eq(rig.nodes[leader].done_tag, rig.tag);
+	tap_check(fill(leader, blank, false) <= 3 * CHUNKS);
+	tap_check(rig_same(leader, blank));
+	rig_end();
+}
+
+static void copy_ends_although_the_device_never_rests(void)
+{
+	uint32_t blank, leader = begin(&blank);
+
+	tap_check(fill(leader, blank, true) > 5 * CHUNKS);
+	tap_check(!rig_view(blank).incomplete);
+	rig_pass(RIG_T);
+	tap_check_eq(rig_view(blank).applied, rig_view(leader).applied);
+	tap_check(rig_same(leader, blank));
+	rig_end();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct tap_test tests[] = {
+		TAP_TEST(copy_rests_while_the_device_writes),
+		TAP_TEST(copy_ends_although_the_device_never_rests),
+	};
+
+	return tap_main(tests, TAP_COUNT(tests), argc, argv);
+}
