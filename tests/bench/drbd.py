@@ -6,6 +6,7 @@ internal.  The two are resources of different names; the peers don't compare
 them.  The first synchronization is skipped: the disks are equal.
 """
 import os
+import re
 from command import Failure, poll, read, run
 from disks import VOLUME_MB
 from network import delay_loopback
@@ -62,6 +63,12 @@ class Drbd:
     def resync(self):
         """All of it, as after a new disk."""
         run(SETUP, "invalidate", 1)
+
+    def resynced(self):
+        if not state("cstate").startswith("Sync"):
+            return None
+        left = re.search(r" oos:(\d+)", read("/proc/drbd"))
+        return (VOLUME_MB << 20) - (int(left[1]) << 10)
 
     def wait(self):
         poll(60, "DRBD is up to date",

@@ -63,6 +63,10 @@ class Md:
         run("mdadm", "--zero-superblock", NBD)
         run("mdadm", ARRAY, "--add", "--write-mostly", NBD)
 
+    def resynced(self):
+        done = read(MD + "sync_completed").split()
+        return int(done[0]) << 9 if len(done) == 3 else None
+
     def wait(self):
         poll(60, "md is in sync", lambda: (
             read(MD + "degraded").strip() == "0" and

@@ -3,15 +3,17 @@
 
 Systems have stop(), which takes a replica away; start(), which brings it back
 as far as it needs no copy of everything; resync(), which begins such a copy;
-and wait(), until all is well.  `behind` is the number of that replica's disk.
+resynced(), the bytes that it has done, or None where there is none; and
+wait(), until all is well.  `behind` is the number of that replica's disk.
 """
 import mmap
 import os
 import select
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 import workloads
-from command import Failure, poll, read, run, say
+from command import Failure, poll, read, run
 from disks import VOLUME_MB, transferred
 
 FAILOVERS = 3
@@ -35,31 +37,44 @@ def measure(system, device, disk, measure_one):
     system.stop()
     workloads.overwrite(device, BEYOND_LOG_MB)
     system.start()
-    before = transferred(disk)
-    system.resync()
-    poll(30, "the resync begins", lambda: part(disk, before) > 0.02)
-    metrics = measure_one("randwrite-qd1")
-    if part(disk, before) > 1:
-        say(f"{system.name}: the resync ended before the measurement")
-    yield "randwrite-qd1-resync", metrics
+    begin_resync(system)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(resynced_when_written, system, device)
+        metrics = measure_one("randwrite-qd1")
+        ended, high = time.monotonic(), system.resynced()
+        began, low = first.result()
+    if high is None or high < low:
+        raise Failure(f"{system.name}: the resync ended while it was measured")
+    rate = (high - low) / (ended - began) / 1e6
+    yield "randwrite-qd1-resync", [*metrics, ("resync_bandwidth", rate, "MB/s")]
     system.wait()
 
 
-def part(disk, before):
-    return (transferred(disk) - before) / (VOLUME_MB << 20)
+def begin_resync(system):
+    """Only then: what a replica reads when it starts is no part of it."""
+    system.resync()
+    poll(30, f"{system.name} resyncs", lambda: system.resynced() or 0)
+
+
+def resynced_when_written(system, device):
+    """When fio is under way: the time, and what is done by then."""
+    before = transferred(device)
+    poll(30, f"{device} is written",
+         lambda: transferred(device) > before + (1 << 20))
+    return time.monotonic(), system.resynced() or 0
 
 
 def resync_rate(system, disk):
-    """MB/s that reach the disk, from 10 % to 90 % of the volume."""
+    """MB/s that reach the disk, from 10 % to 80 % of the volume."""
+    begin_resync(system)
     before = transferred(disk)
-    system.resync()
     seen = []
-    for bound in (0.1, 0.9):
+    for bound in (0.1, 0.8):
         deadline = time.monotonic() + 120
-        while part(disk, before) < bound:
+        while transferred(disk) - before < bound * (VOLUME_MB << 20):
             if time.monotonic() > deadline:
-                raise Failure(f"{system.name}: the resync stands at "
-                              f"{part(disk, before):.2f}")
+                raise Failure(f"{system.name}: the resync does not reach "
+                              f"{bound * 100:.0f} %")
             time.sleep(0.002)
         seen.append((time.monotonic(), transferred(disk)))
     (began, low), (ended, high) = seen

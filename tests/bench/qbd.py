@@ -3,6 +3,7 @@
 
 A cable between each two nodes, as there is no bridge on DRBD's way either.
 """
+import json
 from command import run
 from disks import VOLUME_MB
 
@@ -33,6 +34,11 @@ class Qbd:
     def resync(self):
         """A copy of all that is not zero: the log is far beyond it."""
         run(CLUSTER, "start", f"n{self.nodes}")
+
+    def resynced(self):
+        nodes = json.loads(run(CLUSTER, "exec", "n1", "qbd", "status", "vol0",
+                               "--json"))["nodes"]
+        return nodes[self.behind]["copied_bytes"]
 
     def wait(self):
         run(CLUSTER, "wait")
