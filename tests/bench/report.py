@@ -26,6 +26,8 @@ def key_metrics(workload):
         return ["iops", "read_latency_mean", "write_latency_mean"]
     if workload.startswith("fsync"):
         return ["iops"]
+    if workload.endswith("-resync"):
+        return ["iops", "write_latency_mean", "resync_bandwidth"]
     way = "read" if "read" in workload else "write"
     return ["iops", f"{way}_latency_mean"]
 
