@@ -20,7 +20,9 @@
 #include "base/planted.h"
 #include "node/state.h"
 
-#define ASK_US 100000 /* between two asks for leadership, to twice that */
+/* Between two asks for leadership, to twice that; with nobody who has it. */
+#define ASK_US 100000
+#define CAMPAIGN_US 25000
 
 void device_init(struct node *node)
 {
@@ -387,6 +389,7 @@ static uint32_t device_other_writer(struct node *node, uint32_t asker,
 	struct store_checkpoint tail =
 		entries_head(&node->entries, node->entries.last);
 	struct peer *peer = peer_find(node, tail.writer);
+	uint64_t since_us;
 
 	*unknown = false;
 	if (!tail.writer || tail.writer == asker || !peer)
@@ -399,8 +402,9 @@ static uint32_t device_other_writer(struct node *node, uint32_t asker,
 	/* Silent on a link that stands: it was there to be heard, and was not. */
 	if (peer->up && peer->known)
 		return 0;
-	/* It may just not have reached us since we lead. */
-	*unknown = node->now_us - node->role_since_us <
+	/* It may just not have reached us, or have lost its link for a moment. */
+	since_us = peer->heard_us ? peer->heard_us : node->role_since_us;
+	*unknown = node->now_us - since_us <
 		   node->config.raft.election_timeout_us;
 	return 0;
 }
@@ -480,23 +484,35 @@ static void device_campaign(struct node *node)
 		node_step(node, &event, NULL);
 }
 
+/* Not in step with others who want the same. */
+static void device_ask_later(struct node *node, uint64_t us)
+{
+	node->device.ask_next_us = node->now_us + us + node->random % us;
+}
+
 /* Leadership belongs where the device is open: ask whoever has it. */
 static void device_ask(struct node *node)
 {
 	struct device *device = &node->device;
 	struct peer *leader = peer_find(node, raft_leader(node->raft));
 	struct wire_msg msg; /* large: nothing is done to it in vain */
+	uint64_t lost_us;
 
 	if (!device_wants_lead(node) || node->now_us < device->ask_next_us)
 		return;
-	/* Not in step with others who want the same. */
-	device->ask_next_us = node->now_us + ASK_US + node->random % ASK_US;
-	if (node->incomplete)
-		return;
 	if (!leader || !peer_alive(node, leader)) {
-		device_campaign(node);
+		device_ask_later(node, CAMPAIGN_US);
+		if (!node->incomplete)
+			device_campaign(node);
 		return;
 	}
+	device_ask_later(node, ASK_US);
+	/* If it is dead: when our promise to it is over. */
+	lost_us = leader->heard_us + node->config.raft.election_timeout_us;
+	if (device->ask_next_us > lost_us)
+		device->ask_next_us = lost_us;
+	if (node->incomplete)
+		return;
 	msg.type = WIRE_OPEN_ASK;
 	msg.open_ask.serial = ++device->ask_serial;
 	msg.open_ask.epoch = device->open ? 0 : device->epoch;

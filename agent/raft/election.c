@@ -229,6 +229,17 @@ static void vote_for(struct raft *raft, const struct raft_msg *msg)
 	raft_election_rearm(raft);
 }
 
+/*
+ * Who asks lacks what we have, and may ask in vain until our own timeout: so we
+ * stand now.  It is PreVote that we begin, which disturbs nobody, and once for
+ * each time that we are asked.
+ */
+static void stand_instead(struct raft *raft)
+{
+	if (raft->role != RAFT_CANDIDATE && raft_may_campaign(raft))
+		raft->election_due_us = raft->now_us;
+}
+
 void raft_vote_recv(struct raft *raft, const struct raft_msg *msg)
 {
 	bool free_vote, granted;
@@ -258,6 +269,8 @@ void raft_vote_recv(struct raft *raft, const struct raft_msg *msg)
 	granted = free_vote && is_up_to_date(raft, msg);
 	if (granted && !msg->vote.prevote)
 		vote_for(raft, msg);
+	if (free_vote && !granted && msg->vote.prevote)
+		stand_instead(raft);
 	reply_vote(raft, msg, granted);
 }
 

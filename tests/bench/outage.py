@@ -16,7 +16,7 @@ import workloads
 from command import Failure, poll, read, run
 from disks import VOLUME_MB, transferred
 
-FAILOVERS = 3
+FAILOVERS = 5
 BEYOND_LOG_MB = 96
 CLUSTER = "scripts/cluster"
 PAGE = mmap.mmap(-1, 4096)  # aligned

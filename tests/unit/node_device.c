@@ -109,6 +109,47 @@ static void opening_is_fenced_where_the_node_was_made_a_learner(void)
 	rig_end();
 }
 
+/* From the death of @leader until @heir has its device open; 0: never. */
+static uint64_t failover_us(uint32_t leader, uint32_t heir)
+{
+	uint64_t died_us = rig.now;
+
+	rig_kill(leader);
+	node_bound(rig_at(heir), 0, false, rig.tag + 1);
+	request(heir, NODE_REQ_OPEN);
+	while (!rig.nodes[heir].opened && rig.now < died_us + 10 * RIG_T)
+		rig_turns(1);
+	return rig.nodes[heir].opened ? rig.now - died_us : 0;
+}
+
+/* No timer of its own, up to twice as long, is waited for. */
+static void failover_takes_little_more_than_the_promise_to_the_dead(void)
+{
+	uint32_t leader = begin();
+	uint64_t took_us = failover_us(leader, leader == 1 ? 2 : 1);
+
+	tap_check(took_us > 0);
+	tap_check(took_us < RIG_T + RIG_T / 3);
+	rig_end();
+}
+
+static void failover_to_who_lacks_entries_takes_no_longer(void)
+{
+	uint32_t leader = begin();
+	uint32_t heir = leader == 1 ? 2 : 1;
+	uint32_t other = 6 - leader - heir;
+	uint64_t took_us;
+
+	rig_cut(leader, heir, true);
+	rig_write(leader, 5);
+	tap_need(rig_view(heir).last < rig_view(other).last);
+	rig_cut(leader, heir, false);
+	took_us = failover_us(leader, heir);
+	tap_check(took_us > 0);
+	tap_check(took_us < RIG_T + RIG_T / 3);
+	rig_end();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -117,6 +158,9 @@ int main(int argc, char **argv)
 		TAP_TEST(close_does_not_wait_for_an_end_that_was_cut_off),
 		TAP_TEST(opening_fails_where_the_node_is_no_member),
 		TAP_TEST(opening_is_fenced_where_the_node_was_made_a_learner),
+		TAP_TEST(
+			failover_takes_little_more_than_the_promise_to_the_dead),
+		TAP_TEST(failover_to_who_lacks_entries_takes_no_longer),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);

@@ -441,6 +441,40 @@ static void barred_replica_does_not_stop_who_can_lead(void)
 		     raft_last_index(rig_raft(1)));
 }
 
+/* Else both would wait for the timeout of the one with the entries. */
+static void who_is_asked_by_one_that_lacks_entries_stands_at_once(void)
+{
+	struct raft_event campaign = { .type = RAFT_EV_CAMPAIGN };
+
+	rig_start(3, &rig_veteran);
+	rig_elect(1);
+	rig.cut[1][2] = true;
+	rig_propose(1, 3);
+	rig_settle();
+	rig_kill(1);
+	tap_need(raft_last_index(rig_raft(2)) < raft_last_index(rig_raft(3)));
+	rig.now += RIG_T;
+	rig_step(2, &campaign);
+	rig_settle();
+	tap_need(raft_deadline(rig_raft(3)) <= rig.now);
+	tap_check_eq(raft_role(rig_raft(3)), RAFT_FOLLOWER);
+	rig_tick(3);
+	rig_settle();
+	tap_check_eq(rig_leader(), 3);
+	tap_check_eq(raft_leader(rig_raft(2)), 3);
+}
+
+static void who_has_promised_to_follow_does_not_stand(void)
+{
+	struct raft_msg ask;
+
+	rig_start(3, &rig_veteran);
+	rig_elect(1);
+	ask = vote_request(2, 3, raft_term(rig_raft(3)) + 1, 1, 1);
+	rig_recv(3, &ask, NULL);
+	tap_check(raft_deadline(rig_raft(3)) >= rig.now + RIG_T);
+}
+
 static void impossible_votes_are_ignored(void)
 {
 	struct raft_msg nobody = vote_request(0, 3, 5, 10, 1);
@@ -515,6 +549,8 @@ int main(int argc, char **argv)
 		TAP_TEST(candidate_asks_only_after_saving_its_own_vote),
 		TAP_TEST(term_is_at_least_that_of_the_log),
 		TAP_TEST(barred_replica_does_not_stop_who_can_lead),
+		TAP_TEST(who_is_asked_by_one_that_lacks_entries_stands_at_once),
+		TAP_TEST(who_has_promised_to_follow_does_not_stand),
 		TAP_TEST(impossible_votes_are_ignored),
 		TAP_TEST(replies_of_another_election_do_not_count),
 	};
