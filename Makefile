@@ -213,12 +213,15 @@ $(VM_BINS): $(B)/tests/vm/%: tests/vm/%.c $(B)/obj/libagent.a \
 setup:
 	@scripts/setup build test
 
+# As many jobs as processors, unless the caller said how many.
+JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+
 demo: setup
-	@$(MAKE) --no-print-directory agent module-6.1
+	@$(MAKE) --no-print-directory $(JOBS) agent module-6.1
 	@scripts/demo
 
 check: setup
-	@$(MAKE) --no-print-directory all tests
+	@$(MAKE) --no-print-directory $(JOBS) all tests
 	@scripts/check
 
 check-unit: $(UNIT_BINS)
@@ -238,12 +241,12 @@ sim: $(B)/tests/sim/cluster_sim
 
 bench:
 	@scripts/setup build test bench
-	@$(MAKE) --no-print-directory agent module-6.1
+	@$(MAKE) --no-print-directory $(JOBS) agent module-6.1
 	@scripts/bench $(if $(QUICK),--quick)
 
 bench-scale:
 	@scripts/setup build test bench
-	@$(MAKE) --no-print-directory agent module-6.1
+	@$(MAKE) --no-print-directory $(JOBS) agent module-6.1
 	@scripts/bench --scale
 
 lint:
