@@ -125,10 +125,16 @@ static void stand(struct raft *raft, enum raft_role role, bool transfer)
 	}
 }
 
+static void poll_begins(struct raft *raft)
+{
+	raft->polls_until_us = raft->now_us + raft->config.election_timeout_us;
+}
+
 static void stand_for_election(struct raft *raft, bool transfer)
 {
 	enter_term(raft, raft->hard.term + 1);
 	raft->hard.vote = raft->config.id;
+	poll_begins(raft);
 	/* PreVote has just shown all members to be as empty as we are. */
 	if (raft->log.last_index == 0)
 		raft->hard.joined = true;
@@ -226,18 +232,30 @@ static void vote_for(struct raft *raft, const struct raft_msg *msg)
 		raft->hard_dirty = true;
 	raft->hard.vote = msg->from;
 	raft->hard.joined |= born;
+	poll_begins(raft);
 	raft_election_rearm(raft);
 }
 
 /*
  * Who asks lacks what we have, and may ask in vain until our own timeout: so we
- * stand now.  It is PreVote that we begin, which disturbs nobody, and once for
- * each time that we are asked.
+ * stand before that.  It is PreVote that we begin, which disturbs nobody.  But
+ * others may have been asked as well, and split the votes if they stood when we
+ * do: of three who vote one is left to decide, of more some wait for the first.
+ * And whoever we have voted for is given its time.
  */
 static void stand_instead(struct raft *raft)
 {
-	if (raft->role != RAFT_CANDIDATE && raft_may_campaign(raft))
-		raft->election_due_us = raft->now_us;
+	uint64_t spread_us = 0;
+
+	if (raft->now_us < raft->polls_until_us || !raft_may_campaign(raft))
+		return;
+	if (raft_members_voting(&raft->membership.now) > 3)
+		spread_us = raft->config.election_timeout_us / 4;
+	if (raft->election_due_us <= raft->now_us + spread_us)
+		return;
+	raft->election_due_us = raft->now_us;
+	if (spread_us)
+		raft->election_due_us += raft->random % spread_us;
 }
 
 void raft_vote_recv(struct raft *raft, const struct raft_msg *msg)

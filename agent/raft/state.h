@@ -88,6 +88,8 @@ struct raft {
 	 * heard (or were) rests on it.  Never taken back, whatever the term.
 	 */
 	uint64_t promise_until_us;
+	/* Whom we voted for last, or ourselves: so long for it to win. */
+	uint64_t polls_until_us;
 
 	/* Follower; of the present term. */
 	uint64_t agreed; /* the leader's log and ours are equal up to here */

@@ -470,9 +470,76 @@ static void who_has_promised_to_follow_does_not_stand(void)
 
 	rig_start(3, &rig_veteran);
 	rig_elect(1);
+	rig_pass(2 * RIG_T); /* no election is under way */
 	ask = vote_request(2, 3, raft_term(rig_raft(3)) + 1, 1, 1);
+	ask.vote.prevote = true;
+	rig_recv(3, &ask, NULL);
+	tap_check(raft_deadline(rig_raft(3)) > rig.now + RIG_T / 2);
+}
+
+static void who_may_not_lead_does_not_stand(void)
+{
+	struct raft_boot boot = rig_veteran;
+	struct raft_msg ask = vote_request(2, 3, 2, 0, 0);
+	uint64_t due_us;
+
+	boot.state.joined = false;
+	rig_start(3, &boot);
+	due_us = raft_deadline(rig_raft(3));
+	rig.now += RIG_T;
+	ask.vote.prevote = true;
+	rig_recv(3, &ask, NULL);
+	tap_need(rig_said(3, RAFT_MSG_VOTE_REPLY));
+	tap_check_eq(raft_deadline(rig_raft(3)), due_us);
+}
+
+/* 2 asks before 3 can have heard that 1 won. */
+static void who_has_voted_does_not_stand_against_it(void)
+{
+	struct raft_msg ask;
+
+	rig_start(3, &rig_veteran);
+	rig.now += RIG_T;
+	tap_need(grants(3, vote_request(1, 3, 2, 10, 1)));
+	ask = vote_request(2, 3, 3, 9, 1);
+	ask.vote.prevote = true;
 	rig_recv(3, &ask, NULL);
 	tap_check(raft_deadline(rig_raft(3)) >= rig.now + RIG_T);
+	rig.now += RIG_T;
+	rig_recv(3, &ask, NULL);
+	tap_check(raft_deadline(rig_raft(3)) <= rig.now);
+}
+
+/* Does 2, which lacks entries, bring about an election by asking? */
+static bool elects_when_asked(unsigned int count, uint64_t random)
+{
+	struct raft_event campaign = { .type = RAFT_EV_CAMPAIGN };
+
+	rig_start(count, &rig_veteran);
+	rig.random = random;
+	rig_elect(1);
+	rig.cut[1][2] = true;
+	rig_propose(1, 3);
+	rig_settle();
+	rig_kill(1);
+	rig.now += RIG_T;
+	rig_step(2, &campaign);
+	rig_settle();
+	rig_pass(RIG_T / 4 + 20000);
+	return rig_leader() != 0;
+}
+
+/* Four who stood in the same moment would have a vote or two each. */
+static void many_who_are_asked_do_not_split_the_votes(void)
+{
+	unsigned int count, elected, random;
+
+	for (count = 4; count <= RAFT_MEMBERS_MAX; count++) {
+		elected = 0;
+		for (random = 0; random < 40; random++)
+			elected += elects_when_asked(count, random);
+		tap_check(elected >= 30);
+	}
 }
 
 static void impossible_votes_are_ignored(void)
@@ -551,6 +618,9 @@ int main(int argc, char **argv)
 		TAP_TEST(barred_replica_does_not_stop_who_can_lead),
 		TAP_TEST(who_is_asked_by_one_that_lacks_entries_stands_at_once),
 		TAP_TEST(who_has_promised_to_follow_does_not_stand),
+		TAP_TEST(who_may_not_lead_does_not_stand),
+		TAP_TEST(who_has_voted_does_not_stand_against_it),
+		TAP_TEST(many_who_are_asked_do_not_split_the_votes),
 		TAP_TEST(impossible_votes_are_ignored),
 		TAP_TEST(replies_of_another_election_do_not_count),
 	};
