@@ -29,6 +29,15 @@ class Snapshot:
         return used
 
 
+def per_io(used, count):
+    """Metrics of what until() returned, for so many requests."""
+    each = {key: value / count for key, value in used.items()}
+    named = sum(value for key, value in each.items() if key != "total")
+    each["interrupts"] = each["total"] - named
+    return [(f"instructions_{key}", value, "1/IO")
+            for key, value in each.items() if abs(value) >= 1]
+
+
 def idle_ns():
     """Also while somebody waits for a disk, which Linux counts apart."""
     with open("/proc/timer_list", encoding="ascii") as file:
@@ -67,4 +76,5 @@ def label_of(pid):
         return "md"
     # kworker/0:1H, ksoftirqd/0
     comm = comm.split("/")[0]
-    return comm if comm in ("kworker", "ksoftirqd", "nbd-server") else "other"
+    return (comm if comm in ("fio", "kworker", "ksoftirqd", "nbd-server")
+            else "other")

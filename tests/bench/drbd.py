@@ -65,10 +65,9 @@ class Drbd:
         run(SETUP, "invalidate", 1)
 
     def resynced(self):
-        if not state("cstate").startswith("Sync"):
-            return None
-        left = re.search(r" oos:(\d+)", read("/proc/drbd"))
-        return (VOLUME_MB << 20) - (int(left[1]) << 10)
+        left = re.search(r"^ 0: cs:Sync.*?\boos:(\d+)", read("/proc/drbd"),
+                         re.MULTILINE | re.DOTALL)
+        return (VOLUME_MB << 20) - (int(left[1]) << 10) if left else None
 
     def wait(self):
         poll(60, "DRBD is up to date",

@@ -11,7 +11,7 @@ import disks
 import outage
 import workloads
 from command import Failure, say, warm_up
-from cpu import Snapshot
+from cpu import Snapshot, per_io
 from drbd import Drbd
 from md import Md
 from qbd import Qbd
@@ -35,6 +35,10 @@ TABLES = {
 }
 
 
+def durations_ms(quick):
+    return (QUICK_RAMP_MS, QUICK_RUN_MS) if quick else (RAMP_MS, RUN_MS)
+
+
 def measure_start(device):
     """CPU time by name of a run of fio that does next to nothing."""
     workloads.start(device)
@@ -43,25 +47,19 @@ def measure_start(device):
     return before.until(Snapshot()) | {"fio": fio_ns}
 
 
-def measure(device, name, bare, quick):
-    """@bare: what starting fio costs, which is not the I/O's."""
-    ramp, duration = ((QUICK_RAMP_MS, QUICK_RUN_MS) if quick
-                      else (RAMP_MS, RUN_MS))
+def measure(device, name, bare, quick, times=1):
+    """For @times as long as usual; @bare: what starting fio costs."""
+    ramp, duration = durations_ms(quick)
+    duration *= times * workloads.scale(name)
     moved = disks.transferred(device)
     before = Snapshot()
-    metrics, fio_ns = workloads.measure(device, name, ramp,
-                                        duration * workloads.scale(name))
+    metrics, fio_ns = workloads.measure(device, name, ramp, duration)
     used = before.until(Snapshot()) | {"fio": fio_ns}
     moved = disks.transferred(device) - moved
 
     count = moved / workloads.block_bytes(name) - 1
-    per_io = {key: (value - bare.get(key, 0)) / count
-              for key, value in used.items()}
-    named = sum(value for key, value in per_io.items() if key != "total")
-    per_io["interrupts"] = per_io["total"] - named
-    metrics += [(f"instructions_{key}", value, "1/IO")
-                for key, value in per_io.items() if abs(value) >= 1]
-    return metrics
+    return metrics + per_io({key: value - bare.get(key, 0)
+                             for key, value in used.items()}, count)
 
 
 def bench_system(system, paths, rtt_ms, names, results, quick, with_outage):
@@ -74,7 +72,8 @@ def bench_system(system, paths, rtt_ms, names, results, quick, with_outage):
         behind = paths[system.behind]
         for name, metrics in outage.measure(
                 system, device, behind,
-                lambda name: measure(device, name, bare, quick)):
+                lambda name, times: measure(device, name, bare, quick, times),
+                durations_ms(quick)[1] / 1e3):
             results.add(system, name, metrics)
         if isinstance(system, Qbd):
             results.add(system, "failover", outage.failover())
