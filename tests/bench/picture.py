@@ -13,7 +13,7 @@ import results
 
 SYSTEMS = {"md-nbd": "md-raid1 over NBD", "qbd2": "qbd, two nodes",
            "qbd3": "qbd, three nodes"}
-COLOURS = ["#999999", "#66a5d6", "#1b4f83"]
+COLOURS = {"md-nbd": "#999999", "qbd2": "#66a5d6", "qbd3": "#1b4f83"}
 PANEL_WIDTH, PANEL_HEIGHT = 1300, 330
 
 
@@ -21,7 +21,7 @@ def rate_of(workload):
     return ("bandwidth" if workload.startswith(("seq", "resync")) else "iops")
 
 
-def panels(rows):
+def panels(rows, systems):
     """(title, [(workload, ratio or None by system)])"""
     found = []
     for place in dict.fromkeys((row["disks"], row["network"])
@@ -34,7 +34,7 @@ def panels(rows):
                      if here.get((name, "drbd"))]
         if workloads:
             found.append((f"disks {place[0]}, network {place[1]}", [
-                (name, [here.get((name, system)) for system in SYSTEMS])
+                (name, [here.get((name, system)) for system in systems])
                 for name in workloads]))
     return found
 
@@ -48,7 +48,7 @@ def data_block(name, lines):
     return text + ["END"]
 
 
-def script(found, terminal, path):
+def script(found, systems, terminal, path):
     height = PANEL_HEIGHT * len(found) + 40
     text = [f"set terminal {terminal} size {PANEL_WIDTH},{height}",
             f'set output "{path}"']
@@ -66,17 +66,20 @@ def script(found, terminal, path):
         "set ylabel 'times DRBD'",
         "set key outside right top",
     ]
+    middle = (len(systems) - 1) / 2
     for i, (title, lines) in enumerate(found):
         top = max([1, *(ratio for _, ratios in lines for ratio in ratios
                         if ratio is not None)])
-        bars = [f"$panel{i} using {column + 2}:xtic(1) title '{label}' "
-                f"linecolor rgb '{COLOURS[column]}'"
-                for column, label in enumerate(SYSTEMS.values())]
-        # The numbers over the bars, which are a quarter wide each.
-        bars += [f"$panel{i} using ($0 + {(column - 1) * 0.25})"
+        bars = [f"$panel{i} using {column + 2}:xtic(1) "
+                f"title '{SYSTEMS[system]}' "
+                f"linecolor rgb '{COLOURS[system]}'"
+                for column, system in enumerate(systems)]
+        # The numbers over the bars, between which one bar's width is free.
+        bars += [f"$panel{i} using "
+                 f"($0 + {(column - middle) / (len(systems) + 1):.4f})"
                  f":{column + 2}:(sprintf('%.2f', ${column + 2})) "
                  "with labels font ',8' offset 0,0.5 notitle"
-                 for column in range(len(SYSTEMS))]
+                 for column in range(len(systems))]
         text += [f"set title '{title}' noenhanced",
                  f"set yrange [0:{top * 1.15:.3f}]",
                  "plot 1 linecolor rgb '#c00000' linewidth 2 title 'DRBD', "
@@ -88,14 +91,17 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder")
     folder = parser.parse_args().folder
-    found = panels(results.load(f"{folder}/raw.jsonl"))
-    if not found:
-        print("picture: no DRBD to compare with, so there is none")
+    rows = results.load(f"{folder}/raw.jsonl")
+    measured = {row["system"] for row in rows}
+    systems = [system for system in SYSTEMS if system in measured]
+    found = panels(rows, systems)
+    if not found or not systems:
+        print("picture: needs DRBD and a system to compare with it")
         return
     for terminal, ending in (("pngcairo", "png"), ("svg", "svg")):
         path = f"{folder}/bench.{ending}"
         subprocess.run(["gnuplot"], text=True, check=True,
-                       input=script(found, terminal, path))
+                       input=script(found, systems, terminal, path))
         print(f"picture: {path}")
 
 
