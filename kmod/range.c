@@ -18,6 +18,7 @@ static void kind_init(struct qbd_kind *kind)
 {
 	kind->tree = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&kind->list);
+	kind->listed = 0;
 }
 
 /**
@@ -64,6 +65,7 @@ static void list_to_tree(struct qbd_kind *kind)
 		range->listed = false;
 		range_tree_insert(range, &kind->tree);
 	}
+	kind->listed = 0;
 }
 
 /**
@@ -87,11 +89,12 @@ bool qbd_range_enter(struct qbd_ranges *ranges, struct qbd_range *range)
 					range->last);
 	     it; it = range_tree_iter_next(it, range->first, range->last))
 		range->blockers++;
-	if (range->blockers) {
+	if (range->blockers || kind->listed == QBD_RANGE_LISTED_MAX) {
 		range_tree_insert(range, &kind->tree);
-		return false;
+		return !range->blockers;
 	}
 	range->listed = true;
+	kind->listed++;
 	list_add_tail(&range->freed, &kind->list);
 	return true;
 }
@@ -106,6 +109,7 @@ bool qbd_range_enter(struct qbd_ranges *ranges, struct qbd_range *range)
 void qbd_range_leave(struct qbd_ranges *ranges, struct qbd_range *range,
 		     struct list_head *freed)
 {
+	struct qbd_kind *kind = kind_of(ranges, range->read);
 	struct qbd_kind *other = kind_of(ranges, !range->read);
 	struct qbd_range *it;
 	u64 seq = range->seq;
@@ -116,9 +120,10 @@ void qbd_range_leave(struct qbd_ranges *ranges, struct qbd_range *range,
 	range->seq = 0;
 	if (range->listed) {
 		range->listed = false;
+		kind->listed--;
 		return; /* nobody who came later has seen it */
 	}
-	range_tree_remove(range, &kind_of(ranges, range->read)->tree);
+	range_tree_remove(range, &kind->tree);
 	for (it = range_tree_iter_first(&other->tree, range->first,
 					range->last);
 	     it; it = range_tree_iter_next(it, range->first, range->last))

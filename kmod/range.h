@@ -13,7 +13,7 @@
  * Nobody looks for a range before one of the other kind arrives, so who has
  * nothing to wait for is only put in a list, and moved to the tree by the next
  * arrival of the other kind: where only one kind is under way, as mostly, there
- * is no tree to keep.
+ * is no tree to keep.  The list is short, as that arrival holds the lock.
  *
  * Pure bookkeeping: the caller's lock (struct qbd_device.lock) protects all of
  * it, nothing here allocates, sleeps or ends an I/O.
@@ -27,6 +27,9 @@
 
 /* Ranges are counted in blocks of this size, rounded outwards. */
 #define QBD_RANGE_SHIFT 12
+
+/* So many that one arrival may have to move: some 50 us, by estimate. */
+#define QBD_RANGE_LISTED_MAX 512
 
 /**
  * struct qbd_range - one read or write
@@ -56,10 +59,12 @@ struct qbd_range {
  * struct qbd_kind - all reads, or all writes
  * @tree: those that the other kind has looked for
  * @list: those that nobody has looked for yet; none of them waits
+ * @listed: how many these are, at most QBD_RANGE_LISTED_MAX
  */
 struct qbd_kind {
 	struct rb_root_cached tree;
 	struct list_head list;
+	u32 listed;
 };
 
 /**

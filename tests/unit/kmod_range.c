@@ -197,6 +197,33 @@ static void first_of_the_other_kind_finds_all_that_are_there(void)
 	tap_check(next_freed() == &write);
 }
 
+/* What the first of the other kind has to do has a bound */
+static void list_is_short_and_who_is_beyond_it_is_found(void)
+{
+	enum { WRITES = 3 * QBD_RANGE_LISTED_MAX };
+	static struct qbd_range writes[WRITES];
+	struct qbd_range read;
+	int i;
+
+	start();
+	for (i = 0; i < WRITES; i++)
+		tap_check(enter(&writes[i], 4 * K * (uint64_t)i, 4 * K, false));
+	tap_check_eq(ranges.writes.listed, QBD_RANGE_LISTED_MAX);
+	/* one leaves the list, one the tree: there is room for one */
+	qbd_range_leave(&ranges, &writes[0], &freed);
+	qbd_range_leave(&ranges, &writes[WRITES - 1], &freed);
+	tap_check(enter(&writes[0], 0, 4 * K, false));
+	tap_check_eq(ranges.writes.listed, QBD_RANGE_LISTED_MAX);
+	tap_check(!enter(&read, 0, WRITES * 4 * K, true));
+	tap_check_eq(ranges.writes.listed, 0);
+	tap_check_eq(read.blockers, WRITES - 1);
+	for (i = 0; i < WRITES - 1; i++) {
+		tap_check(!next_freed());
+		qbd_range_leave(&ranges, &writes[i], &freed);
+	}
+	tap_check(next_freed() == &read);
+}
+
 #define ACTORS 40
 
 struct actor {
@@ -273,6 +300,7 @@ int main(int argc, char **argv)
 		TAP_TEST(leaving_twice_does_nothing),
 		TAP_TEST(last_block_of_a_huge_device_is_a_block),
 		TAP_TEST(first_of_the_other_kind_finds_all_that_are_there),
+		TAP_TEST(list_is_short_and_who_is_beyond_it_is_found),
 		TAP_TEST(thousands_of_random_arrivals_agree_with_the_model),
 	};
 
