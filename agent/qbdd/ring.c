@@ -161,27 +161,44 @@ bool ring_has_work(const struct ring *ring)
 	       io_uring_cq_ready(&ring->uring);
 }
 
+/* Return: has anything been done? */
+static bool ring_reap_once(struct ring *ring,
+			   void (*done)(void *context, void *cookie,
+					int result),
+			   void *context)
+{
+	struct io_uring_cqe *cqe;
+	bool any = false;
+	void *cookie;
+	int result;
+
+	io_uring_get_events(&ring->uring);
+	while (io_uring_peek_cqe(&ring->uring, &cqe) == 0) {
+		cookie = io_uring_cqe_get_data(cqe);
+		result = cqe->res;
+		io_uring_cqe_seen(&ring->uring, cqe);
+		ring->pending--;
+		any = true;
+		done(context, cookie, result);
+	}
+	return any;
+}
+
+/*
+ * Whoever completes a write leaves its work to us, and then sets TASKRUN and the
+ * eventfd.  If we are quicker and do that work before, TASKRUN stays set though
+ * there is nothing, until the next write is done: it must not be waited for.
+ */
 void ring_reap(struct ring *ring,
 	       void (*done)(void *context, void *cookie, int result),
 	       void *context)
 {
-	struct io_uring_cqe *cqe;
-	void *cookie;
-	int result;
-
-	do {
-		/* Else each completion that is asked for here would set it. */
-		io_uring_cq_eventfd_toggle(&ring->uring, false);
-		io_uring_get_events(&ring->uring);
-		while (io_uring_peek_cqe(&ring->uring, &cqe) == 0) {
-			cookie = io_uring_cqe_get_data(cqe);
-			result = cqe->res;
-			io_uring_cqe_seen(&ring->uring, cqe);
-			ring->pending--;
-			done(context, cookie, result);
-		}
-		io_uring_cq_eventfd_toggle(&ring->uring, true);
-		/* Before one looks for what came meanwhile. */
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	} while (ring_has_work(ring));
+	/* Else each completion that is asked for here would set it. */
+	io_uring_cq_eventfd_toggle(&ring->uring, false);
+	ring_reap_once(ring, done, context);
+	io_uring_cq_eventfd_toggle(&ring->uring, true);
+	/* Before one looks for what came meanwhile, and did not set it. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	while (ring_has_work(ring) && ring_reap_once(ring, done, context))
+		;
 }

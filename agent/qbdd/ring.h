@@ -45,7 +45,12 @@ bool ring_submit(struct ring *ring);
 /** ring_pending() - how many are queued or under way */
 unsigned int ring_pending(const struct ring *ring);
 
-/** ring_has_work() - is there something for ring_reap()?  No system call. */
+/**
+ * ring_has_work() - may there be something for ring_reap()?  No system call.
+ *
+ * The kernel may say so in vain until the next write is done; never the other
+ * way round.
+ */
 bool ring_has_work(const struct ring *ring);
 
 /**

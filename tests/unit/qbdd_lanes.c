@@ -2,11 +2,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The lanes: what is begun beside what, in which order it comes back, and that
- * nothing does as done after a failure.  And a ring, on a file.
+ * nothing does as done after a failure.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -14,7 +12,6 @@
 #include "disk/disk.h"
 #include "disk/rig.h"
 #include "qbdd/lanes.h"
-#include "qbdd/ring.h"
 #include "tap.h"
 
 #define MANY 64
@@ -254,76 +251,6 @@ static void after_a_failed_write_nothing_comes_back_as_done(void)
 	teardown();
 }
 
-struct seen {
-	unsigned int count;
-	int results[4];
-};
-
-static void seen_done(void *context, void *cookie, int result)
-{
-	struct seen *seen = context;
-
-	seen->results[*(int *)cookie] = result;
-	seen->count++;
-}
-
-static void a_ring_writes_and_tells(void)
-{
-	static uint8_t bytes[8192] __attribute__((aligned(4096)));
-	char path[] = "/tmp/qbd-ring-XXXXXX", got[8192];
-	struct iovec pooled = { .iov_len = 4096 };
-	struct store_piece fixed = { 16384, 4096, &pooled, 1 };
-	struct iovec iov[2] = { { bytes, 4096 }, { bytes + 4096, 4096 } };
-	struct store_piece one = { 4096, 4096, iov, 1 };
-	struct store_piece two = { 8192, 8192, iov, 2 };
-	struct store_piece bad = { 0, 4096, iov, 1 };
-	int cookies[4] = { 0, 1, 2, 3 };
-	struct seen seen = { 0 };
-	struct pollfd poll_fd;
-	struct base_buf *buf;
-	struct ring *ring;
-	int fd = mkstemp(path), code;
-
-	rig_fill(bytes, sizeof(bytes), 1);
-	unlink(path);
-	/* One buffer that the kernel knows from the ring's beginning. */
-	tap_need(!base_buf_pool(4U << 20));
-	buf = base_buf_new(4096);
-	pooled.iov_base = buf->data;
-	rig_fill(buf->data, 4096, 2);
-	code = ring_open(fd, &ring);
-	if (code == -ENOSYS || code == -EPERM) {
-		tap_skip("this kernel has no io_uring for us");
-		close(fd);
-		return;
-	}
-	if (!tap_check_eq(code, 0))
-		return;
-	ring_write(ring, &one, true, &cookies[0]);
-	ring_write(ring, &two, false, &cookies[1]);
-	bad.offset = UINT64_MAX - 8191; /* before any file's beginning */
-	ring_write(ring, &bad, false, &cookies[2]);
-	ring_write(ring, &fixed, true, &cookies[3]);
-	tap_check(ring_submit(ring));
-	poll_fd.fd = ring_fd(ring);
-	poll_fd.events = POLLIN;
-	while (seen.count < 4 && poll(&poll_fd, 1, 10000) == 1)
-		ring_reap(ring, seen_done, &seen);
-	tap_check_eq(seen.count, 4);
-	tap_check_eq(ring_pending(ring), 0);
-	tap_check_eq((uint64_t)seen.results[0], 4096);
-	tap_check_eq((uint64_t)seen.results[1], 8192);
-	tap_check(seen.results[2] < 0);
-	tap_check_eq((uint64_t)seen.results[3], 4096);
-	tap_check(pread(fd, got, 4096, 16384) == 4096 &&
-		  memcmp(got, buf->data, 4096) == 0);
-	tap_check(pread(fd, got, 8192, 8192) == 8192 &&
-		  memcmp(got, bytes, 8192) == 0);
-	ring_close(ring);
-	base_buf_put(buf);
-	close(fd);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -334,7 +261,6 @@ int main(int argc, char **argv)
 			copies_wait_for_what_is_applied_and_checkpoints_do_not),
 		TAP_TEST(what_can_not_be_planned_goes_to_the_thread),
 		TAP_TEST(after_a_failed_write_nothing_comes_back_as_done),
-		TAP_TEST(a_ring_writes_and_tells),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);
