@@ -214,7 +214,7 @@ setup:
 	@scripts/setup build test
 
 # As many jobs as processors, unless the caller said how many.
-JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 demo: setup
 	@$(MAKE) --no-print-directory $(JOBS) agent module-6.1

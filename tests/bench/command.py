@@ -40,13 +40,14 @@ def warm_up():
                        check=False, timeout=60)
 
 
-def poll(seconds, what, condition):
-    """Until condition() is true; fails after so many seconds."""
+def poll(seconds, what, condition, step_s=0.05):
+    """Until condition() is true, which is returned; fails after @seconds."""
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (value := condition()):
         if time.monotonic() > deadline:
             raise Failure(f"not within {seconds} s: {what}")
-        time.sleep(0.05)
+        time.sleep(step_s)
+    return value
 
 
 def read(path):

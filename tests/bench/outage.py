@@ -78,16 +78,10 @@ def watch_resync(system, device, seconds):
 
 def next_piece(system):
     """When the resync has come one piece further: how far, and when."""
-    done = now = system.resynced()
-    deadline = time.monotonic() + 1
-    while now == done and now is not None:
-        if time.monotonic() > deadline:
-            raise Failure(f"{system.name}: the resync stands still")
-        time.sleep(0.001)
-        now = system.resynced()
-    if now is None:
-        raise Failure(f"{system.name}: the resync ended while it was measured")
-    return now, time.monotonic()
+    done = system.resynced() or 0
+    more = poll(1, f"{system.name} resyncs beside writes",
+                lambda: max(0, (system.resynced() or 0) - done), 0.001)
+    return done + more, time.monotonic()
 
 
 def resync_rate(system, disk):
@@ -96,12 +90,9 @@ def resync_rate(system, disk):
     before = transferred(disk)
     seen = []
     for bound in (0.1, 0.8):
-        deadline = time.monotonic() + 120
-        while transferred(disk) - before < bound * (VOLUME_MB << 20):
-            if time.monotonic() > deadline:
-                raise Failure(f"{system.name}: the resync does not reach "
-                              f"{bound * 100:.0f} %")
-            time.sleep(0.002)
+        wanted = before + bound * (VOLUME_MB << 20)
+        poll(120, f"{system.name}'s resync reaches {bound * 100:.0f} %",
+             lambda: transferred(disk) >= wanted, 0.002)
         seen.append((time.monotonic(), transferred(disk)))
     (began, low), (ended, high) = seen
     if ended <= began:
@@ -144,11 +135,7 @@ def one_failover():
 
 def take_over(device):
     """Until a block is written."""
-    deadline = time.monotonic() + 60
-    while not try_write(device):
-        if time.monotonic() > deadline:
-            raise Failure(f"nobody can write {device}")
-        time.sleep(0.001)
+    poll(60, f"{device} can be written", lambda: try_write(device), 0.001)
 
 
 def try_write(device):

@@ -27,26 +27,39 @@ static void seen_done(void *context, void *cookie, int result)
 	seen->count++;
 }
 
-/* Return: NULL when the test is over; @fd is closed then. */
-static struct ring *open_on(int fd)
+/* Return: NULL when the test is over; else @fd is the ring's file, to be closed. */
+static struct ring *open_ring(int *fd)
 {
+	char path[] = "/tmp/qbd-ring-XXXXXX";
 	struct ring *ring = NULL;
-	int code = ring_open(fd, &ring);
+	int code;
 
+	*fd = mkstemp(path);
+	unlink(path);
 	alarm(LIMIT_S);
+	code = ring_open(*fd, &ring);
 	if (code == -ENOSYS || code == -EPERM)
 		tap_skip("this kernel has no io_uring for us");
 	else
 		tap_check_eq(code, 0);
 	if (!ring)
-		close(fd);
+		close(*fd);
 	return ring;
+}
+
+static void reap_until(struct ring *ring, struct seen *seen, unsigned int count)
+{
+	struct pollfd told = { .fd = ring_fd(ring), .events = POLLIN };
+
+	while (seen->count < count && poll(&told, 1, 10000) == 1)
+		ring_reap(ring, seen_done, seen);
+	tap_check_eq(seen->count, count);
 }
 
 static void a_ring_writes_and_tells(void)
 {
 	static uint8_t bytes[8192] __attribute__((aligned(4096)));
-	char path[] = "/tmp/qbd-ring-XXXXXX", got[8192];
+	char got[8192];
 	struct iovec pooled = { .iov_len = 4096 };
 	struct store_piece fixed = { 16384, 4096, &pooled, 1 };
 	struct iovec iov[2] = { { bytes, 4096 }, { bytes + 4096, 4096 } };
@@ -55,32 +68,28 @@ static void a_ring_writes_and_tells(void)
 	struct store_piece bad = { 0, 4096, iov, 1 };
 	int cookies[4] = { 0, 1, 2, 3 };
 	struct seen seen = { 0 };
-	struct pollfd poll_fd;
 	struct base_buf *buf;
 	struct ring *ring;
-	int fd = mkstemp(path);
+	int fd;
 
 	rig_fill(bytes, sizeof(bytes), 1);
-	unlink(path);
 	/* One buffer that the kernel knows from the ring's beginning. */
 	tap_need(!base_buf_pool(4U << 20));
 	buf = base_buf_new(4096);
 	pooled.iov_base = buf->data;
 	rig_fill(buf->data, 4096, 2);
-	ring = open_on(fd);
-	if (!ring)
+	ring = open_ring(&fd);
+	if (!ring) {
+		base_buf_put(buf);
 		return;
+	}
 	ring_write(ring, &one, true, &cookies[0]);
 	ring_write(ring, &two, false, &cookies[1]);
 	bad.offset = UINT64_MAX - 8191; /* before any file's beginning */
 	ring_write(ring, &bad, false, &cookies[2]);
 	ring_write(ring, &fixed, true, &cookies[3]);
 	tap_check(ring_submit(ring));
-	poll_fd.fd = ring_fd(ring);
-	poll_fd.events = POLLIN;
-	while (seen.count < 4 && poll(&poll_fd, 1, 10000) == 1)
-		ring_reap(ring, seen_done, &seen);
-	tap_check_eq(seen.count, 4);
+	reap_until(ring, &seen, 4);
 	tap_check_eq(ring_pending(ring), 0);
 	tap_check_eq((uint64_t)seen.results[0], 4096);
 	tap_check_eq((uint64_t)seen.results[1], 8192);
@@ -102,17 +111,14 @@ static void a_ring_writes_and_tells(void)
 static void what_the_kernel_announces_in_vain_is_not_waited_for(void)
 {
 	static uint8_t bytes[4096] __attribute__((aligned(4096)));
-	char path[] = "/tmp/qbd-ring-XXXXXX";
 	struct iovec iov = { bytes, sizeof(bytes) };
 	struct store_piece piece = { 0, sizeof(bytes), &iov, 1 };
 	struct seen seen = { 0 };
-	struct pollfd poll_fd = { .events = POLLIN };
 	struct ring *ring;
 	uint64_t told;
-	int fd = mkstemp(path), cookie = 0;
+	int fd, cookie = 0;
 
-	unlink(path);
-	ring = open_on(fd);
+	ring = open_ring(&fd);
 	if (!ring)
 		return;
 	__atomic_fetch_or(ring->uring.sq.kflags, IORING_SQ_TASKRUN,
@@ -124,11 +130,7 @@ static void what_the_kernel_announces_in_vain_is_not_waited_for(void)
 	tap_check(read(ring_fd(ring), &told, sizeof(told)) < 0);
 	ring_write(ring, &piece, true, &cookie);
 	tap_check(ring_submit(ring));
-	poll_fd.fd = ring_fd(ring);
-	tap_check_eq(poll(&poll_fd, 1, 10000), 1);
-	while (seen.count < 1 && poll(&poll_fd, 1, 10000) == 1)
-		ring_reap(ring, seen_done, &seen);
-	tap_check_eq(seen.count, 1);
+	reap_until(ring, &seen, 1);
 	tap_check_eq((uint64_t)seen.results[0], sizeof(bytes));
 	ring_close(ring);
 	close(fd);
