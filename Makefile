@@ -258,8 +258,8 @@ install: agent
 		$(DESTDIR)$(udevdir) $(DESTDIR)/etc/qbd
 	install -m 755 $(B)/agent/qbd $(B)/agent/qbdd $(DESTDIR)$(sbindir)
 	install -m 644 README.md uapi/linux/qbd.h $(DESTDIR)$(docdir)
-	install -m 644 scripts/qbd@.service $(DESTDIR)$(unitdir)
-	install -m 644 scripts/59-qbd.rules $(DESTDIR)$(udevdir)
+	install -m 644 $(wildcard scripts/systemd/*.service) $(DESTDIR)$(unitdir)
+	install -m 644 scripts/systemd/59-qbd.rules $(DESTDIR)$(udevdir)
 	if [ -e $(B)/running/qbd.ko ]; then \
 		install -D -m 644 $(B)/running/qbd.ko $(DESTDIR)$(moddir)/qbd.ko; \
 		[ -n "$(DESTDIR)" ] || depmod; fi
@@ -267,7 +267,8 @@ install: agent
 uninstall:
 	rm -f $(DESTDIR)$(sbindir)/qbd $(DESTDIR)$(sbindir)/qbdd
 	rm -rf $(DESTDIR)$(docdir)
-	rm -f $(DESTDIR)$(unitdir)/qbd@.service $(DESTDIR)$(udevdir)/59-qbd.rules
+	rm -f $(patsubst scripts/systemd/%,$(DESTDIR)$(unitdir)/%,$(wildcard scripts/systemd/*.service)) \
+		$(DESTDIR)$(udevdir)/59-qbd.rules
 	rm -f $(DESTDIR)$(moddir)/qbd.ko
 
 print-cflags:

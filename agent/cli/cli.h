@@ -22,7 +22,7 @@ enum cli_option {
 	CLI_NODE = 1 << 0,
 	CLI_CONFIG = 1 << 1,
 	CLI_FORCE = 1 << 2,
-	CLI_FOREGROUND = 1 << 3,
+	CLI_UNIT = 1 << 3,
 	CLI_WAIT = 1 << 4,
 	CLI_JSON = 1 << 5,
 	CLI_WATCH = 1 << 6,
@@ -33,7 +33,7 @@ struct cli_args {
 	const char *node;
 	const char *config;
 	bool force;
-	bool foreground;
+	bool unit; /* systemd asks, see down.c */
 	bool json;
 	bool watch;
 	unsigned int wait_s; /* 0: don't */

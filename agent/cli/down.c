@@ -1,8 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * qbd down: ends the daemon and removes the device.  The daemon does both,
+ * qbd down: ends the agent and removes the device.  The agent does both,
  * since it knows then that its device has not vanished by accident; where there
  * is none (any more), the device is removed from here.
+ *
+ * Where systemd runs the agent, it is asked to stop the unit; and its unit asks
+ * us in turn (--unit) before it ends the agent:
+ *
+ * - a restart lets the device be: I/O waits for the next agent;
+ * - a stop takes it down, unless it is in use.  No unit can refuse to be
+ *   stopped, so the stop becomes a restart, and whoever asked for it is told
+ *   that it was cancelled;
+ * - when the machine shuts down, agents are stopped before the filesystems that
+ *   were mounted by hand or without _netdev, which systemd takes for local ones
+ *   (and the network goes before them as well).  So they are unmounted from
+ *   here, while there still is an agent to write them to.
  */
 #include <errno.h>
 #include <poll.h>
@@ -13,10 +25,16 @@
 
 #include "cli/cli.h"
 #include "cli/control.h"
+#include "cli/program.h"
+#include "cli/unit.h"
 #include "nl/nl.h"
 
 #define ANSWER_MS 3000
 #define END_MS 30000 /* a last checkpoint may be on the way */
+#define RELEASE_MS \
+	90000 /* a large cache may have to be written; below the
+			  * TimeoutStopSec of the unit */
+#define RELEASE_LOOK_MS 300
 
 /* Wait until the process has ended; false: it has not in time. */
 static bool wait_for_end(int pidfd)
@@ -91,32 +109,54 @@ static enum cli_exit stop_daemon(const char *volume, struct control *control)
 	return CLI_DONE;
 }
 
-/* The daemon is dead: what is left is the device. */
-static enum cli_exit remove_device(const char *volume)
+/* -ENODEV: there is none. */
+static int delete_device(const char *volume, struct base_error *error)
 {
-	struct base_error error;
 	struct nl_admin *admin;
 	int ret;
 
-	ret = nl_admin_open(&admin, &error);
+	ret = nl_admin_open(&admin, error);
 	if (!ret) {
-		ret = nl_device_del(admin, volume, false, &error);
+		ret = nl_device_del(admin, volume, false, error);
 		nl_admin_close(admin);
 	}
-	if (ret == -ENODEV || ret == -ENOENT) {
+	return ret == -ENOENT ? -ENODEV : ret;
+}
+
+/* The agent is dead: what is left is the device. */
+static enum cli_exit remove_device(const char *volume)
+{
+	struct base_error error;
+	int ret = delete_device(volume, &error);
+
+	if (ret == -ENODEV) {
 		printf("%s: is not up\n", volume);
 		return CLI_DONE;
 	}
 	if (ret)
 		return cli_fail("%s", error.text);
-	printf("%s: down; its daemon was dead, its device is removed\n",
-	       volume);
+	printf("%s: down; its agent was dead, its device is removed\n", volume);
 	return CLI_DONE;
 }
 
-static enum cli_exit run(const struct cli_args *args)
+/* Is it open? By whom is for people. */
+static bool in_use(const char *volume, struct nl_device *device, char *holder,
+		   size_t size)
 {
-	const char *volume = args->words[0];
+	struct nl_admin *admin;
+	bool found;
+
+	if (nl_admin_open(&admin, NULL))
+		return false;
+	found = !nl_device_get(admin, volume, device, NULL) && device->openers;
+	nl_admin_close(admin);
+	if (found)
+		nl_device_holder(device, holder, size);
+	return found;
+}
+
+static enum cli_exit down_direct(const char *volume)
+{
 	struct control control;
 	struct base_error error;
 	enum cli_exit status;
@@ -132,13 +172,95 @@ static enum cli_exit run(const struct cli_args *args)
 	return status;
 }
 
+static enum cli_exit down_unit(const char *volume)
+{
+	struct nl_device device;
+	struct base_error error;
+	char holder[256];
+	int ret;
+
+	if (in_use(volume, &device, holder, sizeof(holder)))
+		return cli_fail("volume %s stays up: %s", volume, holder);
+	if (unit_stop(volume))
+		return CLI_FAILED;
+	/* An agent that hung has left its device behind. */
+	ret = delete_device(volume, &error);
+	if (ret && ret != -ENODEV)
+		return cli_fail("volume %s: its agent has ended, but its "
+				"device stays: %s",
+				volume, error.text);
+	printf("%s: down\n", volume);
+	return CLI_DONE;
+}
+
+/* Until nobody has it open; false: not in time. */
+static bool release(const char *volume)
+{
+	uint64_t until_ms = cli_now_ms() + RELEASE_MS;
+	struct nl_device device;
+	char holder[256], path[32];
+	char *umount[] = { "umount", "--all-targets", path, NULL };
+	char *stack[] = { "blkdeactivate", "-u", "-l", "wholevg", "-d",
+			  "retry",	   path, NULL };
+
+	while (in_use(volume, &device, holder, sizeof(holder))) {
+		if (cli_now_ms() >= until_ms) {
+			cli_fail("volume %s: the machine shuts down, and its "
+				 "device is still in use: %s",
+				 volume, holder);
+			return false;
+		}
+		snprintf(path, sizeof(path), "/dev/qbd%u", device.minor);
+		if (program_run(umount, -1))
+			program_run(stack, -1);
+		cli_sleep_ms(RELEASE_LOOK_MS);
+	}
+	return true;
+}
+
+static enum cli_exit asked_by_unit(const char *volume)
+{
+	struct nl_device device;
+	enum cli_exit status;
+	char holder[256];
+
+	/* A restart, or it ended by itself and is started again. */
+	if (unit_job(volume) != UNIT_JOB_STOP)
+		return CLI_DONE;
+	if (unit_shutting_down()) {
+		if (!release(volume))
+			return CLI_FAILED;
+	} else if (in_use(volume, &device, holder, sizeof(holder))) {
+		cli_fail("volume %s stays up: %s", volume, holder);
+		return unit_start_again(volume);
+	}
+	status = down_direct(volume);
+	if (status == CLI_DONE)
+		unit_volume_gone(volume);
+	return status;
+}
+
+static enum cli_exit run(const struct cli_args *args)
+{
+	const char *volume = args->words[0];
+
+	if (args->unit)
+		return asked_by_unit(volume);
+	if (unit_managed() && unit_is_up(volume))
+		return down_unit(volume);
+	return down_direct(volume);
+}
+
 const struct cli_command cli_down = {
 	.name = "down",
 	.usage = "VOLUME",
-	.summary = "Remove a volume's device and end its daemon, on this node",
+	.summary = "Remove a volume's device and end its agent, on this node",
 	.help = "Refused, changing nothing, while the device is open: unmount "
-		"or close it first.\nWorks without quorum, and when the daemon "
-		"is dead.  The replica stays as it is.\n",
+		"or close it first.\nWorks without quorum, and when the agent "
+		"is dead.  The replica stays as it is.\nWhere systemd runs the "
+		"agent, this stops qbd@VOLUME.service.\n\n"
+		"  --unit  for the unit itself: before it ends the agent\n",
+	.options = CLI_UNIT,
 	.words_min = 1,
 	.words_max = 1,
 	.run = run,

@@ -21,7 +21,7 @@ static const struct {
 	{ CLI_NODE, { "node", required_argument, NULL, CLI_NODE } },
 	{ CLI_CONFIG, { "config", required_argument, NULL, CLI_CONFIG } },
 	{ CLI_FORCE, { "force", no_argument, NULL, CLI_FORCE } },
-	{ CLI_FOREGROUND, { "foreground", no_argument, NULL, CLI_FOREGROUND } },
+	{ CLI_UNIT, { "unit", no_argument, NULL, CLI_UNIT } },
 	{ CLI_WAIT, { "wait", required_argument, NULL, CLI_WAIT } },
 	{ CLI_JSON, { "json", no_argument, NULL, CLI_JSON } },
 	{ CLI_WATCH, { "watch", no_argument, NULL, CLI_WATCH } },
@@ -88,8 +88,8 @@ static void take_option(struct cli_args *args, int option)
 	case CLI_FORCE:
 		args->force = true;
 		break;
-	case CLI_FOREGROUND:
-		args->foreground = true;
+	case CLI_UNIT:
+		args->unit = true;
 		break;
 	case CLI_JSON:
 		args->json = true;

@@ -10,46 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/control.h"
+#include "cli/program.h"
+#include "cli/unit.h"
 #include "nl/nl.h"
 
 #define LOOK_MS 100
 #define DAEMON "qbdd"
-
-/*
- * Run a program to its end, with no file of ours but its output.  A shell's open
- * /dev/qbd0 that the daemon inherits would keep this very device open for good.
- * @output: a descriptor, -1: what it says is of no interest
- * Return: its exit status, 127: it could not be run.
- */
-static int run_program(char *const *argv, int output)
-{
-	pid_t pid = fork();
-	int status, nothing;
-
-	if (pid < 0)
-		return 127;
-	if (pid == 0) {
-		nothing = open("/dev/null", O_RDWR);
-		if (output < 0)
-			output = nothing;
-		if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 ||
-		    dup2(output, STDOUT_FILENO) < 0 ||
-		    dup2(output, STDERR_FILENO) < 0)
-			_exit(127);
-		close_range(STDERR_FILENO + 1, UINT_MAX, 0);
-		execvp(argv[0], argv);
-		_exit(127);
-	}
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return 127;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
 
 static bool need_module(void)
 {
@@ -60,7 +30,7 @@ static bool need_module(void)
 
 	ret = nl_admin_open(&admin, &error);
 	if (ret == -ENOENT) {
-		if (run_program(modprobe, -1)) {
+		if (program_run(modprobe, -1)) {
 			cli_fail("the kernel module qbd is not loaded, and "
 				 "modprobe qbd fails; install it for this "
 				 "kernel (make install), and be root");
@@ -167,7 +137,7 @@ static enum cli_exit start(const char *volume, char **argv)
 				strerror(errno),
 				errno == EACCES ? "; run this as root" : "");
 	before = lseek(log, 0, SEEK_END);
-	status = run_program(argv, log);
+	status = program_run(argv, log);
 	if (status)
 		print_log_from(log, before);
 	close(log);
@@ -212,39 +182,55 @@ static enum cli_exit wait_until_ok(const char *volume, unsigned int wait_s)
 			wait_s, last);
 }
 
-static enum cli_exit run(const struct cli_args *args)
+/* Where nothing else runs the machine's services: as a process of its own. */
+static enum cli_exit start_plain(const struct cli_args *args,
+				 const struct conf_node *node)
 {
-	const char *volume = args->words[0];
-	const struct conf_node *node;
-	enum cli_exit status;
-	struct conf conf;
-	char daemon[4096];
+	char daemon[PATH_MAX];
 	char *argv[8];
 	int count = 0;
 
-	node = cli_configured(args, &conf);
-	if (!node || is_running(volume) || !need_module() ||
-	    !make_folder(conf_run_dir()))
+	if (!make_folder(conf_run_dir()))
 		return CLI_FAILED;
 	find_daemon(daemon, sizeof(daemon));
 	argv[count++] = daemon;
-	argv[count++] = (char *)volume;
+	argv[count++] = (char *)args->words[0];
 	argv[count++] = "--node";
 	argv[count++] = (char *)node->name;
 	if (args->config) {
 		argv[count++] = "--config";
 		argv[count++] = (char *)args->config;
 	}
-	if (args->foreground)
-		argv[count++] = "--foreground";
 	argv[count] = NULL;
-	if (args->foreground) {
-		close_range(STDERR_FILENO + 1, UINT_MAX, 0);
-		execvp(argv[0], argv);
-		return cli_fail("volume %s: the daemon %s can't be run: %s",
-				volume, daemon, strerror(errno));
-	}
-	status = start(volume, argv);
+	return start(args->words[0], argv);
+}
+
+static enum cli_exit start_unit(const struct cli_args *args)
+{
+	const char *volume = args->words[0];
+
+	if (args->config)
+		return cli_fail("--config is not possible where systemd runs "
+				"the agent; put the file to %s/%s.conf",
+				conf_dir(), volume);
+	if (args->node)
+		return cli_fail("--node is not possible where systemd runs the "
+				"agent; write QBD_NODE=%s to /etc/default/qbd",
+				args->node);
+	return unit_start(volume);
+}
+
+static enum cli_exit run(const struct cli_args *args)
+{
+	const char *volume = args->words[0];
+	const struct conf_node *node;
+	enum cli_exit status;
+	struct conf conf;
+
+	node = cli_configured(args, &conf);
+	if (!node || is_running(volume) || !need_module())
+		return CLI_FAILED;
+	status = unit_managed() ? start_unit(args) : start_plain(args, node);
 	if (status == CLI_DONE && args->wait_s)
 		status = wait_until_ok(volume, args->wait_s);
 	if (status == CLI_DONE)
@@ -255,18 +241,19 @@ static enum cli_exit run(const struct cli_args *args)
 
 const struct cli_command cli_up = {
 	.name = "up",
-	.usage = "VOLUME [--node N] [--config F] [--wait S] [--foreground]",
-	.summary = "Start a volume's daemon and make its device, on this node",
+	.usage = "VOLUME [--node N] [--config F] [--wait S]",
+	.summary = "Start a volume's agent and make its device, on this node",
 	.help = "Loads the module if need be.  The replica must have been "
-		"made with qbd format.\nWhat the daemon says goes to "
-		"RUN/VOLUME.log (RUN: /run/qbd, or QBD_RUN_DIR).\n\n"
+		"made with qbd format.\nWhere systemd runs the machine this "
+		"starts qbd@VOLUME.service (systemctl enable\nqbd@VOLUME "
+		"starts it at each boot) and the agent's messages go to the "
+		"journal;\nelse they go to RUN/VOLUME.log (RUN: /run/qbd, or "
+		"QBD_RUN_DIR).\n\n"
 		"  --node N      this node's name; else QBD_NODE, else the "
 		"host's name\n"
 		"  --config F    instead of /etc/qbd/VOLUME.conf\n"
-		"  --wait S      until the volume is ok, at most S seconds\n"
-		"  --foreground  stay, and log to standard error (for "
-		"systemd)\n",
-	.options = CLI_NODE | CLI_CONFIG | CLI_WAIT | CLI_FOREGROUND,
+		"  --wait S      until the volume is ok, at most S seconds\n",
+	.options = CLI_NODE | CLI_CONFIG | CLI_WAIT,
 	.words_min = 1,
 	.words_max = 1,
 	.run = run,

@@ -54,7 +54,7 @@ test_read_only_open_sees_the_newest_data_anywhere() {
 test_udev_names_the_volume_and_moves_nobody() {
 	local i
 
-	install -m 644 scripts/59-qbd.rules /lib/udev/rules.d/
+	install -m 644 scripts/systemd/59-qbd.rules /lib/udev/rules.d/
 	/lib/systemd/systemd-udevd --daemon 2>/dev/null || fail "udevd"
 	up
 	hold_open /dev/qbd0 || fail "open on n1"
