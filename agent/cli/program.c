@@ -39,8 +39,12 @@ int program_read(char *const *argv, char *text, size_t size)
 {
 	int output = memfd_create("output", MFD_CLOEXEC);
 	int status = program_run(argv, output);
-	ssize_t used = output < 0 ? 0 : pread(output, text, size - 1, 0);
+	off_t end = lseek(output, 0, SEEK_END), from = 0;
+	ssize_t used;
 
+	if (end > (off_t)size - 1)
+		from = end - ((off_t)size - 1);
+	used = pread(output, text, size - 1, from);
 	if (output >= 0)
 		close(output);
 	if (used < 0)

@@ -19,7 +19,8 @@ int program_run(char *const *argv, int output);
 
 /**
  * program_read() - program_run(), and what it printed
- * @text: @size bytes of it at most, without the last newline, always ended
+ * @text: of what is longer than @size the end, where reasons stand; without the
+ *	last newline
  */
 int program_read(char *const *argv, char *text, size_t size);
 

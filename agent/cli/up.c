@@ -14,37 +14,12 @@
 
 #include "cli/cli.h"
 #include "cli/control.h"
+#include "cli/module.h"
 #include "cli/program.h"
 #include "cli/unit.h"
-#include "nl/nl.h"
 
 #define LOOK_MS 100
 #define DAEMON "qbdd"
-
-static bool need_module(void)
-{
-	char *const modprobe[] = { "modprobe", "qbd", NULL };
-	struct base_error error;
-	struct nl_admin *admin;
-	int ret;
-
-	ret = nl_admin_open(&admin, &error);
-	if (ret == -ENOENT) {
-		if (program_run(modprobe, -1)) {
-			cli_fail("the kernel module qbd is not loaded, and "
-				 "modprobe qbd fails; install it for this "
-				 "kernel (make install), and be root");
-			return false;
-		}
-		ret = nl_admin_open(&admin, &error);
-	}
-	if (ret) {
-		cli_fail("%s", error.text);
-		return false;
-	}
-	nl_admin_close(admin);
-	return true;
-}
 
 static bool is_running(const char *volume)
 {
@@ -228,7 +203,7 @@ static enum cli_exit run(const struct cli_args *args)
 	struct conf conf;
 
 	node = cli_configured(args, &conf);
-	if (!node || is_running(volume) || !need_module())
+	if (!node || is_running(volume) || !module_need())
 		return CLI_FAILED;
 	status = unit_managed() ? start_unit(args) : start_plain(args, node);
 	if (status == CLI_DONE && args->wait_s)

@@ -230,22 +230,6 @@ static void up_refuses_a_second_daemon(void)
 	rig_teardown();
 }
 
-static void missing_module_is_told(void)
-{
-	tap_need(rig_setup());
-	if (rig_module_loaded()) {
-		tap_skip("the module qbd is loaded");
-	} else {
-		setenv("PATH", "/nowhere", 1); /* no modprobe that finds it */
-		tap_check_eq(rig_run("up", "vol0", NULL), 1);
-		rig_said("the kernel module qbd is not loaded");
-		tap_check_eq(rig_run("abort", "vol0", NULL), 1);
-		rig_said("load it with: modprobe qbd");
-		setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
-	}
-	rig_teardown();
-}
-
 static void transfer_waits_until_the_node_leads(void)
 {
 	pid_t daemon;
@@ -287,7 +271,6 @@ int main(int argc, char **argv)
 		TAP_TEST(down_of_a_hanging_daemon_names_the_remedy),
 		TAP_TEST(down_of_what_is_not_up_is_done),
 		TAP_TEST(up_refuses_a_second_daemon),
-		TAP_TEST(missing_module_is_told),
 		TAP_TEST(transfer_waits_until_the_node_leads),
 		TAP_TEST(transfer_names_the_leader_when_refused),
 	};
