@@ -254,7 +254,8 @@ static int replica_open(struct qbd_device *dev, struct netlink_ext_ack *extack)
 			       "the replica is smaller than the size asked for");
 	} else if (dev->block_size %
 		   bdev_logical_block_size(dev->replica.bdev)) {
-		NL_SET_ERR_MSG(extack, "take the replica's block size");
+		NL_SET_ERR_MSG(extack,
+			       "larger sectors than that: block-size = 4096");
 	} else {
 		return 0;
 	}

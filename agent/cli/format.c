@@ -12,6 +12,7 @@
 
 #include "cli/cli.h"
 #include "cli/probe.h"
+#include "nl/nl.h"
 #include "store/store.h"
 
 static void progress(uint64_t done, uint64_t all, void *context)
@@ -83,6 +84,20 @@ static bool is_blank(struct store_io *io, const struct conf_node *node)
 	return true;
 }
 
+/* A replica that is in use shows nowhere but in the module. */
+static enum cli_exit cant_open(const struct conf_node *node,
+			       const struct base_error *error)
+{
+	char holder[256] = "";
+
+	if (error->code == -EBUSY)
+		nl_replica_holder(node->disk, holder, sizeof(holder));
+	if (*holder)
+		return cli_fail("disk %s of node %s: %s", node->disk,
+				node->name, holder);
+	return cli_fail("%s", error->text);
+}
+
 static enum cli_exit format_disk(struct store_io *io, const struct conf *conf,
 				 const struct conf_node *node, bool force)
 {
@@ -122,7 +137,7 @@ static enum cli_exit run(const struct cli_args *args)
 		return CLI_FAILED;
 	io = store_io_open(node->disk, 1, &error);
 	if (!io)
-		return cli_fail("%s", error.text);
+		return cant_open(node, &error);
 	status = format_disk(io, &conf, node, args->force);
 	io->ops->close(io);
 	return status;

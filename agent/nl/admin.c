@@ -146,34 +146,12 @@ int nl_device_new(struct nl_admin *admin, const struct nl_device_new *what,
 	return 0;
 }
 
-void nl_device_holder(const struct nl_device *device, char *text, size_t size)
-{
-	if (device->writers)
-		snprintf(text, size,
-			 "/dev/qbd%u is open for writing by %s (pid %u): "
-			 "unmount or close it first",
-			 device->minor, device->opener_comm,
-			 device->opener_pid);
-	else if (device->openers)
-		snprintf(text, size,
-			 "/dev/qbd%u is open for reading: close it first "
-			 "(fuser -v /dev/qbd%u tells who has it)",
-			 device->minor, device->minor);
-	else if (device->agent_portid)
-		snprintf(text, size,
-			 "its agent is there (netlink port %u): stop it with "
-			 "qbd down %s",
-			 device->agent_portid, device->name);
-	else
-		*text = '\0';
-}
-
 /* The kernel only says that somebody has it. */
 static void tell_holder(struct nl_admin *admin, const char *name,
 			struct base_error *error)
 {
 	struct nl_device device = { .minor = 0 };
-	char text[256];
+	char text[384];
 
 	if (!error || nl_device_get(admin, name, &device, NULL))
 		return;
@@ -194,7 +172,8 @@ int nl_device_del(struct nl_admin *admin, const char *name, bool force,
 		msg = NULL;
 	}
 	ret = order(admin, msg, name, "removing its device", error);
-	if (ret == -EBUSY)
+	/* By force: that is the agent's loop, which looks at no process. */
+	if (ret == -EBUSY && !force)
 		tell_holder(admin, name, error);
 	return ret;
 }

@@ -71,9 +71,16 @@ int nl_device_get(struct nl_admin *admin, const char *name,
 		  struct nl_device *device, struct base_error *error);
 /**
  * nl_device_holder() - who keeps the device from being removed, and the remedy
- * "" when nobody does.
+ * "" when nobody does.  Reads /proc: never from the loop thread.
  */
 void nl_device_holder(const struct nl_device *device, char *text, size_t size);
+
+/**
+ * nl_replica_holder() - whose replica a disk is while its device is there, and
+ * the remedy
+ * "" when it is none's, or the module is not loaded.
+ */
+void nl_replica_holder(const char *path, char *text, size_t size);
 /** nl_device_list() - @devices: malloced, the caller's */
 int nl_device_list(struct nl_admin *admin, struct nl_device **devices,
 		   unsigned int *count, struct base_error *error);

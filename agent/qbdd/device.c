@@ -142,10 +142,16 @@ static int check_disk(struct qbdd *daemon, struct base_error *error)
 {
 	struct store_identity identity;
 	struct store_io *io = store_io_open(daemon->disk, 1, error);
+	char holder[256];
 	int code;
 
-	if (!io)
-		return error->code;
+	if (!io) {
+		nl_replica_holder(daemon->disk, holder, sizeof(holder));
+		return error->code == -EBUSY && *holder ?
+			       base_error_set(error, -EBUSY, "%s: %s",
+					      daemon->disk, holder) :
+			       error->code;
+	}
 	code = store_identify(io, &identity, error);
 	io->ops->close(io);
 	if (code)

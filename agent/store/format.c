@@ -104,7 +104,7 @@ const char *format_identity_check(const struct store_identity *identity,
 	if (align != 512 && align != 4096)
 		return "disk sectors are neither 512 nor 4096 bytes";
 	if (identity->block_size < align)
-		return "block size is smaller than the disk's sectors";
+		return "the disk has sectors of 4096 bytes; write block-size = 4096; into the volume's configuration on all nodes, or take a disk with smaller sectors";
 	if (identity->volume_bytes == 0 ||
 	    identity->volume_bytes > FORMAT_BYTES_MAX)
 		return "volume size is 0 or too large";

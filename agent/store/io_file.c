@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/holder.h"
 #include "base/list.h"
 #include "store/io.h"
 
@@ -188,6 +189,21 @@ static const struct store_io_ops file_ops = {
 	.close = file_close,
 };
 
+static int busy_error(const char *path, struct base_error *error)
+{
+	char holder[320];
+
+	if (holder_text_of(path, holder, sizeof(holder)))
+		return base_error_set(error, -EBUSY,
+				      "%s: it is %s; free it, or configure "
+				      "another disk",
+				      path, holder);
+	return base_error_set(
+		error, -EBUSY,
+		"%s: in use by somebody who does not show (a running volume, or an agent that died and whose writes are still carried out)",
+		path);
+}
+
 static int open_error(const char *path, int code, struct base_error *error)
 {
 	switch (code) {
@@ -201,10 +217,7 @@ static int open_error(const char *path, int code, struct base_error *error)
 			error, -EACCES,
 			"%s: not allowed to open it; are you root?", path);
 	case -EBUSY:
-		return base_error_set(
-			error, code,
-			"%s: in use by somebody else (mounted, part of an array, a running volume's, or an agent's that died and whose writes it still carries out)",
-			path);
+		return busy_error(path, error);
 	default:
 		return base_error_set(error, code, "%s: %s", path,
 				      strerror(-code));

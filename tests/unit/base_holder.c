@@ -8,16 +8,14 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <linux/loop.h>
-
 #include "base/holder.h"
+#include "loop.h"
 #include "tap.h"
 
 #define SDB makedev(8, 16)
@@ -278,31 +276,6 @@ static void many_are_counted_and_long_texts_end_in_dots(void)
 	world_end();
 }
 
-/* A free loop device on @path; -1: none can be had here. */
-static int loop_begin(const char *path, char *device, size_t size)
-{
-	struct loop_config config = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
-	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	int number, fd;
-
-	if (control < 0)
-		return -1;
-	number = ioctl(control, LOOP_CTL_GET_FREE);
-	close(control);
-	snprintf(device, size, "/dev/loop%d", number);
-	fd = open(device, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	config.fd = (uint32_t)open(path, O_RDWR | O_CLOEXEC);
-	if (ioctl(fd, LOOP_CONFIGURE, &config)) {
-		close((int)config.fd);
-		close(fd);
-		return -1;
-	}
-	close((int)config.fd);
-	return fd;
-}
-
 /* In a child: its mount goes with its namespace. Return: an exit status. */
 static int mount_and_look(const char *device, const char *point)
 {
@@ -335,7 +308,7 @@ static void real_holders_are_found(void)
 		goto out;
 	}
 	snprintf(command, sizeof(command), "%s/disk", root);
-	fd = loop_begin(command, device, sizeof(device));
+	fd = loop_begin(command, 512, device, sizeof(device));
 	if (fd < 0) {
 		tap_skip("no loop device for us here");
 		goto out;

@@ -2,7 +2,11 @@
 /* qbd format: what it makes, and what it does not overwrite. */
 #include "cli_rig.h"
 
+#include <sched.h>
+#include <sys/mount.h>
+
 #include "base/crc.h"
+#include "loop.h"
 
 #define DISK_BYTES (32U << 20)
 
@@ -179,6 +183,96 @@ static void file_in_use_is_refused(void)
 	rig_teardown();
 }
 
+/* The volume's configuration with a disk other than the file. */
+static void configure_disk(const char *device, const char *more)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/vol0.conf", rig_folder);
+	file = fopen(path, "w");
+	fprintf(file,
+		"volume = \"vol0\";\n"
+		"id = \"0b6f3c2e-6a57-4c0e-9d43-0c1f1a4a7e55\";\n"
+		"size = \"1M\";\nlog-size = \"16M\";\n"
+		"nodes = ( { name = \"n1\"; id = 1; address = \"127.0.0.1:7700\""
+		"; disk = \"%s\"; } );\n%s",
+		device, more);
+	fclose(file);
+}
+
+/* In a child: its mount goes with its namespace. Return: an exit status. */
+static int format_mounted(const char *device)
+{
+	char point[128];
+
+	snprintf(point, sizeof(point), "%s/point", rig_folder);
+	if (mkdir(point, 0700) || unshare(CLONE_NEWNS) ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount(device, point, "ext4", 0, NULL))
+		return 2;
+	tap_check_eq(rig_run("format", "vol0", "--force", NULL), 1);
+	rig_said(": it is mounted on /tmp/qbd-cli-");
+	rig_said("/point; free it, or");
+	return tap_failed_checks != 0;
+}
+
+static void disk_in_use_is_told_by_whom(void)
+{
+	char device[64], command[128];
+	int fd, status;
+	pid_t child;
+
+	tap_need(rig_setup() && make_disk(DISK_BYTES));
+	fd = loop_begin(disk, 512, device, sizeof(device));
+	if (fd < 0) {
+		tap_skip("no loop device for us here");
+		goto out;
+	}
+	configure_disk(device, "");
+	snprintf(command, sizeof(command),
+		 "PATH=$PATH:/sbin:/usr/sbin mkfs.ext4 -q %s 2>&1", device);
+	if (system(command)) {
+		tap_skip("mkfs.ext4 is missing");
+		goto out;
+	}
+	fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		tap_failed_checks = 0;
+		status = format_mounted(device);
+		fflush(stdout);
+		_exit(status);
+	}
+	tap_check(waitpid(child, &status, 0) == child && WIFEXITED(status));
+	tap_check_eq((uint64_t)WEXITSTATUS(status), 0);
+out:
+	if (fd >= 0)
+		close(fd);
+	rig_teardown();
+}
+
+static void disk_of_large_sectors_needs_large_blocks(void)
+{
+	char device[64];
+	int fd;
+
+	tap_need(rig_setup() && make_disk(DISK_BYTES));
+	fd = loop_begin(disk, 4096, device, sizeof(device));
+	if (fd < 0) {
+		tap_skip("no loop device for us here");
+	} else {
+		configure_disk(device, "");
+		tap_check_eq(rig_run("format", "vol0", NULL), 1);
+		rig_said("sectors of 4096 bytes; write block-size = 4096; into "
+			 "the volume's configuration");
+		configure_disk(device, "block-size = 4096;\n");
+		tap_check_eq(rig_run("format", "vol0", NULL), 0);
+		close(fd);
+	}
+	rig_teardown();
+}
+
 static void folder_is_no_disk(void)
 {
 	tap_need(rig_setup());
@@ -201,6 +295,8 @@ int main(int argc, char **argv)
 		TAP_TEST(filesystem_is_not_overwritten),
 		TAP_TEST(partition_table_is_not_overwritten),
 		TAP_TEST(file_in_use_is_refused),
+		TAP_TEST(disk_in_use_is_told_by_whom),
+		TAP_TEST(disk_of_large_sectors_needs_large_blocks),
 		TAP_TEST(folder_is_no_disk),
 	};
 
