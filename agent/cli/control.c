@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -133,6 +134,16 @@ json_t *control_receive(struct control *control, uint64_t until_ms,
 		return reply;
 	json_decref(reply);
 	return NULL;
+}
+
+json_t *control_order(const char *command, unsigned int wait_ms)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return json_pack("{s:s, s:I}", "command", command, "until_ms",
+			 (json_int_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 +
+				 (json_int_t)wait_ms);
 }
 
 int control_refused(const json_t *reply, struct base_error *error)

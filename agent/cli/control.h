@@ -14,6 +14,7 @@
 #include "base/error.h"
 
 #define CONTROL_ANSWER_MS 800 /* of what the daemon answers at once */
+#define CONTROL_OUTCOME_MS 2000 /* for what was begun just in time */
 
 struct control {
 	int fd; /* -1: not connected */
@@ -52,6 +53,12 @@ json_t *control_receive(struct control *control, uint64_t until_ms,
  */
 json_t *control_ask(const char *volume, json_t *request, unsigned int wait_ms,
 		    struct base_error *error);
+
+/**
+ * control_order() - the request for an order that is begun within @wait_ms, or
+ * not at all: the daemon has the deadline, and sees when we hang up
+ */
+json_t *control_order(const char *command, unsigned int wait_ms);
 
 /** control_refused() - 0 when @reply has "ok", else -EREMOTEIO and its text */
 int control_refused(const json_t *reply, struct base_error *error);

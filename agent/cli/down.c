@@ -29,7 +29,7 @@
 #include "cli/unit.h"
 #include "nl/nl.h"
 
-#define ANSWER_MS 3000
+#define BEGIN_MS 3000
 #define END_MS 30000 /* a last checkpoint may be on the way */
 #define RELEASE_MS \
 	90000 /* a large cache may have to be written; below the
@@ -50,10 +50,11 @@ static bool wait_for_end(int pidfd)
 
 static enum cli_exit hangs(const char *volume, pid_t pid)
 {
-	return cli_fail("volume %s: its daemon qbdd (pid %d) does not answer; "
-			"if kill -CONT %d does not help: kill -KILL %d, then "
-			"qbd down %s again",
-			volume, (int)pid, (int)pid, (int)pid, volume);
+	return cli_fail("volume %s: its agent (pid %d) does not answer, and "
+			"need not go down any more, unless it has begun to: "
+			"see qbd status %s; if kill -CONT %d does not help: "
+			"kill -KILL %d, then qbd down %s again",
+			volume, (int)pid, volume, (int)pid, (int)pid, volume);
 }
 
 /* The kernel knows best who has the device open. */
@@ -82,9 +83,11 @@ static enum cli_exit stop_daemon(const char *volume, struct control *control)
 	bool ended;
 	int ret;
 
-	ret = control_send(control, json_pack("{s:s}", "command", "stop"));
+	ret = control_send(control, control_order("stop", BEGIN_MS));
 	reply = ret ? NULL :
-		      control_receive(control, cli_now_ms() + ANSWER_MS,
+		      control_receive(control,
+				      cli_now_ms() + BEGIN_MS +
+					      CONTROL_OUTCOME_MS,
 				      &error);
 	if (!reply) {
 		if (pidfd >= 0)

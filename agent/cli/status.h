@@ -18,6 +18,10 @@
  *				{"ok":true}, then the process ends; whoever asked
  *				waits for its end.  Refused, nothing is changed.
  *
+ * transfer and stop are begun only while whoever asked waits: until it hangs up,
+ * or until its "until_ms" (CLOCK_BOOTTIME; 3 s if it is not there).  What was
+ * begun is answered by its outcome, which may take longer.
+ *
  * A refusal is {"ok":false,"error":"text for people, with the remedy"}; of
  * transfer, on a node that does not lead, with "leader":"n1" (null: none known).
  *

@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 #include "cli/control.h"
 
-#define ANSWER_MS 2000
+#define BEGIN_MS 2000
 #define DONE_MS 10000
 #define LOOK_MS 50
 
@@ -50,16 +50,21 @@ static enum cli_exit run(const struct cli_args *args)
 	char leader[CONF_NAME_MAX + 1];
 	struct base_error error;
 	uint64_t until_ms;
+	json_t *order = control_order("transfer", BEGIN_MS);
 	json_t *reply;
 
-	reply = control_ask(volume,
-			    json_pack("{s:s, s:s}", "command", "transfer",
-				      "node", node),
-			    ANSWER_MS, &error);
+	json_object_set_new(order, "node", json_string(node));
+	reply = control_ask(volume, order, BEGIN_MS + CONTROL_OUTCOME_MS,
+			    &error);
+	if (!reply && error.code == -EREMOTEIO)
+		return refused(volume, node, &error);
+	if (!reply && error.code == -ETIMEDOUT)
+		return cli_fail("volume %s: %s; it need not hand over any "
+				"more, unless it has begun to: see qbd status "
+				"%s",
+				volume, error.text, volume);
 	if (!reply)
-		return error.code == -EREMOTEIO ?
-			       refused(volume, node, &error) :
-			       cli_fail("%s", error.text);
+		return cli_fail("%s", error.text);
 	json_decref(reply);
 	until_ms = cli_now_ms() + DONE_MS;
 	do {

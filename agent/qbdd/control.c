@@ -2,6 +2,8 @@
 /*
  * See control.h.  Everything here but order_take() and order_done() runs in the
  * control thread, which must never touch the node, the store or the net.
+ *
+ * A client that has an order under way is not read from until it is answered.
  */
 #include "qbdd/control.h"
 
@@ -21,29 +23,63 @@
 #include "cli/status.h"
 #include "qbdd/qbdd.h"
 
-enum { POLL_STOP, POLL_LISTEN, POLL_CLIENTS };
+enum { POLL_STOP, POLL_LISTEN, POLL_DONE, POLL_CLIENTS };
+
+struct client {
+	int fd;
+	struct order *order; /* NULL: none under way */
+	bool gone; /* has hung up; the order is being carried out */
+};
 
 struct control {
 	struct snapshot_identity identity;
 	struct snapshot_cell *cell;
-	struct qbdd_queue *orders;
+	struct qbdd_queue *loop;
 	struct sockaddr_un address;
 	pthread_t thread;
 	int listen_fd;
 	int stop_fd;
 	int done_fd; /* the loop has answered an order */
+	unsigned int client_count;
+	struct client clients[CONTROL_CLIENTS_MAX];
 	struct pollfd polls[POLL_CLIENTS + CONTROL_CLIENTS_MAX];
-	unsigned int poll_count;
 };
 
-bool order_take(struct order *order)
+static bool order_moves(struct order *order, uint32_t from, uint32_t to)
 {
-	uint32_t put = ORDER_PUT;
+	return __atomic_compare_exchange_n(&order->state, &from, to, false,
+					   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
 
-	if (__atomic_compare_exchange_n(&order->state, &put, ORDER_TAKEN, false,
-					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+static bool hung_up(int fd)
+{
+	struct pollfd client = { .fd = fd };
+
+	return poll(&client, 1, 0) > 0;
+}
+
+static int too_late(struct base_error *error)
+{
+	return base_error_set(error, -ETIMEDOUT,
+			      "the agent did not get to it in time, and nothing "
+			      "is done about it any more; see its status, and "
+			      "try again");
+}
+
+/*
+ * Both threads may have been stopped between the control thread's look at the
+ * client and this one.
+ */
+bool order_take(struct control *control, struct order *order)
+{
+	if (!order_moves(order, ORDER_PUT, ORDER_TAKEN)) {
+		free(order);
+		return false;
+	}
+	if (qbdd_now_us() <= order->until_us && !hung_up(order->fd))
 		return true;
-	free(order);
+	too_late(&order->error);
+	order_done(control, order);
 	return false;
 }
 
@@ -52,8 +88,9 @@ void order_done(struct control *control, struct order *order)
 	const uint64_t one = 1;
 
 	__atomic_store_n(&order->state, ORDER_DONE, __ATOMIC_RELEASE);
+	/* It can only fail when the count is full: then it is readable. */
 	if (write(control->done_fd, &one, sizeof(one)) < 0)
-		return; /* it looks by itself when its time is over */
+		return;
 }
 
 static json_t *refusal(const char *text)
@@ -72,57 +109,61 @@ static json_t *answer_status(struct control *control)
 					 qbdd_now_us()));
 }
 
-/* Return: false when the loop has not taken it in time; it is freed then. */
-static bool order_wait(struct control *control, struct order *order)
+static uint64_t order_until(const json_t *request)
 {
-	struct pollfd ready = { .fd = control->done_fd, .events = POLLIN };
-	uint64_t until = qbdd_now_us() + ORDER_WAIT_MS * 1000;
-	uint32_t put = ORDER_PUT;
-	uint64_t count, now;
+	const json_t *until = json_object_get(request, "until_ms");
+	uint64_t now_us = qbdd_now_us(), until_us;
 
-	while (__atomic_load_n(&order->state, __ATOMIC_ACQUIRE) != ORDER_DONE) {
-		now = qbdd_now_us();
-		if (now >= until &&
-		    __atomic_compare_exchange_n(&order->state, &put,
-						ORDER_GIVEN_UP, false,
-						__ATOMIC_ACQ_REL,
-						__ATOMIC_ACQUIRE))
-			return false;
-		/* Taken: it is being answered right now. */
-		poll(&ready, 1,
-		     now < until ? (int)((until - now) / 1000) + 1 : 10);
-		if (read(control->done_fd, &count, sizeof(count)) < 0)
-			continue;
-	}
-	return true;
+	if (!json_is_integer(until))
+		return now_us + ORDER_WAIT_MS * 1000;
+	if (json_integer_value(until) < 0)
+		return 0;
+	until_us = (uint64_t)json_integer_value(until) * 1000;
+	if (until_us > now_us + ORDER_WAIT_MAX_MS * 1000)
+		return now_us + ORDER_WAIT_MAX_MS * 1000;
+	return until_us;
 }
 
-static json_t *answer_order(struct control *control, enum order_type type,
-			    uint32_t peer)
+/* Return: NULL: the loop will answer it. */
+static json_t *order_put(struct control *control, struct client *client,
+			 const json_t *request, enum order_type type,
+			 uint32_t peer)
 {
-	struct order *order = calloc(1, sizeof(*order));
-	json_t *answer;
+	struct base_error error;
+	struct order *order;
 
+	if (order_until(request) <= qbdd_now_us() || hung_up(client->fd)) {
+		too_late(&error);
+		return refusal(error.text);
+	}
+	order = calloc(1, sizeof(*order));
 	if (!order)
 		return refusal("out of memory");
+	order->errand.back = qbdd_order_back;
 	order->type = type;
+	order->fd = client->fd;
+	order->until_us = order_until(request);
 	order->peer = peer;
-	qbdd_queue_put(control->orders, &order->item);
-	qbdd_queue_wake(control->orders);
-	if (!order_wait(control, order))
-		return refusal("the daemon does not get to it; see its "
-			       "status, and try again");
-	answer = order->error.code ? refusal(order->error.text) :
-				     json_pack("{s:b}", "ok", 1);
+	client->order = order;
+	qbdd_queue_put(control->loop, &order->errand.item);
+	qbdd_queue_wake(control->loop);
+	return NULL;
+}
+
+static json_t *order_answer(struct control *control, const struct order *order)
+{
+	json_t *answer = order->error.code ? refusal(order->error.text) :
+					     json_pack("{s:b}", "ok", 1);
+
 	if (order->error.code == -ENOTCONN)
 		json_object_set_new(answer, "leader",
 				    snapshot_name(&control->identity,
 						  order->leader));
-	free(order);
 	return answer;
 }
 
-static json_t *answer_transfer(struct control *control, const json_t *request)
+static json_t *answer_transfer(struct control *control, struct client *client,
+			       const json_t *request)
 {
 	const struct conf *conf = control->identity.conf;
 	const char *name = json_string_value(json_object_get(request, "node"));
@@ -130,12 +171,14 @@ static json_t *answer_transfer(struct control *control, const json_t *request)
 
 	for (i = 0; name && i < conf->node_count; i++)
 		if (strcmp(conf->nodes[i].name, name) == 0)
-			return answer_order(control, ORDER_TRANSFER,
-					    conf->nodes[i].id);
+			return order_put(control, client, request,
+					 ORDER_TRANSFER, conf->nodes[i].id);
 	return refusal("transfer: no such node; see qbd status for the names");
 }
 
-static json_t *answer(struct control *control, const json_t *request)
+/* Return: NULL: it comes later. */
+static json_t *answer(struct control *control, struct client *client,
+		      const json_t *request)
 {
 	const char *command =
 		json_string_value(json_object_get(request, "command"));
@@ -145,30 +188,18 @@ static json_t *answer(struct control *control, const json_t *request)
 	if (strcmp(command, "status") == 0)
 		return answer_status(control);
 	if (strcmp(command, "transfer") == 0)
-		return answer_transfer(control, request);
+		return answer_transfer(control, client, request);
 	if (strcmp(command, "stop") == 0)
-		return answer_order(control, ORDER_STOP, 0);
+		return order_put(control, client, request, ORDER_STOP, 0);
 	return refusal("unknown command; known are status, transfer, stop");
 }
 
-/* Return: false when the client is to be dropped. */
-static bool serve(struct control *control, int fd)
+/* Takes @reply over.  Return: false when the client is to be dropped. */
+static bool reply_send(int fd, json_t *reply)
 {
-	char packet[4096];
-	ssize_t size = recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
-	json_t *request, *reply;
-	char *text = NULL;
+	char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
 	bool sent = false;
 
-	if (size < 0 && (errno == EAGAIN || errno == EINTR))
-		return true;
-	if (size <= 0)
-		return false;
-	request = json_loadb(packet, (size_t)size, 0, NULL);
-	reply = answer(control, request);
-	json_decref(request);
-	if (reply)
-		text = json_dumps(reply, JSON_COMPACT);
 	if (text && strlen(text) <= CONTROL_PACKET_MAX)
 		sent = send(fd, text, strlen(text),
 			    MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
@@ -177,34 +208,117 @@ static bool serve(struct control *control, int fd)
 	return sent;
 }
 
+static bool client_read(struct control *control, struct client *client)
+{
+	char packet[4096];
+	ssize_t size = recv(client->fd, packet, sizeof(packet), MSG_DONTWAIT);
+	json_t *request, *reply;
+
+	if (size < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (size <= 0)
+		return false;
+	request = json_loadb(packet, (size_t)size, 0, NULL);
+	reply = answer(control, client, request);
+	json_decref(request);
+	return client->order || reply_send(client->fd, reply);
+}
+
+/* Its order is done, or it is too late for it.  False: drop the client. */
+static bool client_ordered(struct control *control, struct client *client)
+{
+	struct order *order = client->order;
+	uint32_t state = __atomic_load_n(&order->state, __ATOMIC_ACQUIRE);
+	struct base_error error;
+	json_t *reply;
+
+	if (state == ORDER_PUT &&
+	    (client->gone || qbdd_now_us() > order->until_us) &&
+	    order_moves(order, ORDER_PUT, ORDER_GIVEN_UP)) {
+		client->order = NULL; /* the loop's */
+		too_late(&error);
+		return !client->gone &&
+		       reply_send(client->fd, refusal(error.text));
+	}
+	if (state != ORDER_DONE)
+		return true;
+	client->order = NULL;
+	reply = order_answer(control, order);
+	free(order);
+	return reply_send(client->fd, reply) && !client->gone;
+}
+
+/* Return: false when it is to be dropped. */
+static bool client_serve(struct control *control, struct client *client,
+			 short revents)
+{
+	if (client->order && revents)
+		client->gone = true; /* nothing but that is waited for */
+	if (client->order)
+		return client_ordered(control, client);
+	return !revents || client_read(control, client);
+}
+
+static void control_serve(struct control *control)
+{
+	struct client *clients = control->clients;
+	struct pollfd *polls = control->polls + POLL_CLIENTS;
+	unsigned int i = 0;
+
+	while (i < control->client_count) {
+		if (client_serve(control, &clients[i], polls[i].revents)) {
+			i++;
+			continue;
+		}
+		close(clients[i].fd);
+		clients[i] = clients[--control->client_count];
+		polls[i].revents = polls[control->client_count].revents;
+	}
+}
+
 static void control_accept(struct control *control)
 {
 	int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
 	if (fd < 0)
 		return;
-	if (control->poll_count == POLL_CLIENTS + CONTROL_CLIENTS_MAX) {
+	if (control->client_count == CONTROL_CLIENTS_MAX) {
 		close(fd); /* it asks again */
 		return;
 	}
-	control->polls[control->poll_count].fd = fd;
-	control->polls[control->poll_count].events = POLLIN;
-	control->polls[control->poll_count++].revents = 0;
+	control->clients[control->client_count++] = (struct client){ .fd = fd };
 }
 
-static void control_serve(struct control *control)
+/* Until somebody says something, or an order's time is over. */
+static void control_wait(struct control *control)
 {
+	uint64_t now_us = qbdd_now_us(), wait_us = UINT64_MAX, count;
 	struct pollfd *polls = control->polls;
-	unsigned int i = POLL_CLIENTS;
+	unsigned int i;
 
-	while (i < control->poll_count) {
-		if (!polls[i].revents || serve(control, polls[i].fd)) {
-			i++;
+	for (i = 0; i < POLL_CLIENTS; i++)
+		polls[i].revents = 0;
+	for (i = 0; i < control->client_count; i++) {
+		const struct client *client = &control->clients[i];
+		const struct order *order = client->order;
+
+		/* Who has gone would be told of again and again. */
+		polls[POLL_CLIENTS + i].fd = client->gone ? -1 : client->fd;
+		polls[POLL_CLIENTS + i].events = order ? 0 : POLLIN;
+		polls[POLL_CLIENTS + i].revents = 0;
+		if (!order || __atomic_load_n(&order->state,
+					      __ATOMIC_ACQUIRE) != ORDER_PUT)
 			continue;
-		}
-		close(polls[i].fd);
-		polls[i] = polls[--control->poll_count];
+		if (order->until_us <= now_us)
+			wait_us = 0;
+		else if (order->until_us - now_us < wait_us)
+			wait_us = order->until_us - now_us;
 	}
+	poll(polls, POLL_CLIENTS + control->client_count,
+	     wait_us == UINT64_MAX ? -1 : (int)(wait_us / 1000) + 1);
+	if (polls[POLL_DONE].revents &&
+	    read(control->done_fd, &count, sizeof(count)) < 0)
+		return;
 }
 
 static void *control_thread(void *argument)
@@ -214,14 +328,21 @@ static void *control_thread(void *argument)
 
 	urcu_memb_register_thread();
 	while (!(polls[POLL_STOP].revents & POLLIN)) {
-		if (poll(polls, control->poll_count, -1) < 0)
-			continue;
+		control_wait(control);
 		control_serve(control);
 		if (polls[POLL_LISTEN].revents)
 			control_accept(control);
 	}
-	while (control->poll_count > POLL_CLIENTS)
-		close(polls[--control->poll_count].fd);
+	/* The loop has ended: what it has not taken it never will. */
+	while (control->client_count) {
+		struct client *client =
+			&control->clients[--control->client_count];
+
+		client->gone = true;
+		if (client->order)
+			client_ordered(control, client);
+		close(client->fd);
+	}
 	urcu_memb_unregister_thread();
 	return NULL;
 }
@@ -268,12 +389,13 @@ static int control_open(struct control *control)
 	control->polls[POLL_STOP].events = POLLIN;
 	control->polls[POLL_LISTEN].fd = control->listen_fd;
 	control->polls[POLL_LISTEN].events = POLLIN;
-	control->poll_count = POLL_CLIENTS;
+	control->polls[POLL_DONE].fd = control->done_fd;
+	control->polls[POLL_DONE].events = POLLIN;
 	return control_listen(control);
 }
 
 int control_start(const char *path, const struct snapshot_identity *identity,
-		  struct snapshot_cell *cell, struct qbdd_queue *orders,
+		  struct snapshot_cell *cell, struct qbdd_queue *loop,
 		  struct control **result, struct base_error *error)
 {
 	struct control *control = calloc(1, sizeof(*control));
@@ -283,7 +405,7 @@ int control_start(const char *path, const struct snapshot_identity *identity,
 		return base_error_set(error, -ENOMEM, "out of memory");
 	control->identity = *identity;
 	control->cell = cell;
-	control->orders = orders;
+	control->loop = loop;
 	control->listen_fd = -1;
 	control->stop_fd = -1;
 	control->done_fd = -1;

@@ -2,16 +2,21 @@
 /*
  * The control socket (cli/status.h describes what is said there) and its thread.
  * The thread reads snapshots and passes orders on to the loop; it waits for
- * the loop at most ORDER_WAIT_MS, and for nothing else.
+ * nobody, so that status is answered whatever becomes of an order.
+ *
+ * An order is carried out only while its asker waits for it: who has hung up or
+ * whose time is over - an agent that was stopped finds such requests unread -
+ * has ordered nothing.  Once it is begun, what the asker is told is its outcome.
  */
 #ifndef QBDD_CONTROL_H
 #define QBDD_CONTROL_H
 
 #include "base/error.h"
-#include "qbdd/queue.h"
+#include "qbdd/errand.h"
 #include "qbdd/snapshot.h"
 
-#define ORDER_WAIT_MS 400
+#define ORDER_WAIT_MS 3000 /* of an asker that does not say how long */
+#define ORDER_WAIT_MAX_MS 60000
 #define CONTROL_CLIENTS_MAX 16
 
 enum order_type {
@@ -21,20 +26,21 @@ enum order_type {
 
 /*
  * One order, the control thread's until it is put; then of whoever changes
- * `state` last: an order that nobody waits for any more is freed by the loop,
- * and not carried out.
+ * `state` last.
  */
 enum order_state {
 	ORDER_PUT,
-	ORDER_TAKEN, /* by the loop, which answers at once */
+	ORDER_TAKEN, /* by the loop, which will answer it */
 	ORDER_DONE, /* the answer is there; the control thread's again */
-	ORDER_GIVEN_UP, /* the loop frees it */
+	ORDER_GIVEN_UP, /* not carried out; the loop frees it */
 };
 
 struct order {
-	struct qbdd_item item;
+	struct errand errand; /* back() is qbdd_order_back() */
 	enum order_type type;
 	uint32_t state; /* atomic, enum order_state */
+	int fd; /* of who asks, open until it is done or given up */
+	uint64_t until_us; /* who asks waits for its being begun */
 	uint32_t peer; /* TRANSFER: to whom */
 	uint32_t leader; /* answer: who leads, 0: not known */
 	struct base_error error; /* answer: code 0 if done */
@@ -44,17 +50,20 @@ struct control;
 
 /**
  * control_start() - listen at @path and make the thread
- * @orders: the loop's
+ * @loop: the queue that orders go to
  */
 int control_start(const char *path, const struct snapshot_identity *identity,
-		  struct snapshot_cell *cell, struct qbdd_queue *orders,
+		  struct snapshot_cell *cell, struct qbdd_queue *loop,
 		  struct control **control, struct base_error *error);
 /** control_stop() - end the thread, remove the socket; NULL is allowed */
 void control_stop(struct control *control);
 
-/* The loop's: false: given up, it is freed. */
-bool order_take(struct order *order);
-/* The loop's: the answer is in it. */
+/**
+ * order_take() - the loop's: right before it begins to carry out @order
+ * Return: false: nobody waits for it any more, and it is not the loop's any more.
+ */
+bool order_take(struct control *control, struct order *order);
+/** order_done() - the loop's: the answer is in it */
 void order_done(struct control *control, struct order *order);
 
 #endif

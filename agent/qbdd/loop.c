@@ -67,7 +67,7 @@ static int loop_open_all(struct qbdd *daemon)
 		code = qbdd_loop_watch(daemon, daemon->done.event_fd,
 				       LOOP_QUEUE, EPOLLIN | EPOLLET);
 	if (!code)
-		code = qbdd_loop_watch(daemon, daemon->orders.event_fd,
+		code = qbdd_loop_watch(daemon, daemon->errands.event_fd,
 				       LOOP_QUEUE, EPOLLIN | EPOLLET);
 	return code;
 }
@@ -82,7 +82,7 @@ int qbdd_loop_open(struct qbdd *daemon, struct base_error *error)
 	code = qbdd_queue_init(&daemon->done);
 	if (code)
 		goto fail;
-	code = qbdd_queue_init(&daemon->orders);
+	code = qbdd_queue_init(&daemon->errands);
 	if (code)
 		goto destroy_done;
 	code = loop_open_all(daemon);
@@ -108,7 +108,7 @@ void qbdd_loop_close(struct qbdd *daemon)
 	close_fd(daemon->signal_fd);
 	close_fd(daemon->timer_fd);
 	close_fd(daemon->epoll_fd);
-	qbdd_queue_destroy(&daemon->orders);
+	qbdd_queue_destroy(&daemon->errands);
 	qbdd_queue_destroy(&daemon->done);
 }
 
@@ -154,7 +154,7 @@ static void loop_wait(struct qbdd *daemon)
 	bool sleep;
 
 	sleep = qbdd_queue_doze(&daemon->done);
-	sleep = qbdd_queue_doze(&daemon->orders) && sleep;
+	sleep = qbdd_queue_doze(&daemon->errands) && sleep;
 	sleep = sleep && !daemon->ring_ready;
 	if (sleep && daemon->image_held)
 		count = epoll_pwait2(daemon->epoll_fd, events, EVENTS_MAX,
@@ -163,7 +163,7 @@ static void loop_wait(struct qbdd *daemon)
 		count = epoll_wait(daemon->epoll_fd, events, EVENTS_MAX,
 				   sleep ? -1 : 0);
 	qbdd_queue_awake(&daemon->done);
-	qbdd_queue_awake(&daemon->orders);
+	qbdd_queue_awake(&daemon->errands);
 	daemon->now_us = qbdd_now_us();
 	for (i = 0; i < count; i++)
 		loop_event(daemon, events[i].data.u64, events[i].events);
@@ -247,7 +247,7 @@ static void loop_image(struct qbdd *daemon)
 static void loop_act(struct qbdd *daemon)
 {
 	qbdd_jobs_take(daemon);
-	qbdd_orders_take(daemon);
+	errands_take(&daemon->errands, daemon);
 	if (daemon->now_us / 1000 >= net_deadline_ms(daemon->net))
 		net_tick(daemon->net, daemon->now_us / 1000);
 	daemon->now_us = qbdd_now_us();

@@ -18,6 +18,7 @@
 #include "nl/nl.h"
 #include "node/node.h"
 #include "qbdd/control.h"
+#include "qbdd/errand.h"
 #include "qbdd/job.h"
 #include "qbdd/lanes.h"
 #include "qbdd/ring.h"
@@ -91,7 +92,7 @@ struct qbdd {
 	int timer_fd;
 	uint64_t timer_us; /* armed to, 0: not */
 	struct qbdd_queue done; /* jobs */
-	struct qbdd_queue orders;
+	struct qbdd_queue errands; /* see errand.h; orders too */
 	uint64_t snapshot_us; /* the last one's */
 	bool stopping;
 	uint64_t stop_us; /* at the latest */
@@ -154,8 +155,8 @@ void qbdd_device_flush(struct qbdd *daemon);
 int qbdd_device_remove(struct qbdd *daemon, struct base_error *error);
 
 /* stop.c */
-/** qbdd_orders_take() - carry out what people asked for */
-void qbdd_orders_take(struct qbdd *daemon);
+/** qbdd_order_back() - carry out what people asked for; @daemon: struct qbdd */
+void qbdd_order_back(void *daemon, struct errand *errand);
 void qbdd_stop_begin(struct qbdd *daemon, const char *why);
 /** qbdd_stop_check() - is there nothing more to wait for? */
 void qbdd_stop_check(struct qbdd *daemon);

@@ -198,7 +198,7 @@ static int start_control(struct qbdd *daemon, struct base_error *error)
 	if (!daemon->cell)
 		return base_error_set(error, -ENOMEM, "out of memory");
 	return control_start(daemon->run.socket_path, &daemon->identity,
-			     daemon->cell, &daemon->orders, &daemon->control,
+			     daemon->cell, &daemon->errands, &daemon->control,
 			     error);
 }
 

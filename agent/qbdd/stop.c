@@ -75,25 +75,18 @@ static void stop(struct qbdd *daemon, struct order *order)
 		qbdd_stop_begin(daemon, "ordered to");
 }
 
-void qbdd_orders_take(struct qbdd *daemon)
+void qbdd_order_back(void *context, struct errand *errand)
 {
-	struct qbdd_item *item;
-	struct qbdd_list list;
+	struct order *order = base_container_of(errand, struct order, errand);
+	struct qbdd *daemon = context;
 
-	if (!qbdd_queue_take(&daemon->orders, &list))
+	if (!order_take(daemon->control, order))
 		return;
-	while ((item = qbdd_list_next(&list))) {
-		struct order *order =
-			base_container_of(item, struct order, item);
-
-		if (!order_take(order))
-			continue;
-		if (order->type == ORDER_TRANSFER)
-			transfer(daemon, order);
-		else
-			stop(daemon, order);
-		order_done(daemon->control, order);
-	}
+	if (order->type == ORDER_TRANSFER)
+		transfer(daemon, order);
+	else
+		stop(daemon, order);
+	order_done(daemon->control, order);
 }
 
 void qbdd_stop_begin(struct qbdd *daemon, const char *why)

@@ -201,6 +201,23 @@ static void down_of_a_hanging_daemon_names_the_remedy(void)
 	rig_teardown();
 }
 
+/* An agent that is stopped must not go down later, and nobody knows if it will. */
+static void what_a_hanging_agent_does_not_answer_is_not_called_refused(void)
+{
+	pid_t daemon;
+
+	tap_need(rig_setup());
+	daemon = rig_daemon_start(RIG_HANGS, "", "");
+	tap_check_eq(rig_run("down", "vol0", NULL), 1);
+	rig_said("unless it has begun to: see qbd status vol0");
+	tap_check(!strstr(rig_output, "stays up"));
+	tap_check_eq(rig_run("transfer", "vol0", "n2", NULL), 1);
+	rig_said("unless it has begun to: see qbd status vol0");
+	tap_check(!strstr(rig_output, "not handed"));
+	rig_daemon_end(daemon);
+	rig_teardown();
+}
+
 static void down_of_what_is_not_up_is_done(void)
 {
 	tap_need(rig_setup());
@@ -269,6 +286,8 @@ int main(int argc, char **argv)
 		TAP_TEST(down_waits_for_the_daemons_end),
 		TAP_TEST(down_tells_a_refusal),
 		TAP_TEST(down_of_a_hanging_daemon_names_the_remedy),
+		TAP_TEST(
+			what_a_hanging_agent_does_not_answer_is_not_called_refused),
 		TAP_TEST(down_of_what_is_not_up_is_done),
 		TAP_TEST(up_refuses_a_second_daemon),
 		TAP_TEST(transfer_waits_until_the_node_leads),
