@@ -26,6 +26,8 @@ enum cli_option {
 	CLI_WAIT = 1 << 4,
 	CLI_JSON = 1 << 5,
 	CLI_WATCH = 1 << 6,
+	CLI_FOR = 1 << 7,
+	CLI_TIMEOUT = 1 << 8,
 };
 
 struct cli_args {
@@ -37,6 +39,9 @@ struct cli_args {
 	bool json;
 	bool watch;
 	unsigned int wait_s; /* 0: don't */
+	const char *until; /* --for; NULL: not given */
+	bool timed; /* --timeout was given: timeout_s */
+	unsigned int timeout_s;
 };
 
 struct cli_command {
@@ -57,6 +62,7 @@ extern const struct cli_command cli_status;
 extern const struct cli_command cli_transfer;
 extern const struct cli_command cli_up;
 extern const struct cli_command cli_version;
+extern const struct cli_command cli_wait;
 
 /** cli_main() - all of it; returns the exit status */
 int cli_main(int argc, char **argv);
@@ -67,6 +73,10 @@ int cli_main(int argc, char **argv);
  */
 enum cli_exit cli_fail(const char *format, ...)
 	__attribute__((format(printf, 1, 2)));
+
+/** cli_misused() - the same of an option's value; Return: CLI_MISUSED */
+enum cli_exit cli_misused(const struct cli_command *command, const char *what,
+			  const char *word);
 
 /**
  * cli_configured() - this node's part of a volume's configuration

@@ -9,8 +9,8 @@
 #include "cli/cli.h"
 
 static const struct cli_command *const commands[] = {
-	&cli_format,   &cli_up,	   &cli_down,	 &cli_status,
-	&cli_transfer, &cli_abort, &cli_version,
+	&cli_format, &cli_up,	    &cli_down,	&cli_status,
+	&cli_wait,   &cli_transfer, &cli_abort, &cli_version,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -25,6 +25,8 @@ static const struct {
 	{ CLI_WAIT, { "wait", required_argument, NULL, CLI_WAIT } },
 	{ CLI_JSON, { "json", no_argument, NULL, CLI_JSON } },
 	{ CLI_WATCH, { "watch", no_argument, NULL, CLI_WATCH } },
+	{ CLI_FOR, { "for", required_argument, NULL, CLI_FOR } },
+	{ CLI_TIMEOUT, { "timeout", required_argument, NULL, CLI_TIMEOUT } },
 };
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
 #define OPTION_HELP (1 << 16)
@@ -54,8 +56,8 @@ static void print_help(const struct cli_command *command)
 	       command->help);
 }
 
-static enum cli_exit misused(const struct cli_command *command,
-			     const char *what, const char *word)
+enum cli_exit cli_misused(const struct cli_command *command, const char *what,
+			  const char *word)
 {
 	fprintf(stderr, "qbd %s: %s%s%s%s\nusage: qbd %s%s%s\n", command->name,
 		what, word ? " \"" : "", word ? word : "", word ? "\"" : "",
@@ -97,6 +99,9 @@ static void take_option(struct cli_args *args, int option)
 	case CLI_WATCH:
 		args->watch = true;
 		break;
+	case CLI_FOR:
+		args->until = optarg;
+		break;
 	}
 }
 
@@ -122,16 +127,23 @@ static enum cli_exit run(const struct cli_command *command, int argc,
 			print_help(command);
 			return CLI_DONE;
 		case ':':
-			return misused(command, "a value is missing behind",
-				       argv[optind - 1]);
+			return cli_misused(command, "a value is missing behind",
+					   argv[optind - 1]);
 		case '?':
-			return misused(command, "there is no such option:",
-				       argv[optind - 1]);
+			return cli_misused(command, "there is no such option:",
+					   argv[optind - 1]);
 		case CLI_WAIT:
 			if (!parse_seconds(optarg, &args.wait_s))
-				return misused(command,
-					       "--wait takes seconds, not",
-					       optarg);
+				return cli_misused(command,
+						   "--wait takes seconds, not",
+						   optarg);
+			break;
+		case CLI_TIMEOUT:
+			args.timed = true;
+			if (!parse_seconds(optarg, &args.timeout_s))
+				return cli_misused(
+					command, "--timeout takes seconds, not",
+					optarg);
 			break;
 		default:
 			take_option(&args, option);
@@ -139,18 +151,18 @@ static enum cli_exit run(const struct cli_command *command, int argc,
 	}
 	words = (unsigned int)(argc - optind);
 	if (words < command->words_min)
-		return misused(command,
-			       words ? "the node is missing" :
-				       "the volume is missing",
-			       NULL);
+		return cli_misused(command,
+				   words ? "the node is missing" :
+					   "the volume is missing",
+				   NULL);
 	if (words > command->words_max)
-		return misused(command, "there is one word too many:",
-			       argv[optind + (int)command->words_max]);
+		return cli_misused(command, "there is one word too many:",
+				   argv[optind + (int)command->words_max]);
 	for (i = 0; i < words; i++)
 		args.words[i] = argv[optind + (int)i];
 	if (words && conf_name_problem(args.words[0]))
-		return misused(command, conf_name_problem(args.words[0]),
-			       args.words[0]);
+		return cli_misused(command, conf_name_problem(args.words[0]),
+				   args.words[0]);
 	return command->run(&args);
 }
 

@@ -69,6 +69,7 @@
  *	  incomplete, damaged, disk_failed
  *			true or false
  *
+ *	device_held	the agent has the device's queue: its requests reach it
  *	age_ms		of this picture: the loop makes one at least every second
  *
  * `qbd status --json` adds what the kernel knows, so that it is there when the

@@ -184,6 +184,7 @@ static void loop_snapshot(struct qbdd *daemon)
 	snapshot.log_waiting_us = daemon->log.waiting_us;
 	snapshot.image_waiting_us = daemon->image.waiting_us;
 	node_view(daemon->node, daemon->now_us, &snapshot.view);
+	snapshot.device_held = daemon->session != NULL;
 	memcpy(snapshot.device_problem, daemon->device_problem,
 	       sizeof(snapshot.device_problem));
 	for (i = 0; i < daemon->conf.node_count; i++) {

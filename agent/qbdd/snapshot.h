@@ -35,7 +35,8 @@ struct snapshot {
 	struct snapshot_link links[CONF_NODES_MAX]; /* as conf->nodes */
 	uint64_t log_waiting_us; /* a job of the thread waits since; 0: none */
 	uint64_t image_waiting_us;
-	char device_problem[256]; /* "": we hold the device */
+	bool device_held; /* its queue is ours */
+	char device_problem[256]; /* why not, "" if not known */
 };
 
 /* The published one, NULL before the first: for rcu_dereference(). */

@@ -366,7 +366,7 @@ json_t *snapshot_status(const struct snapshot_identity *identity,
 	uuid_unparse_lower(identity->conf->volume_id, id);
 	return json_pack(
 		"{s:s, s:s, s:s, s:i, s:s, s:i, s:o, s:o, s:o,"
-		" s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		" s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}",
 		"volume", identity->conf->volume, "id", id, "node",
 		identity->self->name, "node_id", (int)identity->self->id,
 		"version", QBD_VERSION, "pid", identity->pid, "state", state,
@@ -378,5 +378,6 @@ json_t *snapshot_status(const struct snapshot_identity *identity,
 		number(writer ? view->epoch : 0), "age_ms",
 		number_if(snapshot,
 			  snapshot ? (now_us - snapshot->taken_us) / 1000 : 0),
-		"log", log_json(view), "nodes", nodes_json(&status));
+		"device_held", status.snapshot->device_held, "log",
+		log_json(view), "nodes", nodes_json(&status));
 }

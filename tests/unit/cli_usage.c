@@ -2,8 +2,9 @@
 /* What `qbd` says of itself, and of how it is called. */
 #include "cli_rig.h"
 
-static const char *const commands[] = { "format",   "up",    "down",   "status",
-					"transfer", "abort", "version" };
+static const char *const commands[] = {
+	"format", "up", "down", "status", "wait", "transfer", "abort", "version"
+};
 
 static void overview_names_every_command(void)
 {
@@ -52,6 +53,11 @@ static void misuse_exits_with_2(void)
 		{ { "status", "a/b" }, "a name has only letters" },
 		{ { "status", "" }, "the name is empty" },
 		{ { "version", "x" }, "one word too many" },
+		{ { "wait" }, "the volume is missing" },
+		{ { "wait", "vol0", "--for=ever" },
+		  "--for takes open, quorum or synced, not \"ever\"" },
+		{ { "wait", "vol0", "--timeout=1m" },
+		  "--timeout takes seconds, not \"1m\"" },
 	};
 	size_t i;
 
@@ -78,7 +84,7 @@ static void version_is_told(void)
 
 static void mistakes_in_the_configuration_are_told(void)
 {
-	static const char *const with_conf[] = { "format", "up" };
+	static const char *const with_conf[] = { "format", "up", "wait" };
 	char place[128];
 	size_t i;
 

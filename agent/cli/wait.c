@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * qbd wait: polls a volume's status until something holds.  A unit's start may
+ * hang on it for long: so it says what it waits for, once until that changes.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/collect.h"
+#include "cli/control.h"
+
+#define LOOK_MS 200
+#define STALE_MS 2000 /* an older picture says nothing of now */
+
+/* What is missing, "" if nothing. */
+struct lack {
+	/* What it is told by: no number that grows and no reason that changes
+	 * from try to try stands in it. */
+	char key[512];
+	char text[1024];
+};
+
+struct wait {
+	const char *volume;
+	const char *node; /* this one */
+	bool commit_known;
+	uint64_t commit; /* for synced: known when we first looked */
+};
+
+typedef void (*wait_for)(struct wait *wait, const json_t *status,
+			 struct lack *lack);
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static bool text_is(const json_t *object, const char *key, const char *text)
+{
+	return strcmp(text_of(object, key), text) == 0;
+}
+
+static bool is_true(const json_t *object, const char *key)
+{
+	return json_is_true(json_object_get(object, key));
+}
+
+static uint64_t number_of(const json_t *object, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, key));
+}
+
+static void __attribute__((format(printf, 2, 3)))
+lacks(struct lack *lack, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(lack->text, sizeof(lack->text), format, args);
+	va_end(args);
+	snprintf(lack->key, sizeof(lack->key), "%.511s", lack->text);
+}
+
+/* One node more of those that something is waited for. */
+static void lacks_node(struct lack *lack, const char *what, const json_t *node,
+		       const char *why)
+{
+	size_t key = strlen(lack->key), text = strlen(lack->text);
+	const char *name = text_of(node, "name");
+
+	snprintf(lack->key + key, sizeof(lack->key) - key, "%s%s",
+		 key ? ", " : what, name);
+	snprintf(lack->text + text, sizeof(lack->text) - text, "%s%s%s%s%s",
+		 text ? ", " : what, name, *why ? " (" : "", why,
+		 *why ? ")" : "");
+}
+
+static void lacks_agent(struct wait *wait, const json_t *status,
+			struct lack *lack)
+{
+	const char *how = text_of(status, "daemon");
+
+	if (strcmp(how, "hung") == 0)
+		lacks(lack,
+		      "its agent does not answer; qbd status %s says "
+		      "more",
+		      wait->volume);
+	else if (strcmp(how, "dead") == 0)
+		lacks(lack,
+		      "its agent is not running; start it with: qbd up "
+		      "%s",
+		      wait->volume);
+	else if (strcmp(how, "running") != 0)
+		lacks(lack, "its agent can't be asked: %s",
+		      text_of(status, "problem"));
+	else if (text_is(status, "state", "starting"))
+		lacks(lack, "its agent starts");
+	else if (number_of(status, "age_ms") > STALE_MS)
+		lacks(lack, "its agent hangs; qbd status %s says more",
+		      wait->volume);
+}
+
+static void lacks_quorum(struct wait *wait, const json_t *status,
+			 struct lack *lack)
+{
+	const json_t *node;
+	size_t i;
+
+	lacks_agent(wait, status, lack);
+	if (*lack->key || *text_of(status, "leader"))
+		return;
+	json_array_foreach(json_object_get(status, "nodes"), i, node)
+	{
+		if (!is_true(node, "self") && !text_is(node, "link", "up"))
+			lacks_node(lack,
+				   "a majority of the nodes has not found "
+				   "together; missing: ",
+				   node, text_of(node, "problem"));
+	}
+	if (!*lack->key)
+		lacks(lack, "a majority of the nodes is about to choose a "
+			    "leader");
+}
+
+static const json_t *own_node(const json_t *status)
+{
+	const json_t *node;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "nodes"), i, node)
+	{
+		if (is_true(node, "self"))
+			return node;
+	}
+	return NULL;
+}
+
+/* Could this replica lead, and so be opened? */
+static void lacks_replica(const json_t *status, struct lack *lack)
+{
+	const json_t *own = own_node(status);
+
+	if (is_true(own, "disk_failed"))
+		lacks(lack, "this node's disk has failed; replace it, then "
+			    "qbd format");
+	else if (is_true(own, "damaged") || is_true(own, "incomplete"))
+		lacks(lack, "this replica is not whole; the leader fills it");
+	else if (text_is(status, "state", "catching-up"))
+		lacks(lack, "this replica is behind; the leader sends what it "
+			    "lacks");
+}
+
+static void lacks_device(const struct wait *wait, const json_t *status,
+			 struct lack *lack)
+{
+	const json_t *device = json_object_get(status, "device");
+	const char *gate = text_of(device, "gate");
+	const char *problem = text_of(status, "device_problem");
+
+	if (!*gate) {
+		/* Where we may not ask the kernel, its agent knows. */
+		if (!*problem || !is_true(status, "device_held"))
+			lacks(lack, "its device is not there%s%s",
+			      *problem ? ": " : "", problem);
+		return;
+	}
+	if (!is_true(device, "agent"))
+		lacks(lack, "its agent has not taken the device over");
+	else if (strcmp(gate, "fenced") == 0)
+		lacks(lack,
+		      "the last opening of %s has lost its right to it: "
+		      "unmount or close it",
+		      text_of(device, "path"));
+	else if (strcmp(gate, "active") != 0 &&
+		 text_is(status, "leader", wait->node))
+		lacks(lack, "this node leads, but the device waits: %s",
+		      text_of(device, "gate_reason"));
+}
+
+static void lacks_open(struct wait *wait, const json_t *status,
+		       struct lack *lack)
+{
+	const char *writer = text_of(status, "writer");
+
+	lacks_quorum(wait, status, lack);
+	if (!*lack->key)
+		lacks_replica(status, lack);
+	if (!*lack->key)
+		lacks_device(wait, status, lack);
+	if (!*lack->key && *writer && strcmp(writer, wait->node) != 0)
+		lacks(lack, "node %s has it open; close it there", writer);
+}
+
+static const char *not_whole(const json_t *node)
+{
+	if (is_true(node, "disk_failed"))
+		return "disk failed";
+	if (is_true(node, "damaged") || is_true(node, "incomplete"))
+		return "being filled";
+	return NULL;
+}
+
+/*
+ * While something writes, nodes lack what was written just now: so what each
+ * must hold is what was committed when we first looked.
+ */
+static void lacks_synced(struct wait *wait, const json_t *status,
+			 struct lack *lack)
+{
+	const json_t *node;
+	const char *why;
+	size_t i;
+
+	lacks_quorum(wait, status, lack);
+	if (*lack->key)
+		return;
+	if (!wait->commit_known)
+		wait->commit = number_of(status, "commit");
+	wait->commit_known = true;
+	json_array_foreach(json_object_get(status, "nodes"), i, node)
+	{
+		why = not_whole(node);
+		if (!is_true(node, "self") && !text_is(node, "link", "up")) {
+			why = text_of(node, "problem");
+			if (!*why)
+				why = text_of(node, "link");
+		} else if (!why && number_of(node, "durable") < wait->commit) {
+			why = "behind";
+		}
+		if (why)
+			lacks_node(lack,
+				   "these nodes do not hold everything: ", node,
+				   why);
+	}
+}
+
+static const struct {
+	const char *name;
+	wait_for missing;
+	const char *done;
+} goals[] = {
+	{ "open", lacks_open, "can be opened" },
+	{ "quorum", lacks_quorum, "has quorum" },
+	{ "synced", lacks_synced, "is the same on all nodes" },
+};
+#define GOALS (sizeof(goals) / sizeof(goals[0]))
+
+/* Waiting would not change it. */
+static bool may_not_ask(const char *volume, struct base_error *error)
+{
+	struct control control;
+	int ret = control_open(volume, &control, error);
+
+	if (!ret)
+		control_close(&control);
+	return ret == -EACCES;
+}
+
+static enum cli_exit wait_until(struct wait *wait, unsigned int goal,
+				const struct cli_args *args)
+{
+	uint64_t until_ms = cli_now_ms() + (uint64_t)args->timeout_s * 1000;
+	json_t *names = json_pack("[s]", wait->volume), *list;
+	struct base_error error;
+	struct lack lack = { .key = "" };
+	char told[sizeof(lack.key)] = "";
+	enum cli_exit status = CLI_FAILED;
+
+	while (!may_not_ask(wait->volume, &error)) {
+		list = collect_status(names);
+		memset(&lack, 0, sizeof(lack));
+		goals[goal].missing(wait, json_array_get(list, 0), &lack);
+		json_decref(list);
+		if (!*lack.key) {
+			printf("%s: %s\n", wait->volume, goals[goal].done);
+			status = CLI_DONE;
+			goto out;
+		}
+		if (args->timed && cli_now_ms() >= until_ms) {
+			cli_fail("volume %s: waited %u s in vain, for --for "
+				 "%s: %s",
+				 wait->volume, args->timeout_s,
+				 goals[goal].name, lack.text);
+			goto out;
+		}
+		if (strcmp(told, lack.key) != 0) {
+			printf("%s: waiting: %s\n", wait->volume, lack.text);
+			/* Into the journal while it is news. */
+			fflush(stdout);
+		}
+		strcpy(told, lack.key);
+		cli_sleep_ms(LOOK_MS);
+	}
+	cli_fail("%s", error.text);
+out:
+	json_decref(names);
+	return status;
+}
+
+static enum cli_exit run(const struct cli_args *args)
+{
+	const char *until = args->until ? args->until : "open";
+	const struct conf_node *node;
+	struct wait wait = { .volume = args->words[0] };
+	struct conf conf;
+	unsigned int goal;
+
+	for (goal = 0; goal < GOALS; goal++)
+		if (strcmp(goals[goal].name, until) == 0)
+			break;
+	if (goal == GOALS)
+		return cli_misused(&cli_wait,
+				   "--for takes open, quorum or synced, not",
+				   until);
+	node = cli_configured(args, &conf);
+	if (!node)
+		return CLI_FAILED;
+	wait.node = node->name;
+	return wait_until(&wait, goal, args);
+}
+
+const struct cli_command cli_wait = {
+	.name = "wait",
+	.usage = "VOLUME [--for open|quorum|synced] [--timeout S] [--node N] "
+		 "[--config F]",
+	.summary = "Wait until a volume can be used",
+	.help = "Waits also for an agent that is not running yet.  Says what "
+		"it waits for, once\nuntil that changes.  SIGTERM ends it, "
+		"saying nothing.\n\n"
+		"  --for open    it could be opened on this node now: its "
+		"device is there, a\n                majority of the nodes "
+		"works, this replica is whole, and no\n                other "
+		"node has it open (this is what is waited for if --for\n"
+		"                is not given)\n"
+		"  --for quorum  a majority of the nodes has a leader\n"
+		"  --for synced  all nodes hold what was committed when the "
+		"waiting began\n"
+		"  --timeout S   at most so long, then exit status 1; 0: look "
+		"once.  Without it:\n                for ever\n"
+		"  --node N      this node's name; else QBD_NODE, else the "
+		"host's name\n"
+		"  --config F    instead of /etc/qbd/VOLUME.conf\n\n"
+		"A configuration that is missing or wrong is told at once "
+		"(exit status 1).\n",
+	.options = CLI_NODE | CLI_CONFIG | CLI_FOR | CLI_TIMEOUT,
+	.words_min = 1,
+	.words_max = 1,
+	.run = run,
+};
