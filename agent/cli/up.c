@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "cli/cli.h"
 #include "cli/control.h"
 #include "cli/module.h"
@@ -69,8 +70,8 @@ static bool make_folder(const char *path)
 }
 
 /*
- * What the daemon said to people since it was started: its events, which begin
- * with the journal's "<level>", say the same again.
+ * What the agent said to people since it was started: its log's lines say the
+ * same again.
  */
 static void print_log_from(int log, off_t from)
 {
@@ -88,7 +89,7 @@ static void print_log_from(int log, off_t from)
 		return;
 	}
 	while (getline(&line, &room, file) > 0)
-		if (*line != '<')
+		if (!base_log_is_line(line))
 			fputs(line, stderr);
 	free(line);
 	fclose(file);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "qbdd/logger.h"
 #include "qbdd/notify.h"
 #include "qbdd/qbdd.h"
 
@@ -25,6 +26,8 @@ static const char usage_text[] =
 	"  --help          print this\n"
 	"\n"
 	"Exit status: 0 stopped as told, 1 failed, 2 misused.\n";
+
+#define LOGGER_CLOSE_MS 2000 /* for the last lines to get out */
 
 struct arguments {
 	const char *volume;
@@ -87,6 +90,7 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 static int fail(const char *text)
 {
 	daemon_complain(text);
+	logger_close(LOGGER_CLOSE_MS);
 	return 1;
 }
 
@@ -122,6 +126,8 @@ int main(int argc, char **argv)
 		return 1;
 	if (!arguments.foreground && daemon_fork())
 		return fail("can't go into the background");
+	if (logger_open(&logger_stderr))
+		return fail("can't log: out of memory or descriptors");
 	if (qbdd_start(&daemon, &error))
 		return fail(error.text);
 	base_log(BASE_LOG_NOTICE, "event=started version=%s pid=%d",
@@ -132,5 +138,6 @@ int main(int argc, char **argv)
 	notify_systemd("STOPPING=1");
 	qbdd_end(&daemon);
 	base_log(BASE_LOG_NOTICE, "event=stopped");
+	logger_close(LOGGER_CLOSE_MS);
 	return 0;
 }

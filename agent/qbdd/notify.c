@@ -9,14 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
-
-#define LOG_BYTES_MAX (4 << 20) /* larger at the start: begin anew */
+#include "qbdd/logfile.h"
+#include "qbdd/logger.h"
 
 static int ready_fd = -1; /* the parent reads its other end */
 static int complain_fd = -1; /* what was standard error, while we start */
@@ -99,38 +98,40 @@ int daemon_fork(void)
 	return 0;
 }
 
-static void log_to(const char *path)
-{
-	struct stat file;
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (fstat(fd, &file) == 0 && file.st_size > LOG_BYTES_MAX &&
-	    ftruncate(fd, 0))
-		return;
-	dup2(fd, STDERR_FILENO);
-	close(fd);
-}
-
 void daemon_log(const char *path)
 {
+	static struct logfile file = { .bytes_max = LOGFILE_BYTES_MAX,
+				       .is_stderr = true };
+	struct logger_output output;
+	int nothing;
+
 	if (ready_fd < 0)
 		return;
 	complain_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	log_to(path);
+	file.path = path;
+	if (logfile_open(&file) == 0) {
+		output = logfile_output(&file);
+		logger_redirect(&output);
+		return;
+	}
+	nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (nothing < 0)
+		return;
+	dup2(nothing, STDERR_FILENO);
+	close(nothing);
 }
 
 void daemon_complain(const char *text)
 {
+	char clean[BASE_LOG_LINE_MAX];
+
 	if (complain_fd < 0) {
 		dprintf(STDERR_FILENO, "qbdd: %s\n", text);
 		return;
 	}
 	dprintf(complain_fd, "qbdd: %s\n", text);
-	base_log(BASE_LOG_ERROR, "event=not-started error=\"%s\"", text);
+	base_log(BASE_LOG_ERROR, "event=not-started error=\"%s\"",
+		 base_log_clean(text, clean, sizeof(clean)));
 }
 
 void daemon_ready(void)

@@ -14,7 +14,10 @@ void notify_systemd(const char *state);
  * Return: in the child, 0 or a negative errno (then there is no child).
  */
 int daemon_fork(void);
-/** daemon_log() - in the background: what is logged goes to @path from now on */
+/**
+ * daemon_log() - in the background: what is logged goes to @path from now on
+ * Once, before logger_start(); @path stays the caller's, and stays.
+ */
 void daemon_log(const char *path);
 /** daemon_complain() - a text for whoever started us */
 void daemon_complain(const char *text);

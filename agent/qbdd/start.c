@@ -14,6 +14,7 @@
 
 #include "base/crc.h"
 #include "base/log.h"
+#include "qbdd/logger.h"
 #include "qbdd/memory.h"
 #include "qbdd/notify.h"
 #include "qbdd/qbdd.h"
@@ -236,6 +237,13 @@ int qbdd_start(struct qbdd *daemon, struct base_error *error)
 		return code;
 	daemon_log(daemon->run.log_path);
 	memory_prepare();
+	code = logger_start();
+	if (code) {
+		base_error_set(error, code, "starting the logger: %s",
+			       strerror(-code));
+		goto close_run;
+	}
+	logger_catch_crashes();
 	urcu_memb_register_thread();
 	code = qbdd_loop_open(daemon, error);
 	if (code)
