@@ -166,6 +166,17 @@ const char *conf_address_problem(const char *address)
 	return NULL;
 }
 
+bool conf_address_is_local(const char *address)
+{
+	char host[HOST_MAX + 1];
+
+	return split_address(address, host) &&
+	       (strcasecmp(host, "localhost") == 0 ||
+		strcmp(host, "::1") == 0 ||
+		(strncmp(host, "127.", 4) == 0 &&
+		 !host[strspn(host, "0123456789.")]));
+}
+
 bool conf_same_host(const char *address, const char *other)
 {
 	char host[HOST_MAX + 1], other_host[HOST_MAX + 1];

@@ -27,6 +27,9 @@ int conf_parse_duration(const char *text, uint32_t *duration_ms);
  */
 const char *conf_address_problem(const char *address);
 
+/** conf_address_is_local() - does it name this machine, wherever it is read? */
+bool conf_address_is_local(const char *address);
+
 /** conf_same_host() - do two good addresses have the same host's text? */
 bool conf_same_host(const char *address, const char *other);
 

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -139,4 +140,15 @@ void net_host_text(const struct net_address *address, char *text, size_t size)
 			address->length, text, (socklen_t)size, NULL, 0,
 			NI_NUMERICHOST))
 		snprintf(text, size, "an unknown address");
+}
+
+bool net_address_is_local(const struct net_address *address)
+{
+	const struct sockaddr_in *v4 = (const void *)&address->sockaddr;
+	const struct sockaddr_in6 *v6 = (const void *)&address->sockaddr;
+
+	if (address->sockaddr.ss_family == AF_INET)
+		return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return address->sockaddr.ss_family == AF_INET6 &&
+	       IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }

@@ -63,6 +63,8 @@ int net_resolve(const char *text, struct net_addresses *addresses,
 int net_address_check(const char *text, struct base_error *error);
 /** net_host_text() - the numeric address without its port */
 void net_host_text(const struct net_address *address, char *text, size_t size);
+/** net_address_is_local() - does it lead to this machine alone (127.0.1.1)? */
+bool net_address_is_local(const struct net_address *address);
 
 /* queue.c */
 

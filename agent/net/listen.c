@@ -89,6 +89,17 @@ int net_listen(struct net *net, struct base_error *error)
 	return 0;
 }
 
+bool net_listens_locally(const struct net *net)
+{
+	struct net_address address = { .length = sizeof(address.sockaddr) };
+
+	return net->listen_fd >= 0 &&
+	       !getsockname(net->listen_fd,
+			    (struct sockaddr *)&address.sockaddr,
+			    &address.length) &&
+	       net_address_is_local(&address);
+}
+
 /* epoll would tell of what waits there again and again. */
 void net_listen_pause(struct net *net, bool pause)
 {

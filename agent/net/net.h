@@ -99,6 +99,9 @@ int net_new(const struct net_config *config, uint64_t now_ms, struct net **net,
 	    struct base_error *error);
 void net_free(struct net *net);
 
+/** net_listens_locally() - where only this machine can connect to, by mistake? */
+bool net_listens_locally(const struct net *net);
+
 /**
  * net_event() - epoll_wait() has told of a descriptor of ours
  * @source: its data.u64: an address, so never a small number

@@ -142,6 +142,7 @@ static int check_disk(struct qbdd *daemon, struct base_error *error)
 {
 	struct store_identity identity;
 	struct store_io *io = store_io_open(daemon->disk, 1, error);
+	struct base_error why;
 	char holder[256];
 	int code;
 
@@ -152,10 +153,11 @@ static int check_disk(struct qbdd *daemon, struct base_error *error)
 					      daemon->disk, holder) :
 			       error->code;
 	}
-	code = store_identify(io, &identity, error);
+	code = store_identify(io, &identity, &why);
 	io->ops->close(io);
 	if (code)
-		return code;
+		return base_error_set(error, code, "disk %s: %s", daemon->disk,
+				      why.text);
 	if (memcmp(identity.volume_id, daemon->conf.volume_id,
 		   sizeof(identity.volume_id)) != 0)
 		return base_error_set(error, -EINVAL,

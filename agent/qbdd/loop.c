@@ -170,6 +170,21 @@ static void loop_wait(struct qbdd *daemon)
 	net_settle(daemon->net, daemon->now_us / 1000);
 }
 
+/* The address that we listen on may be another later: a name was looked up. */
+static void loop_notice(struct qbdd *daemon)
+{
+	char now[NOTICE_TEXT_MAX];
+
+	notice_local_address(&daemon->conf, daemon->self,
+			     net_listens_locally(daemon->net), now);
+	if (strcmp(now, daemon->address_notice) == 0)
+		return;
+	strcpy(daemon->address_notice, now);
+	if (*now)
+		base_log(BASE_LOG_WARNING, "event=configuration what=\"%s\"",
+			 now);
+}
+
 static void loop_snapshot(struct qbdd *daemon)
 {
 	struct net_peer_view peer;
@@ -187,6 +202,11 @@ static void loop_snapshot(struct qbdd *daemon)
 	snapshot.device_held = daemon->session != NULL;
 	memcpy(snapshot.device_problem, daemon->device_problem,
 	       sizeof(snapshot.device_problem));
+	loop_notice(daemon);
+	memcpy(snapshot.address_notice, daemon->address_notice,
+	       sizeof(snapshot.address_notice));
+	memcpy(snapshot.log_notice, daemon->log_notice,
+	       sizeof(snapshot.log_notice));
 	for (i = 0; i < daemon->conf.node_count; i++) {
 		if (&daemon->conf.nodes[i] == daemon->self)
 			continue;

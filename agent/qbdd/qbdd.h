@@ -21,6 +21,7 @@
 #include "qbdd/errand.h"
 #include "qbdd/job.h"
 #include "qbdd/lanes.h"
+#include "qbdd/notice.h"
 #include "qbdd/ring.h"
 #include "qbdd/rundir.h"
 #include "qbdd/snapshot.h"
@@ -80,6 +81,10 @@ struct qbdd {
 	uint64_t device_retry_us;
 	uint64_t device_delay_us;
 	char device_problem[256];
+
+	/* Of the configuration: see notice.h */
+	char log_notice[NOTICE_TEXT_MAX];
+	char address_notice[NOTICE_TEXT_MAX];
 
 	struct net *net;
 	struct node *node;

@@ -15,6 +15,7 @@
 #include "conf/conf.h"
 #include "net/net.h"
 #include "node/node.h"
+#include "qbdd/notice.h"
 
 /* What never changes while the daemon runs. */
 struct snapshot_identity {
@@ -36,6 +37,8 @@ struct snapshot {
 	uint64_t log_waiting_us; /* a job of the thread waits since; 0: none */
 	uint64_t image_waiting_us;
 	bool device_held; /* its queue is ours */
+	char log_notice[NOTICE_TEXT_MAX]; /* "" as a rule */
+	char address_notice[NOTICE_TEXT_MAX];
 	char device_problem[256]; /* why not, "" if not known */
 };
 

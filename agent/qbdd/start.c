@@ -115,6 +115,7 @@ static int open_store(struct qbdd *daemon, struct store_boot *boot,
 		.volume_bytes = conf->size_bytes,
 		.log_bytes = conf->log_bytes,
 	};
+	struct base_error why;
 	struct store_io *io;
 	int code;
 
@@ -123,11 +124,16 @@ static int open_store(struct qbdd *daemon, struct store_boot *boot,
 	io = store_io_open(daemon->disk, 0, error);
 	if (!io)
 		return error->code;
-	code = store_open(io, &expected, false, &daemon->store, boot, error);
+	code = store_open(io, &expected, false, &daemon->store, boot, &why);
 	if (code) {
 		io->ops->close(io);
-		return code;
+		return base_error_set(error, code, "disk %s: %s", daemon->disk,
+				      why.text);
 	}
+	notice_log_size(conf, &boot->identity, daemon->log_notice);
+	if (daemon->log_notice[0])
+		base_log(BASE_LOG_WARNING, "event=configuration what=\"%s\"",
+			 daemon->log_notice);
 	daemon->io = io;
 	daemon->align = io->align;
 	if (boot->damage[0])

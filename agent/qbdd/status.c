@@ -128,7 +128,7 @@ static const char *state_text(const struct status *status)
 }
 
 struct text {
-	char bytes[1024];
+	char bytes[2048];
 	size_t used;
 };
 
@@ -198,6 +198,10 @@ static json_t *problem_json(const struct status *status)
 	if (snapshot->device_problem[0])
 		text_add(&text, "no device: %s. ", snapshot->device_problem);
 	add_missing(status, &text);
+	if (snapshot->address_notice[0])
+		text_add(&text, "%s. ", snapshot->address_notice);
+	if (snapshot->log_notice[0])
+		text_add(&text, "%s. ", snapshot->log_notice);
 	if (text.used >= 2 && text.used < sizeof(text.bytes))
 		text.bytes[text.used - 2] = '\0'; /* the last ". " */
 	return json_string(text.bytes);

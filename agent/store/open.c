@@ -216,8 +216,11 @@ static int open_check(struct store_io *io, const struct format_super *super,
 		return base_error_set(
 			error, -EINVAL,
 			"the replica was formatted for sectors of %" PRIu32
-			" bytes, this disk's have %" PRIu32 "; format it anew",
-			super->align, io->align);
+			" bytes, this disk's have %" PRIu32 "; %s",
+			super->align, io->align,
+			identity->block_size < io->align ?
+				"a volume with block-size = 512 needs a disk with such sectors" :
+				"format it anew, and the other nodes fill it");
 	/* Moved to a disk with smaller sectors: records stay as they are. */
 	io->align = super->align;
 	return 0;

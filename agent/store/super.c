@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "store/internal.h"
 
 /* What one place of a superblock was found to hold. */
@@ -89,6 +90,8 @@ int super_expect(const struct store_identity *found,
 		 const struct store_identity *expected,
 		 struct base_error *error)
 {
+	char there[BASE_SIZE_TEXT_MAX], wanted[BASE_SIZE_TEXT_MAX];
+
 	if (memcmp(found->volume_id, expected->volume_id, STORE_ID_BYTES) != 0)
 		return base_error_set(
 			error, -EINVAL,
@@ -101,18 +104,22 @@ int super_expect(const struct store_identity *found,
 			", not of node %" PRIu32
 			"; check the configured disk, or format it",
 			found->node_id, expected->node_id);
+	base_size_text(found->volume_bytes, there);
 	if (found->volume_bytes != expected->volume_bytes)
 		return base_error_set(
 			error, -EINVAL,
-			"the replica was formatted for a volume of %" PRIu64
-			" bytes, the configuration says %" PRIu64,
-			found->volume_bytes, expected->volume_bytes);
+			"the replica was formatted for a volume of size \"%s\", the configuration says \"%s\"; put size = \"%s\"; back (a volume can't grow or shrink yet), or format the replicas of all nodes anew, which erases the volume",
+			there, base_size_text(expected->volume_bytes, wanted),
+			there);
 	if (found->block_size != expected->block_size)
 		return base_error_set(
 			error, -EINVAL,
 			"the replica was formatted for blocks of %" PRIu32
-			" bytes, the configuration says %" PRIu32,
-			found->block_size, expected->block_size);
+			" bytes, the configuration says %" PRIu32
+			"; put block-size = %" PRIu32
+			"; back, or format the replicas of all nodes anew, which erases the volume",
+			found->block_size, expected->block_size,
+			found->block_size);
 	return 0;
 }
 

@@ -127,6 +127,32 @@ static void nodes_meet_over_ipv6(void)
 	rig_stop_all();
 }
 
+static void addresses_of_this_machine_alone_are_known(void)
+{
+	static const struct {
+		const char *text;
+		bool is_local;
+	} tries[] = {
+		{ "127.0.0.1:1", true },  { "127.0.1.1:1", true },
+		{ "[::1]:1", true },	  { "10.0.0.1:1", false },
+		{ "[fd00::1]:1", false }, { "128.0.0.1:1", false },
+	};
+	struct net_addresses addresses;
+	struct base_error error;
+	size_t i;
+
+	for (i = 0; i < TAP_COUNT(tries); i++) {
+		tap_need(!net_resolve(tries[i].text, &addresses, &error));
+		tap_check_eq(net_address_is_local(&addresses.list[0]),
+			     tries[i].is_local);
+	}
+	rig_skip(100000);
+	rig_configure(1, 2);
+	tap_need(rig_start(1));
+	tap_check(net_listens_locally(rig_nodes[1].net));
+	rig_stop_all();
+}
+
 static void an_unknown_name_is_told_and_does_not_stop_the_rest(void)
 {
 	struct net_peer_view view;
@@ -152,6 +178,7 @@ int main(int argc, char **argv)
 		TAP_TEST(what_stands_in_the_way_of_listening_is_told),
 		TAP_TEST(a_restart_gets_its_port_back_at_once),
 		TAP_TEST(nodes_meet_over_ipv6),
+		TAP_TEST(addresses_of_this_machine_alone_are_known),
 		TAP_TEST(an_unknown_name_is_told_and_does_not_stop_the_rest),
 	};
 

@@ -173,6 +173,19 @@ static void a_loop_or_a_disk_that_hangs_is_seen(void)
 	json_decref(status);
 }
 
+static void mistakes_of_the_configuration_stay_in_the_status(void)
+{
+	setup();
+	strcpy(snapshot.log_notice, "log-size is of yesterday");
+	strcpy(snapshot.address_notice, "the address is nowhere");
+	make();
+	tap_need(status != NULL);
+	tap_check_str(text("state"), "ok");
+	tap_check(strstr(text("problem"), "log-size is of yesterday"));
+	tap_check(strstr(text("problem"), "the address is nowhere. "));
+	json_decref(status);
+}
+
 static void before_the_first_picture_the_daemon_starts(void)
 {
 	setup();
@@ -196,6 +209,7 @@ int main(int argc, char **argv)
 		TAP_TEST(a_writer_counts_while_its_node_says_so),
 		TAP_TEST(the_worst_state_is_told_first),
 		TAP_TEST(a_loop_or_a_disk_that_hangs_is_seen),
+		TAP_TEST(mistakes_of_the_configuration_stay_in_the_status),
 		TAP_TEST(before_the_first_picture_the_daemon_starts),
 	};
 

@@ -84,10 +84,13 @@ static void wrong_disk_is_refused(void)
 	other = identity;
 	other.volume_bytes += 4096;
 	tap_check_eq(try_open(disk, &other, false), -EINVAL);
-	tap_check(strstr(error.text, "135168"));
+	tap_check(strstr(error.text,
+			 "the configuration says \"132K\"; put size "
+			 "= \"128K\"; back"));
 	other = identity;
 	other.block_size = 4096;
 	tap_check_eq(try_open(disk, &other, false), -EINVAL);
+	tap_check(strstr(error.text, "put block-size = 512; back"));
 	/* The log's size is the disk's own affair. */
 	other = identity;
 	other.log_bytes *= 2;

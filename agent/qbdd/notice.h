@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the configuration says that can't be so, or will not do what was meant,
+ * while the volume works all the same: told in the log, and in the status as long
+ * as it is so.  Loop thread.
+ */
+#ifndef QBDD_NOTICE_H
+#define QBDD_NOTICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "conf/conf.h"
+#include "store/store.h"
+
+#define NOTICE_TEXT_MAX 512
+
+/**
+ * notice_log_size() - the configured size of the log against the replica's
+ * @text: NOTICE_TEXT_MAX bytes; "" when they are the same
+ */
+void notice_log_size(const struct conf *conf,
+		     const struct store_identity *found, char *text);
+
+/**
+ * notice_local_address() - nobody else can reach us where we listen
+ * @listens_locally: our address leads to this machine alone
+ * @text: NOTICE_TEXT_MAX bytes; "" when all is well
+ */
+void notice_local_address(const struct conf *conf, const struct conf_node *self,
+			  bool listens_locally, char *text);
+
+#endif
