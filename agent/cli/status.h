@@ -42,6 +42,7 @@
  *			"damaged"	this replica must be filled by a leader
  *			"disk-failed"	this node's disk is out
  *	problem		what is missing and what to do, for people; "" if nothing
+ *	listen_problem	why peers may not reach this node, with the remedy; ""
  *	term
  *	role		"leader" "candidate" "precandidate" "follower"
  *	leader		name or null

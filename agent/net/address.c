@@ -3,9 +3,8 @@
  * Addresses as people write them: host:port, [v6]:port.
  *
  * A name is looked up by the C library, which blocks: up to the resolver's own
- * timeouts, many seconds when its servers are silent.  So callers do it when
- * they start, and later only where connecting keeps failing anyway.  Numeric
- * addresses never block.
+ * timeouts, many seconds when its servers are silent.  So the loop never does:
+ * see name.c.  Numeric addresses never block.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -109,6 +108,14 @@ static int look_up(const struct parts *parts, int flags,
 	return addresses->count ? 0 : EAI_NONAME;
 }
 
+bool net_resolve_number(const char *text, struct net_addresses *addresses)
+{
+	struct parts parts;
+
+	return !split(text, &parts) && !port_problem(&parts) &&
+	       look_up(&parts, AI_NUMERICHOST, addresses) == 0;
+}
+
 int net_resolve(const char *text, struct net_addresses *addresses,
 		struct base_error *error)
 {
@@ -120,10 +127,8 @@ int net_resolve(const char *text, struct net_addresses *addresses,
 		problem = port_problem(&parts);
 	if (problem)
 		return address_error(text, problem, error);
-	addresses->is_name = false;
 	if (look_up(&parts, AI_NUMERICHOST, addresses) == 0)
 		return 0;
-	addresses->is_name = true;
 	err = look_up(&parts, 0, addresses);
 	if (err == 0)
 		return 0;

@@ -16,8 +16,6 @@
 #ifndef NET_INTERNAL_H
 #define NET_INTERNAL_H
 
-#include <sys/socket.h>
-
 #include "base/list.h"
 #include "net/net.h"
 
@@ -32,39 +30,46 @@
 #define NET_UNSENT_BYTES (256 << 10) /* what it may hold unsent */
 #define NET_LINGER_MS 1000 /* for a refusal to arrive */
 #define NET_DOUBLE_MS 1500 /* who spoke that lately is alive */
-#define NET_RESOLVE_MS 60000 /* between two lookups of a name */
+#define NET_RESOLVE_MS 15000 /* between two lookups of a name */
+#define NET_UNKNOWN_MS 2000 /* the same while nothing is known of it */
+#define NET_LISTEN_MS 1000 /* until it is tried again to listen */
 #define NET_ACCEPT_PAUSE_MS 1000
-#define NET_ADDRESSES_MAX 8
 #define NET_SAID_MAX 32
 #define NET_SAY_STRANGERS_MAX 10 /* refusals of strangers told per minute */
 
 /* address.c */
 
-struct net_address {
-	struct sockaddr_storage sockaddr;
-	socklen_t length;
-};
-
-struct net_addresses {
-	struct net_address list[NET_ADDRESSES_MAX];
-	unsigned int count;
-	bool is_name; /* a lookup made it, and may make another one */
-};
-
-/**
- * net_resolve() - addresses of "host:port" or "[v6]:port"
- * Blocks for as long as the resolver does when the host is a name.
- * Return: 0 and at least one address; -EINVAL (not an address); -EHOSTUNREACH
- * (the name is not known), with a text.
- */
-int net_resolve(const char *text, struct net_addresses *addresses,
-		struct base_error *error);
+/** net_resolve_number() - net_resolve() of a number; false: it is a name */
+bool net_resolve_number(const char *text, struct net_addresses *addresses);
 /** net_address_check() - the syntax only; 0 or -EINVAL with a text */
 int net_address_check(const char *text, struct base_error *error);
 /** net_host_text() - the numeric address without its port */
 void net_host_text(const struct net_address *address, char *text, size_t size);
 /** net_address_is_local() - does it lead to this machine alone (127.0.1.1)? */
 bool net_address_is_local(const struct net_address *address);
+
+/* name.c */
+
+struct net_name {
+	struct net *net;
+	uint32_t id; /* of the node that is there */
+	const char *text; /* host:port */
+	struct net_addresses found;
+	bool is_name; /* looked up, and may be another time */
+	bool asked; /* net_resolved() will come */
+	uint64_t asked_ms;
+	char problem[160]; /* why nothing is known of it; "" */
+};
+
+/** net_name_init() - begin to look it up; a number is known at once */
+void net_name_init(struct net_name *name, struct net *net, uint32_t id,
+		   const char *text);
+/** net_name_refresh() - look it up again, if it is a name and not too soon */
+void net_name_refresh(struct net_name *name);
+/** net_name_resolved() - false: nothing is new */
+bool net_name_resolved(struct net_name *name,
+		       const struct net_addresses *addresses,
+		       const char *problem);
 
 /* queue.c */
 
@@ -183,15 +188,18 @@ struct net_peer {
 	uint64_t retry_ms;
 	uint32_t delay_ms;
 	unsigned int failures; /* since the last link */
-	struct net_addresses addresses;
+	struct net_name name;
 	unsigned int address; /* the next to be tried */
-	uint64_t resolved_ms;
 };
 
 void net_peer_init(struct net_peer *peer, struct net *net,
 		   const struct net_peer_config *config);
 struct net_peer *net_peer_find(const struct net *net, uint32_t id);
 void net_peer_connect(struct net_peer *peer);
+/** net_peer_resolved() - see net_resolved() */
+void net_peer_resolved(struct net_peer *peer,
+		       const struct net_addresses *addresses,
+		       const char *problem);
 /** net_peer_enter() - a new state of the link, for the view */
 void net_peer_enter(struct net_peer *peer, enum net_link_state state);
 /** net_peer_up() - the handshake is over: tell the owner */
@@ -204,6 +212,10 @@ void net_peer_tell_down(struct net_peer *peer);
 /* listen.c */
 
 int net_listen(struct net *net, struct base_error *error);
+void net_listen_resolved(struct net *net, const struct net_addresses *addresses,
+			 const char *problem);
+/** net_listen_again() - at listen_ms: is there what was not there? */
+void net_listen_again(struct net *net);
 void net_listen_accept(struct net *net);
 void net_listen_pause(struct net *net, bool pause);
 
@@ -230,7 +242,12 @@ struct net {
 	struct net_config config;
 	int kick_fd; /* an eventfd: there is something to settle */
 	bool kicked;
-	int listen_fd;
+	int listen_fd; /* -1: not yet, see listen_problem */
+	struct net_name listen_name;
+	struct net_address listen_address; /* that listen_fd has */
+	bool listen_early; /* this machine does not have it yet */
+	uint64_t listen_ms; /* when to look again, UINT64_MAX: all is well */
+	char listen_problem[256];
 	bool listen_paused;
 	uint64_t listen_resume_ms;
 	uint64_t now_ms; /* as the owner last told */

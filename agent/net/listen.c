@@ -5,9 +5,13 @@
  * A stranger has NET_HANDSHAKE_MS to say who it is.  When NET_STRANGERS_MAX are
  * there, the oldest goes for the next: a peer says HELLO within a round trip,
  * somebody who only holds connections open does not.
+ *
+ * Our own address may not be there yet, as a name or on this machine, when the
+ * agent starts at boot: it is tried again, and bound to before it is there.
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -43,17 +47,44 @@ static int listen_error(const struct net *net, int err,
 	}
 }
 
-static int listen_on(const struct net_address *address)
+static void __attribute__((format(printf, 2, 3)))
+set_problem(struct net *net, const char *format, ...)
 {
-	int fd = socket(address->sockaddr.ss_family,
-			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	char text[sizeof(net->listen_problem)];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (strcmp(text, net->listen_problem) == 0)
+		return;
+	strcpy(net->listen_problem, text);
+	net->config.listening(net->config.context, net->listen_problem);
+}
+
+/* An address that is not there yet: connections can come once it is. */
+static int bind_early(int fd, int family)
+{
+	int one = 1;
+
+	if (family == AF_INET6)
+		return setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &one,
+				  sizeof(one));
+	return setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one));
+}
+
+static int listen_on(const struct net_address *address, bool early)
+{
+	int family = address->sockaddr.ss_family;
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int one = 1;
 	int err;
 
 	if (fd < 0)
 		return -errno;
 	/* Else a restart waits for the old connections' TIME_WAIT. */
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)))
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
+	    (early && bind_early(fd, family)))
 		goto fail;
 	net_conn_tune(fd);
 	if (bind(fd, (const struct sockaddr *)&address->sockaddr,
@@ -67,17 +98,62 @@ fail:
 	return err;
 }
 
-int net_listen(struct net *net, struct base_error *error)
+/* Could we bind to it, but for the port? */
+static bool address_is_here(const struct net_address *address)
 {
-	struct net_addresses addresses;
-	unsigned int i;
-	int err, fd = -EINVAL;
+	struct sockaddr_storage any_port = address->sockaddr;
+	int fd = socket(any_port.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool here;
 
-	err = net_resolve(net->config.listen, &addresses, error);
-	if (err)
-		return err;
-	for (i = 0; i < addresses.count && fd < 0; i++)
-		fd = listen_on(&addresses.list[i]);
+	if (fd < 0)
+		return false;
+	if (any_port.ss_family == AF_INET6)
+		((struct sockaddr_in6 *)&any_port)->sin6_port = 0;
+	else
+		((struct sockaddr_in *)&any_port)->sin_port = 0;
+	here = bind(fd, (const struct sockaddr *)&any_port, address->length) ==
+	       0;
+	close(fd);
+	return here;
+}
+
+/* Sets listen_address and listen_early. */
+static int listen_on_any(struct net *net)
+{
+	const struct net_addresses *found = &net->listen_name.found;
+	unsigned int i, early;
+	int fd = -EINVAL;
+
+	for (early = 0; early < 2; early++)
+		for (i = 0; i < found->count; i++) {
+			fd = listen_on(&found->list[i], early);
+			if (fd >= 0) {
+				net->listen_address = found->list[i];
+				net->listen_early = early;
+				return fd;
+			}
+		}
+	return fd;
+}
+
+static void listen_say(struct net *net)
+{
+	net->listen_ms = net->listen_early ? net->now_ms + NET_LISTEN_MS :
+					     UINT64_MAX;
+	if (net->listen_early)
+		set_problem(net,
+			    "listening on %s, which this machine does not have "
+			    "yet; if that stays so, correct the address of "
+			    "node %s, or which node this machine is",
+			    net->config.listen, net->config.hello.node_name);
+	else
+		set_problem(net, "%s", "");
+}
+
+static int listen_try(struct net *net, struct base_error *error)
+{
+	int err, fd = listen_on_any(net);
+
 	if (fd < 0)
 		return listen_error(net, -fd, error);
 	err = net_watch(net, EPOLL_CTL_ADD, fd, EPOLLIN, &net->listen_fd);
@@ -86,6 +162,7 @@ int net_listen(struct net *net, struct base_error *error)
 		return listen_error(net, -err, error);
 	}
 	net->listen_fd = fd;
+	listen_say(net);
 	return 0;
 }
 
@@ -98,6 +175,62 @@ bool net_listens_locally(const struct net *net)
 			    (struct sockaddr *)&address.sockaddr,
 			    &address.length) &&
 	       net_address_is_local(&address);
+}
+
+static void listen_later(struct net *net, const char *problem)
+{
+	net->listen_ms = net->now_ms + NET_LISTEN_MS;
+	set_problem(net, "can't listen on %s yet: %s", net->config.listen,
+		    problem);
+}
+
+int net_listen(struct net *net, struct base_error *error)
+{
+	net_name_init(&net->listen_name, net, net->config.hello.from,
+		      net->config.listen);
+	if (net->listen_name.found.count)
+		return listen_try(net, error);
+	listen_later(net, net->listen_name.problem);
+	return 0;
+}
+
+static void listen_retry(struct net *net)
+{
+	struct base_error error;
+
+	if (listen_try(net, &error))
+		listen_later(net, error.text);
+}
+
+/* What was a guess - an address that is not here - may have been mended. */
+void net_listen_resolved(struct net *net, const struct net_addresses *addresses,
+			 const char *problem)
+{
+	bool fresh = net_name_resolved(&net->listen_name, addresses, problem);
+
+	if (net->listen_fd >= 0 && fresh && net->listen_early) {
+		close(net->listen_fd); /* leaves epoll too */
+		net->listen_fd = -1;
+		net->listen_paused = false;
+	}
+	if (net->listen_fd < 0 && net->listen_name.found.count)
+		listen_retry(net);
+	else if (net->listen_fd < 0)
+		listen_later(net, net->listen_name.problem);
+}
+
+void net_listen_again(struct net *net)
+{
+	if (net->listen_fd >= 0 && address_is_here(&net->listen_address))
+		net->listen_early = false;
+	else
+		net_name_refresh(&net->listen_name);
+	if (net->listen_fd >= 0)
+		listen_say(net);
+	else if (net->listen_name.found.count)
+		listen_retry(net);
+	else
+		listen_later(net, net->listen_name.problem);
 }
 
 /* epoll would tell of what waits there again and again. */

@@ -62,6 +62,7 @@ int net_new(const struct net_config *config, uint64_t now_ms, struct net **out,
 	net->now_ms = now_ms;
 	net->kick_fd = -1;
 	net->listen_fd = -1;
+	net->listen_ms = UINT64_MAX;
 	base_list_init(&net->conns);
 	base_list_init(&net->closed);
 	err = open_kick(net);
@@ -202,6 +203,8 @@ uint64_t net_deadline_ms(const struct net *net)
 	}
 	if (net->listen_paused && net->listen_resume_ms < deadline)
 		deadline = net->listen_resume_ms;
+	if (net->listen_ms < deadline)
+		deadline = net->listen_ms;
 	return deadline;
 }
 
@@ -268,6 +271,8 @@ static void expire(struct net *net)
 	}
 	if (net->listen_paused && net->now_ms >= net->listen_resume_ms)
 		net_listen_pause(net, false);
+	if (net->now_ms >= net->listen_ms)
+		net_listen_again(net);
 }
 
 void net_tick(struct net *net, uint64_t now_ms)
@@ -276,6 +281,22 @@ void net_tick(struct net *net, uint64_t now_ms)
 	if (now_ms >= net_deadline_ms(net))
 		expire(net);
 	settle(net);
+}
+
+void net_resolved(struct net *net, uint32_t id,
+		  const struct net_addresses *addresses, const char *problem)
+{
+	struct net_peer *peer = net_peer_find(net, id);
+
+	if (id == net->config.hello.from)
+		net_listen_resolved(net, addresses, problem);
+	else if (peer)
+		net_peer_resolved(peer, addresses, problem);
+}
+
+const char *net_listen_problem(const struct net *net)
+{
+	return net->listen_problem;
 }
 
 int net_send(struct net *net, uint32_t id, const struct wire_msg *msg)

@@ -24,6 +24,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "base/error.h"
 #include "wire/wire.h"
@@ -36,11 +37,23 @@
 #define NET_RETRY_MIN_MS 100
 #define NET_RETRY_MAX_MS 2000
 #define NET_SILENCE_MS 10000 /* nothing received: the connection is dead */
+#define NET_ADDRESSES_MAX 8 /* of one name */
 #define NET_STRANGERS_MAX 16 /* connections without a peer */
 /* Descriptors in the owner's epoll set: connections, the listener, the kick */
 #define NET_SOURCES_MAX (RAFT_MEMBERS_MAX + NET_STRANGERS_MAX + 2)
 
 struct net;
+
+/* What a name, or a number, stands for. */
+struct net_address {
+	struct sockaddr_storage sockaddr;
+	socklen_t length;
+};
+
+struct net_addresses {
+	struct net_address list[NET_ADDRESSES_MAX];
+	unsigned int count;
+};
 
 struct net_peer_config {
 	uint32_t id;
@@ -68,6 +81,14 @@ struct net_config {
 	void (*writable)(void *context, uint32_t peer);
 	/* For the log; each reason once until it changes. */
 	void (*refused)(void *context, const char *who, const char *why);
+	/* For the log, see net_listen_problem(). */
+	void (*listening)(void *context, const char *problem);
+	/*
+	 * Look up the name in a node's address (ours, too), in another thread;
+	 * net_resolved() tells the result, however late that is.  Called by
+	 * net_new() and net_tick(); not again for this node until then.
+	 */
+	void (*resolve)(void *context, uint32_t id, const char *address);
 	void *context;
 };
 
@@ -90,10 +111,9 @@ struct net_peer_view {
 /**
  * net_new() - listen and begin to connect
  * @now_ms: monotonic
- * Peers' addresses that are names are looked up here, which blocks for as long
- * as the resolver does; and again, at most once a minute, while connecting
- * keeps failing.  A node that must not stand still has numeric addresses.
- * Return: 0; -EADDRINUSE, -EADDRNOTAVAIL, -EINVAL (address) with a text.
+ * What is not there yet - a name that is not known, an address that this
+ * machine does not have - is no error: it is tried again.
+ * Return: 0; -EADDRINUSE, -EINVAL (address) with a text.
  */
 int net_new(const struct net_config *config, uint64_t now_ms, struct net **net,
 	    struct base_error *error);
@@ -101,6 +121,26 @@ void net_free(struct net *net);
 
 /** net_listens_locally() - where only this machine can connect to, by mistake? */
 bool net_listens_locally(const struct net *net);
+
+/**
+ * net_resolve() - addresses of "host:port" or "[v6]:port"; any thread
+ * Blocks for as long as the resolver does, tens of seconds when its servers are
+ * silent; not where the host is a number.
+ * Return: 0 and at least one address; -EINVAL (not an address); -EHOSTUNREACH
+ * (the name is not known), with a text.
+ */
+int net_resolve(const char *text, struct net_addresses *addresses,
+		struct base_error *error);
+/**
+ * net_resolved() - what net_config.resolve() asked for
+ * @addresses: NULL: it could not be looked up, @problem says why
+ * Not between an epoll_wait() and its net_settle(); net_tick() is due then.
+ */
+void net_resolved(struct net *net, uint32_t id,
+		  const struct net_addresses *addresses, const char *problem);
+
+/** net_listen_problem() - why peers may not reach us, with the remedy; "" */
+const char *net_listen_problem(const struct net *net);
 
 /**
  * net_event() - epoll_wait() has told of a descriptor of ours

@@ -28,8 +28,6 @@ set_problem(struct net_peer *peer, const char *format, ...)
 void net_peer_init(struct net_peer *peer, struct net *net,
 		   const struct net_peer_config *config)
 {
-	struct base_error error;
-
 	peer->net = net;
 	peer->config = *config;
 	peer->connects = net->config.hello.from < config->id;
@@ -40,12 +38,8 @@ void net_peer_init(struct net_peer *peer, struct net *net,
 		set_problem(peer, "it has not connected yet");
 		return;
 	}
-	/* The one lookup that everybody waits for: nothing runs yet. */
-	peer->resolved_ms = net->now_ms;
-	if (net_resolve(config->address, &peer->addresses, &error)) {
-		peer->addresses.count = 0;
-		set_problem(peer, "%s", error.text);
-	}
+	net_name_init(&peer->name, net, config->id, peer->config.address);
+	set_problem(peer, "%s", peer->name.problem);
 }
 
 struct net_peer *net_peer_find(const struct net *net, uint32_t id)
@@ -76,27 +70,6 @@ static void peer_retry_later(struct net_peer *peer)
 		peer->delay_ms = NET_RETRY_MAX_MS;
 }
 
-/*
- * A lookup blocks the loop: only of a name, when connecting has failed for a
- * while (the link is down anyway), and not often.
- */
-static void peer_resolve_again(struct net_peer *peer)
-{
-	struct net_addresses fresh;
-	struct net *net = peer->net;
-
-	if (peer->addresses.count && (!peer->addresses.is_name ||
-				      peer->failures < RESOLVE_AFTER_FAILURES))
-		return;
-	if (net->now_ms - peer->resolved_ms < NET_RESOLVE_MS)
-		return;
-	peer->resolved_ms = net->now_ms;
-	if (net_resolve(peer->config.address, &fresh, NULL) == 0) {
-		peer->addresses = fresh;
-		peer->address = 0;
-	}
-}
-
 static void peer_connect_failed(struct net_peer *peer, int err)
 {
 	set_problem(peer, "can't connect to %s: %s", peer->config.address,
@@ -110,13 +83,15 @@ void net_peer_connect(struct net_peer *peer)
 	int fd;
 
 	assert(peer->connects && !peer->conn);
-	peer_resolve_again(peer);
-	if (!peer->addresses.count) {
+	if (!peer->name.found.count || peer->failures >= RESOLVE_AFTER_FAILURES)
+		net_name_refresh(&peer->name);
+	if (!peer->name.found.count) {
+		set_problem(peer, "%s", peer->name.problem);
 		peer_retry_later(peer);
 		return;
 	}
 	address =
-		&peer->addresses.list[peer->address++ % peer->addresses.count];
+		&peer->name.found.list[peer->address++ % peer->name.found.count];
 	fd = socket(address->sockaddr.ss_family,
 		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
@@ -140,6 +115,21 @@ void net_peer_connect(struct net_peer *peer)
 	}
 	peer->conn->peer = peer;
 	net_peer_enter(peer, NET_CONNECTING);
+}
+
+void net_peer_resolved(struct net_peer *peer,
+		       const struct net_addresses *addresses,
+		       const char *problem)
+{
+	if (!net_name_resolved(&peer->name, addresses, problem)) {
+		if (!peer->name.found.count)
+			set_problem(peer, "%s", peer->name.problem);
+		return;
+	}
+	peer->address = 0;
+	peer->failures = 0;
+	peer->delay_ms = NET_RETRY_MIN_MS;
+	peer->retry_ms = peer->net->now_ms;
 }
 
 void net_peer_up(struct net_peer *peer)

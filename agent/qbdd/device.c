@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The daemon's hold on /dev/qbdN.  Loop thread.
+ * The daemon's hold on /dev/qbdN.  Loop thread, but for what a start does, and
+ * for what asks the kernel for answers: /sys, /dev and netlink's commands, which
+ * all families share a lock for, are the device helper's (again_run() and
+ * remove_run()).  It must not touch the node, nor the session that is in use.
  *
  * The device outlives its agent, so a start finds it there or makes it.  While
  * it is there the module claims the replica exclusively; the store opens it
@@ -18,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/list.h"
 #include "base/log.h"
 #include "qbdd/loopdev.h"
 #include "qbdd/qbdd.h"
@@ -200,35 +204,45 @@ void qbdd_device_unmake(struct qbdd *daemon)
 	daemon->device_made = false;
 }
 
-int qbdd_device_bind(struct qbdd *daemon, struct base_error *error)
+static int open_session(struct qbdd *daemon, struct nl_session **session,
+			struct nl_bound *bound, struct base_error *error)
 {
-	struct nl_bound bound;
-	int code;
+	return nl_session_open(daemon->conf.volume, RCVBUF_BYTES, &session_ops,
+			       daemon, session, bound, error);
+}
 
-	code = nl_session_open(daemon->conf.volume, RCVBUF_BYTES, &session_ops,
-			       daemon, &daemon->session, &bound, error);
+/* The session is ours, or closed. */
+static int take_session(struct qbdd *daemon, struct nl_session *session,
+			const struct nl_bound *bound, struct base_error *error)
+{
+	int code = qbdd_loop_watch(daemon, nl_session_fd(session), LOOP_SESSION,
+				   EPOLLIN);
+
 	if (code) {
-		daemon->session = NULL;
-		return code;
-	}
-	code = qbdd_loop_watch(daemon, nl_session_fd(daemon->session),
-			       LOOP_SESSION, EPOLLIN);
-	if (code) {
-		nl_session_close(daemon->session);
-		daemon->session = NULL;
+		nl_session_close(session);
 		return base_error_set(error, code, "epoll: %s",
 				      strerror(-code));
 	}
+	daemon->session = session;
 	daemon->session_over = 0;
 	daemon->device_problem[0] = '\0';
 	daemon->device_delay_us = DEVICE_RETRY_MIN_US;
 	base_log(BASE_LOG_NOTICE,
 		 "event=device-bound minor=%u epoch=%lu "
 		 "writers=%u",
-		 bound.minor, (unsigned long)bound.epoch, bound.writers);
-	node_bound(daemon->node, bound.epoch, bound.writers != 0,
-		   bound.next_tag);
+		 bound->minor, (unsigned long)bound->epoch, bound->writers);
+	node_bound(daemon->node, bound->epoch, bound->writers != 0,
+		   bound->next_tag);
 	return 0;
+}
+
+int qbdd_device_bind(struct qbdd *daemon, struct base_error *error)
+{
+	struct nl_session *session;
+	struct nl_bound bound;
+	int code = open_session(daemon, &session, &bound, error);
+
+	return code ? code : take_session(daemon, session, &bound, error);
 }
 
 static void device_lost(struct qbdd *daemon, int code)
@@ -245,36 +259,74 @@ static void device_lost(struct qbdd *daemon, int code)
 	daemon->device_retry_us = daemon->now_us + daemon->device_delay_us;
 }
 
-static int device_again(struct qbdd *daemon, struct base_error *error)
+static void again_run(struct errand *errand)
 {
+	struct device_errand *work =
+		base_container_of(errand, struct device_errand, errand);
+	struct qbdd *daemon = work->daemon;
 	struct nl_device found;
 	int code;
 
-	code = nl_device_get(daemon->admin, daemon->conf.volume, &found, error);
+	code = nl_device_get(daemon->admin, daemon->conf.volume, &found,
+			     &work->error);
 	if (code == -ENODEV)
-		code = make_device(daemon, error);
+		code = make_device(daemon, &work->error);
 	else if (!code)
-		code = check_found(daemon, &found, error);
-	return code ? code : qbdd_device_bind(daemon, error);
+		code = check_found(daemon, &found, &work->error);
+	if (!code)
+		code = open_session(daemon, &work->session, &work->bound,
+				    &work->error);
+	work->code = code;
 }
 
-static void device_retry(struct qbdd *daemon)
+static void again_failed(struct qbdd *daemon, const struct base_error *error)
 {
-	struct base_error error = { 0 };
-
-	daemon->device_retry_us = 0;
-	if (!device_again(daemon, &error))
-		return;
-	if (strncmp(daemon->device_problem, error.text,
+	if (strncmp(daemon->device_problem, error->text,
 		    sizeof(daemon->device_problem) - 1) != 0)
 		base_log(BASE_LOG_ERROR, "event=device-missing error=\"%s\"",
-			 error.text);
+			 error->text);
 	snprintf(daemon->device_problem, sizeof(daemon->device_problem),
-		 "%.255s", error.text);
+		 "%.255s", error->text);
 	daemon->device_retry_us = daemon->now_us + daemon->device_delay_us;
 	daemon->device_delay_us *= 2;
 	if (daemon->device_delay_us > DEVICE_RETRY_MAX_US)
 		daemon->device_delay_us = DEVICE_RETRY_MAX_US;
+}
+
+static void again_back(void *context, struct errand *errand)
+{
+	struct device_errand *work =
+		base_container_of(errand, struct device_errand, errand);
+	struct qbdd *daemon = context;
+
+	work->busy = false;
+	if (!work->code && daemon->stopping)
+		nl_session_close(work->session);
+	else if (!work->code)
+		work->code = take_session(daemon, work->session, &work->bound,
+					  &work->error);
+	if (work->code)
+		again_failed(daemon, &work->error);
+}
+
+static void put_errand(struct qbdd *daemon, struct device_errand *work,
+		       void (*run)(struct errand *errand),
+		       void (*back)(void *context, struct errand *errand))
+{
+	memset(work, 0, sizeof(*work));
+	work->errand.run = run;
+	work->errand.back = back;
+	work->daemon = daemon;
+	work->busy = true;
+	helper_put(daemon->device_helper, &work->errand);
+}
+
+static void device_retry(struct qbdd *daemon)
+{
+	daemon->device_retry_us = 0;
+	if (!daemon->device_again.busy)
+		put_errand(daemon, &daemon->device_again, again_run,
+			   again_back);
 }
 
 void qbdd_device_receive(struct qbdd *daemon)
@@ -300,6 +352,9 @@ void qbdd_device_flush(struct qbdd *daemon)
 		if (code)
 			daemon->session_over = code;
 	}
+	/* By us, if so: the answer is on its way. */
+	if (daemon->device_remove.busy)
+		return;
 	if (daemon->session && daemon->session_over)
 		device_lost(daemon, daemon->session_over);
 	if (!daemon->session && !daemon->stopping && daemon->device_retry_us &&
@@ -307,19 +362,38 @@ void qbdd_device_flush(struct qbdd *daemon)
 		device_retry(daemon);
 }
 
-int qbdd_device_remove(struct qbdd *daemon, struct base_error *error)
+static void remove_run(struct errand *errand)
 {
-	int code =
-		nl_device_del(daemon->admin, daemon->conf.volume, true, error);
+	struct device_errand *work =
+		base_container_of(errand, struct device_errand, errand);
+	struct qbdd *daemon = work->daemon;
 
-	if (code && code != -ENODEV)
-		return code;
-	base_log(BASE_LOG_NOTICE, "event=device-removed");
-	if (daemon->session) {
-		nl_session_close(daemon->session);
-		daemon->session = NULL;
-		node_unbound(daemon->node);
+	work->code = nl_device_del(daemon->admin, daemon->conf.volume, true,
+				   &work->error);
+}
+
+static void remove_back(void *context, struct errand *errand)
+{
+	struct device_errand *work =
+		base_container_of(errand, struct device_errand, errand);
+	struct qbdd *daemon = context;
+
+	work->busy = false;
+	if (work->code == -ENODEV)
+		work->code = 0;
+	if (!work->code) {
+		base_log(BASE_LOG_NOTICE, "event=device-removed");
+		if (daemon->session) {
+			nl_session_close(daemon->session);
+			daemon->session = NULL;
+			node_unbound(daemon->node);
+		}
+		daemon->device_retry_us = 0;
 	}
-	daemon->device_retry_us = 0;
-	return 0;
+	qbdd_stop_removed(daemon, work->code, &work->error);
+}
+
+void qbdd_device_remove(struct qbdd *daemon)
+{
+	put_errand(daemon, &daemon->device_remove, remove_run, remove_back);
 }

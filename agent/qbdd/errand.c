@@ -13,6 +13,7 @@ struct helper {
 	struct qbdd_queue in;
 	struct qbdd_queue *loop;
 	struct errand end; /* without run: ends the thread */
+	bool ending; /* it was put */
 	pthread_t thread;
 };
 
@@ -84,7 +85,9 @@ bool helper_stop(struct helper *helper, unsigned int timeout_ms)
 
 	if (!helper)
 		return true;
-	helper_put(helper, &helper->end);
+	if (!helper->ending)
+		helper_put(helper, &helper->end);
+	helper->ending = true;
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += timeout_ms / 1000;
 	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;

@@ -207,6 +207,7 @@ static void loop_snapshot(struct qbdd *daemon)
 	       sizeof(snapshot.address_notice));
 	memcpy(snapshot.log_notice, daemon->log_notice,
 	       sizeof(snapshot.log_notice));
+	strcpy(snapshot.listen_problem, net_listen_problem(daemon->net));
 	for (i = 0; i < daemon->conf.node_count; i++) {
 		if (&daemon->conf.nodes[i] == daemon->self)
 			continue;

@@ -22,6 +22,7 @@
 #include "qbdd/job.h"
 #include "qbdd/lanes.h"
 #include "qbdd/notice.h"
+#include "qbdd/resolve.h"
 #include "qbdd/ring.h"
 #include "qbdd/rundir.h"
 #include "qbdd/snapshot.h"
@@ -35,6 +36,7 @@
 #define TIMER_FLOOR_US 1000 /* never sleep less: no spinning on a deadline */
 #define STOP_US 1000000 /* for a handover and a checkpoint */
 #define STOP_THREAD_MS 2000 /* for a thread's last disk access */
+#define STOP_HELPER_MS 500 /* for what may wait for others */
 #define DEVICE_RETRY_MIN_US 200000
 #define DEVICE_RETRY_MAX_US 5000000
 #define DRIFT_PPM 1000 /* two clocks, each slewed by NTP's at most 500 */
@@ -45,6 +47,17 @@ struct qbdd_durable {
 	uint64_t index; /* 0: nothing to tell */
 	uint64_t term;
 	uint64_t seq;
+};
+
+/* What the device helper does; between put and back it is the helper's. */
+struct device_errand {
+	struct errand errand;
+	struct qbdd *daemon; /* the helper reads what a start has fixed */
+	bool busy; /* the loop's */
+	int code;
+	struct base_error error;
+	struct nl_session *session;
+	struct nl_bound bound;
 };
 
 struct qbdd {
@@ -74,7 +87,11 @@ struct qbdd {
 	bool disk_failed;
 
 	/* The device */
-	struct nl_admin *admin;
+	struct nl_admin *admin; /* of a start, then the helper's */
+	struct helper *device_helper;
+	struct device_errand device_again;
+	struct device_errand device_remove;
+	struct order *stop_order; /* waits for device_remove */
 	struct nl_session *session; /* NULL: lost, see device_retry_us */
 	int session_over; /* noticed inside the node; acted on after it */
 	bool device_made; /* by this start: unmade if that fails */
@@ -87,6 +104,7 @@ struct qbdd {
 	char address_notice[NOTICE_TEXT_MAX];
 
 	struct net *net;
+	struct resolver *resolver;
 	struct node *node;
 	uint64_t now_us; /* of this turn */
 	uint64_t random;
@@ -156,12 +174,15 @@ int qbdd_device_bind(struct qbdd *daemon, struct base_error *error);
 void qbdd_device_receive(struct qbdd *daemon);
 /** qbdd_device_flush() - send answers; notice a session's end; try again */
 void qbdd_device_flush(struct qbdd *daemon);
-/** qbdd_device_remove() - for good; -EBUSY while it is open */
-int qbdd_device_remove(struct qbdd *daemon, struct base_error *error);
+/** qbdd_device_remove() - for good, unless open; qbdd_stop_removed() follows */
+void qbdd_device_remove(struct qbdd *daemon);
 
 /* stop.c */
 /** qbdd_order_back() - carry out what people asked for; @daemon: struct qbdd */
 void qbdd_order_back(void *daemon, struct errand *errand);
+/** qbdd_stop_removed() - the device is, or why it is not (-EBUSY: open) */
+void qbdd_stop_removed(struct qbdd *daemon, int code,
+		       const struct base_error *error);
 void qbdd_stop_begin(struct qbdd *daemon, const char *why);
 /** qbdd_stop_check() - is there nothing more to wait for? */
 void qbdd_stop_check(struct qbdd *daemon);

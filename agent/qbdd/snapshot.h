@@ -40,6 +40,7 @@ struct snapshot {
 	char log_notice[NOTICE_TEXT_MAX]; /* "" as a rule */
 	char address_notice[NOTICE_TEXT_MAX];
 	char device_problem[256]; /* why not, "" if not known */
+	char listen_problem[256]; /* why peers may not reach us; "" */
 };
 
 /* The published one, NULL before the first: for rcu_dereference(). */

@@ -47,6 +47,36 @@ static void refused(void *context, const char *who, const char *why)
 		 who, why);
 }
 
+static void listening(void *context, const char *problem)
+{
+	if (*problem)
+		base_log(BASE_LOG_WARNING, "event=listen-problem what=\"%s\"",
+			 problem);
+	else
+		base_log(BASE_LOG_NOTICE, "event=listens");
+}
+
+static void resolve(void *context, uint32_t id, const char *address)
+{
+	struct qbdd *daemon = context;
+
+	resolver_ask(daemon->resolver, id, address);
+}
+
+static void resolved(void *context, uint32_t id,
+		     const struct net_addresses *addresses, const char *problem)
+{
+	struct qbdd *daemon = context;
+
+	if (daemon->net) /* else the start fails */
+		net_resolved(daemon->net, id, addresses, problem);
+}
+
+static const struct resolver_ops resolver_ops = {
+	.look_up = net_resolve,
+	.resolved = resolved,
+};
+
 /* What both ends of a connection must agree on: who is a member. */
 static uint32_t members_crc(const struct conf *conf)
 {
@@ -83,10 +113,15 @@ static int open_net(struct qbdd *daemon, uint64_t incarnation,
 		.received = received,
 		.writable = writable,
 		.refused = refused,
+		.listening = listening,
+		.resolve = resolve,
 		.context = daemon,
 	};
 	unsigned int i;
 
+	daemon->resolver = resolver_new(&resolver_ops, &daemon->errands);
+	if (!daemon->resolver)
+		return base_error_set(error, -ENOMEM, "out of memory");
 	memcpy(config.hello.volume_id, conf->volume_id,
 	       sizeof(config.hello.volume_id));
 	strcpy(config.hello.volume_name, conf->volume);
@@ -230,10 +265,21 @@ fail:
 			      strerror(-code));
 }
 
+static int start_helper(struct qbdd *daemon, struct base_error *error)
+{
+	int code = helper_start("qbdd-device", &daemon->errands,
+				&daemon->device_helper);
+
+	return code ? base_error_set(error, code, "starting threads: %s",
+				     strerror(-code)) :
+		      0;
+}
+
 int qbdd_start(struct qbdd *daemon, struct base_error *error)
 {
 	struct store_boot boot = { 0 };
 	uint64_t incarnation;
+	bool lookups = true; /* have ended */
 	int code;
 
 	daemon->disk_fd = -1;
@@ -266,19 +312,24 @@ int qbdd_start(struct qbdd *daemon, struct base_error *error)
 		goto close_device;
 	code = open_net(daemon, incarnation, error);
 	if (code)
-		goto close_store;
+		goto close_net;
 	code = make_node(daemon, &boot, incarnation, error);
 	if (code)
 		goto close_net;
 	code = start_workers(daemon, error);
 	if (code)
 		goto free_node;
-	code = qbdd_device_bind(daemon, error);
+	code = start_helper(daemon, error);
 	if (code)
 		goto stop_workers;
+	code = qbdd_device_bind(daemon, error);
+	if (code)
+		goto stop_helper;
 	daemon->device_made = false;
 	return 0;
 
+stop_helper:
+	helper_stop(daemon->device_helper, STOP_HELPER_MS);
 stop_workers:
 	qbdd_lanes_close(daemon);
 	worker_stop(&daemon->image, &daemon->pool, STOP_THREAD_MS);
@@ -287,8 +338,13 @@ free_node:
 	node_free(daemon->node);
 	job_pool_empty(&daemon->pool);
 close_net:
+	daemon->ended = true; /* no order is carried out */
+	lookups = resolver_stop(daemon->resolver, STOP_HELPER_MS);
+	if (lookups) {
+		errands_take(&daemon->errands, daemon);
+		resolver_free(daemon->resolver);
+	}
 	net_free(daemon->net);
-close_store:
 	if (boot.entries) /* else the node took them over */
 		store_boot_free(&boot);
 	store_close(daemon->store);
@@ -300,7 +356,8 @@ close_device:
 	control_stop(daemon->control);
 close_loop:
 	free(daemon->cell);
-	qbdd_loop_close(daemon);
+	if (lookups)
+		qbdd_loop_close(daemon);
 close_run:
 	rundir_close(&daemon->run);
 	return code;
@@ -315,13 +372,18 @@ void qbdd_end(struct qbdd *daemon)
 	bool image = worker_stop(&daemon->image, &daemon->pool, STOP_THREAD_MS);
 	bool log = worker_stop(&daemon->log, &daemon->pool, STOP_THREAD_MS);
 	bool ring = !daemon->ring || !ring_pending(daemon->ring);
+	bool helper = helper_stop(daemon->device_helper, STOP_HELPER_MS);
+	bool lookups = resolver_stop(daemon->resolver, STOP_HELPER_MS);
 
+	errands_take(&daemon->errands, daemon); /* orders want an answer */
 	net_flush(daemon->net);
 	if (daemon->session)
 		nl_session_close(daemon->session);
 	control_stop(daemon->control);
+	errands_take(&daemon->errands, daemon);
 	net_free(daemon->net);
-	if (image && log && ring) {
+	if (image && log && ring && helper && lookups) {
+		resolver_free(daemon->resolver);
 		qbdd_lanes_close(daemon);
 		qbdd_jobs_drop(daemon);
 		node_free(daemon->node);

@@ -197,6 +197,8 @@ static json_t *problem_json(const struct status *status)
 	add_waiting(status, &text, snapshot->image_waiting_us, "the data area");
 	if (snapshot->device_problem[0])
 		text_add(&text, "no device: %s. ", snapshot->device_problem);
+	if (snapshot->listen_problem[0])
+		text_add(&text, "%s. ", snapshot->listen_problem);
 	add_missing(status, &text);
 	if (snapshot->address_notice[0])
 		text_add(&text, "%s. ", snapshot->address_notice);
@@ -370,7 +372,7 @@ json_t *snapshot_status(const struct snapshot_identity *identity,
 	uuid_unparse_lower(identity->conf->volume_id, id);
 	return json_pack(
 		"{s:s, s:s, s:s, s:i, s:s, s:i, s:o, s:o, s:o,"
-		" s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o}",
+		" s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:s, s:o, s:o}",
 		"volume", identity->conf->volume, "id", id, "node",
 		identity->self->name, "node_id", (int)identity->self->id,
 		"version", QBD_VERSION, "pid", identity->pid, "state", state,
@@ -382,6 +384,7 @@ json_t *snapshot_status(const struct snapshot_identity *identity,
 		number(writer ? view->epoch : 0), "age_ms",
 		number_if(snapshot,
 			  snapshot ? (now_us - snapshot->taken_us) / 1000 : 0),
-		"device_held", status.snapshot->device_held, "log",
-		log_json(view), "nodes", nodes_json(&status));
+		"device_held", status.snapshot->device_held, "listen_problem",
+		status.snapshot->listen_problem, "log", log_json(view), "nodes",
+		nodes_json(&status));
 }

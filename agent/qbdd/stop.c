@@ -59,20 +59,38 @@ static void transfer(struct qbdd *daemon, struct order *order)
 
 static void stop(struct qbdd *daemon, struct order *order)
 {
-	struct base_error *error = &order->error;
-
-	if (daemon->stopping)
+	if (daemon->stopping) {
+		order_done(daemon->control, order);
 		return;
-	error->code = 0;
-	if (qbdd_device_remove(daemon, error) == -EBUSY)
-		base_error_set(error, -EBUSY,
+	}
+	if (daemon->stop_order) {
+		base_error_set(&order->error, -EALREADY,
+			       "the device of %s is being removed already; see "
+			       "qbd status %s",
+			       daemon->conf.volume, daemon->conf.volume);
+		order_done(daemon->control, order);
+		return;
+	}
+	daemon->stop_order = order;
+	qbdd_device_remove(daemon);
+}
+
+void qbdd_stop_removed(struct qbdd *daemon, int code,
+		       const struct base_error *error)
+{
+	struct order *order = daemon->stop_order;
+
+	daemon->stop_order = NULL;
+	order->error = *error;
+	order->error.code = code;
+	if (code == -EBUSY)
+		base_error_set(&order->error, -EBUSY,
 			       "the device of %s is open here; close or unmount "
 			       "it first (qbd status tells by whom)",
 			       daemon->conf.volume);
-	if (error->code == -ENODEV)
-		error->code = 0;
-	if (!error->code)
+	if (!code)
 		qbdd_stop_begin(daemon, "ordered to");
+	order_done(daemon->control, order);
 }
 
 void qbdd_order_back(void *context, struct errand *errand)
@@ -82,11 +100,17 @@ void qbdd_order_back(void *context, struct errand *errand)
 
 	if (!order_take(daemon->control, order))
 		return;
-	if (order->type == ORDER_TRANSFER)
+	if (daemon->ended) {
+		base_error_set(&order->error, -ESHUTDOWN,
+			       "the agent of %s is ending",
+			       daemon->conf.volume);
+		order_done(daemon->control, order);
+	} else if (order->type == ORDER_TRANSFER) {
 		transfer(daemon, order);
-	else
+		order_done(daemon->control, order);
+	} else {
 		stop(daemon, order);
-	order_done(daemon->control, order);
+	}
 }
 
 void qbdd_stop_begin(struct qbdd *daemon, const char *why)
@@ -107,7 +131,7 @@ void qbdd_stop_check(struct qbdd *daemon)
 		return;
 	node_view(daemon->node, daemon->now_us, &view);
 	if ((view.role != RAFT_LEADER && !daemon->log.pending &&
-	     !daemon->image.pending) ||
+	     !daemon->image.pending && !daemon->stop_order) ||
 	    daemon->now_us >= daemon->stop_us)
 		daemon->ended = true;
 }

@@ -55,6 +55,12 @@ struct rig_node {
 	void (*on_received)(struct rig_node *node, uint32_t peer,
 			    struct wire_msg *msg);
 	void (*on_refused)(struct rig_node *node);
+	/* The resolver: what was asked, and what it answers. */
+	bool asked[RIG_NODES + 1];
+	unsigned int asks;
+	bool resolver_hangs;
+	char resolves_to[128]; /* host:port, for every name; "": none */
+	char listening[256]; /* what was told last */
 };
 
 static struct rig_node rig_nodes[RIG_NODES + 1]; /* by id */
@@ -141,6 +147,42 @@ static inline void rig_refused(void *context, const char *who, const char *why)
 		node->on_refused(node);
 }
 
+static inline void rig_resolve(void *context, uint32_t id, const char *address)
+{
+	struct rig_node *node = context;
+
+	tap_check(!node->asked[id]);
+	node->asked[id] = true;
+	node->asks++;
+}
+
+static inline void rig_listening(void *context, const char *problem)
+{
+	struct rig_node *node = context;
+
+	snprintf(node->listening, sizeof(node->listening), "%s", problem);
+}
+
+/* The resolver's answers, as the loop takes them in: between two waits. */
+static inline void rig_resolver(struct rig_node *node)
+{
+	struct net_addresses addresses;
+	struct base_error error;
+	uint32_t id;
+
+	for (id = 1; id <= RIG_NODES && !node->resolver_hangs; id++) {
+		if (!node->asked[id])
+			continue;
+		node->asked[id] = false;
+		if (*node->resolves_to &&
+		    net_resolve(node->resolves_to, &addresses, &error) == 0)
+			net_resolved(node->net, id, &addresses, NULL);
+		else
+			net_resolved(node->net, id, NULL,
+				     "the name is not known");
+	}
+}
+
 static inline void rig_address(uint32_t id, char *text, size_t size)
 {
 	snprintf(text, size, "%s:%u", rig_host(), 7100 + id);
@@ -181,6 +223,8 @@ static inline void rig_configure(uint32_t id, unsigned int count)
 	node->config.received = rig_received;
 	node->config.writable = rig_writable;
 	node->config.refused = rig_refused;
+	node->config.listening = rig_listening;
+	node->config.resolve = rig_resolve;
 	node->config.context = node;
 }
 
@@ -257,6 +301,7 @@ static inline void rig_node_turn(struct rig_node *node, bool readable)
 
 	if (readable)
 		rig_ready(node);
+	rig_resolver(node);
 	if (net_deadline_ms(node->net) <= now)
 		net_tick(node->net, now);
 	net_flush(node->net);
