@@ -35,13 +35,8 @@ static enum cli_exit refused(const char *volume, const char *node,
 		printf("%s: %s leads already\n", volume, node);
 		return CLI_DONE;
 	}
-	if (!*leader || strstr(error->text, leader))
-		return cli_fail("volume %s: leadership was not handed to %s: "
-				"%s",
-				volume, node, error->text);
-	return cli_fail("volume %s: leadership was not handed to %s: %s; the "
-			"leader is %s, and only there it can be ordered",
-			volume, node, error->text, leader);
+	return cli_fail("volume %s: leadership was not handed to %s: %s",
+			volume, node, error->text);
 }
 
 static enum cli_exit run(const struct cli_args *args)

@@ -36,7 +36,16 @@ static void transfer(struct qbdd *daemon, struct order *order)
 	case 0:
 		return;
 	case -ENOTCONN:
-		base_error_set(error, -ENOTCONN, "%s does not lead", self);
+		if (view.leader)
+			base_error_set(error, -ENOTCONN,
+				       "%s does not lead; the leader is %s, "
+				       "and only there it can be ordered",
+				       self, node_name(daemon, view.leader));
+		else
+			base_error_set(error, -ENOTCONN,
+				       "%s does not lead, and no leader is "
+				       "known; qbd status tells who is missing",
+				       self);
 		return;
 	case -EBUSY:
 		base_error_set(error, -EBUSY,
