@@ -23,7 +23,8 @@ sbindir ?= $(prefix)/sbin
 docdir ?= $(prefix)/share/doc/qbd
 unitdir ?= $(prefix)/lib/systemd/system
 udevdir ?= $(prefix)/lib/udev/rules.d
-moddir ?= /lib/modules/$(shell uname -r)/updates
+RUNNING := $(shell uname -r)
+moddir ?= /lib/modules/$(RUNNING)/updates
 DESTDIR ?=
 
 ifeq ($(V),1)
@@ -71,7 +72,7 @@ VM_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/vm/*.c))
 # A test's first line may name further flags and sources: /* build: ... */
 extra = $(shell sed -n '1s:^/\* build\: \(.*\) \*/$$:\1:p' $<)
 
-.PHONY: all agent module module-running tests check check-unit scenarios fuzz sim demo bench bench-scale lint \
+.PHONY: all agent module tests check check-unit scenarios fuzz sim demo bench bench-scale lint \
 	setup install uninstall clean help print-cflags
 
 all: agent module
@@ -98,7 +99,11 @@ help:
 agent: $(PROGRAMS)
 
 module: $(KERNELS:%=module-%)
-module-%:
+
+# Phony targets take no implicit rule: these are named.
+MODULES := $(KERNELS:%=module-%) module-running
+.PHONY: $(MODULES)
+$(MODULES): module-%:
 	+@scripts/build-module $*
 
 $(B)/obj/%.o: %.c
@@ -260,9 +265,14 @@ install: agent
 	install -m 644 README.md uapi/linux/qbd.h $(DESTDIR)$(docdir)
 	install -m 644 $(wildcard scripts/systemd/*.service) $(DESTDIR)$(unitdir)
 	install -m 644 scripts/systemd/59-qbd.rules $(DESTDIR)$(udevdir)
-	if [ -e $(B)/running/qbd.ko ]; then \
-		install -D -m 644 $(B)/running/qbd.ko $(DESTDIR)$(moddir)/qbd.ko; \
-		[ -n "$(DESTDIR)" ] || depmod; fi
+	@if [ -e $(B)/running/qbd.ko ]; then \
+		echo 'install -D -m 644 $(B)/running/qbd.ko $(DESTDIR)$(moddir)/qbd.ko'; \
+		install -D -m 644 $(B)/running/qbd.ko $(DESTDIR)$(moddir)/qbd.ko && \
+		{ [ -n "$(DESTDIR)" ] || depmod $(RUNNING); }; \
+	else \
+		echo 'install: no module is installed, for none is built for the' \
+			'running kernel; run make module-running install' >&2; \
+	fi
 
 uninstall:
 	rm -f $(DESTDIR)$(sbindir)/qbd $(DESTDIR)$(sbindir)/qbdd
