@@ -72,7 +72,7 @@ VM_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/vm/*.c))
 # A test's first line may name further flags and sources: /* build: ... */
 extra = $(shell sed -n '1s:^/\* build\: \(.*\) \*/$$:\1:p' $<)
 
-.PHONY: all agent module tests check check-unit scenarios fuzz sim demo bench bench-scale lint \
+.PHONY: all agent module tests check check-long check-unit scenarios fuzz sim demo bench bench-scale lint \
 	setup install uninstall clean help print-cflags
 
 all: agent module
@@ -82,7 +82,8 @@ help:
 	@echo 'make agent           the agent and the command (build/agent)'
 	@echo 'make module-running  the module for the running kernel (build/running)'
 	@echo 'make demo            set-up, build, and the main job in a guest'
-	@echo 'make check           set-up, build, and all tests'
+	@echo 'make check           set-up, build, and all tests but the longest'
+	@echo 'make check-long      these as well; takes hours'
 	@echo 'make check-unit      the unit tests alone'
 	@echo 'make scenarios       the scripts of tests/scenario (REWRITE=1: new traces)'
 	@echo 'make fuzz            each target of tests/fuzz for FUZZ_SECONDS (600)'
@@ -228,6 +229,10 @@ demo: setup
 check: setup
 	@$(MAKE) --no-print-directory $(JOBS) all tests
 	@scripts/check
+
+check-long: setup
+	@$(MAKE) --no-print-directory $(JOBS) all tests
+	@QBD_CHECK_LONG=1 scripts/check
 
 check-unit: $(UNIT_BINS)
 	@scripts/check unit
