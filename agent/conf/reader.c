@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf/syntax.h"
 #include "conf/value.h"
 
 #define FILE_BYTES_MAX (1U << 20)
@@ -21,13 +22,17 @@ struct reader {
 	const char *path;
 	FILE *report;
 	unsigned int mistakes;
+	bool incomplete; /* what is missing may be there, but not readable */
 };
 
 static void complain_at(struct reader *reader, unsigned int line,
 			const char *format, va_list args)
 {
 	/* libconfig knows no line of the outermost group. */
-	fprintf(reader->report, "%s:%u: ", reader->path, line ? line : 1);
+	if (line)
+		fprintf(reader->report, "%s:%u: ", reader->path, line);
+	else
+		fprintf(reader->report, "%s: ", reader->path);
 	vfprintf(reader->report, format, args);
 	fputc('\n', reader->report);
 	reader->mistakes++;
@@ -184,7 +189,7 @@ void reader_group(struct reader *reader, config_setting_t *group,
 			unknown_key(reader, setting, keys, what);
 	}
 	for (key = keys; key->name; key++)
-		if (key->required &&
+		if (key->required && !reader->incomplete &&
 		    !config_setting_get_member(group, key->name))
 			reader_complain(reader, group,
 					"%s has no %s; add the key", what,
@@ -255,6 +260,42 @@ static int read_whole(struct reader *reader, char **text)
 	return ret;
 }
 
+static void tell_slip(void *context, unsigned int line, const char *what)
+{
+	complain_line(context, line, "%s", what);
+}
+
+/*
+ * The text has slips of syntax: they are told, and then what else is wrong, as far
+ * as can be seen behind them.
+ * @refused: what libconfig said, which has the last word
+ */
+static void explain(struct reader *reader, const char *text,
+		    const config_t *refused, const struct reader_key *keys,
+		    const char *what, void *into)
+{
+	unsigned int line = (unsigned int)config_error_line(refused);
+	struct syntax_found found;
+	config_t config;
+
+	syntax_explain(text, tell_slip, reader, &found);
+	if (!found.slips || found.first_line > line)
+		complain_line(reader, line,
+			      "%s; a setting is key = value; with a ';' behind "
+			      "it, texts stand in quotes, a key stands there "
+			      "once",
+			      config_error_text(refused));
+	if (!found.mended)
+		return;
+	reader->incomplete = found.dropped;
+	config_init(&config);
+	if (config_read_string(&config, found.mended) == CONFIG_TRUE)
+		reader_group(reader, config_root_setting(&config), keys, what,
+			     into);
+	config_destroy(&config);
+	free(found.mended);
+}
+
 int reader_file(const char *path, FILE *report, const struct reader_key *keys,
 		const char *what, void *into)
 {
@@ -273,12 +314,7 @@ int reader_file(const char *path, FILE *report, const struct reader_key *keys,
 			reader_group(&reader, config_root_setting(&config),
 				     keys, what, into);
 		else
-			complain_line(&reader,
-				      (unsigned int)config_error_line(&config),
-				      "%s; a setting is key = value; with a "
-				      "';' behind it, texts stand in quotes, "
-				      "a key stands there once",
-				      config_error_text(&config));
+			explain(&reader, text, &config, keys, what, into);
 		config_destroy(&config);
 	}
 	free(text);

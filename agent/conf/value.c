@@ -128,12 +128,51 @@ static const char *split_address(const char *address, char *host)
 	return *end == ']' ? end + 2 : end + 1;
 }
 
+static const char any_problem[] =
+	"means all addresses of a machine, so that others can't reach it there; "
+	"write the address of one interface";
+static const char many_problem[] =
+	"is an address of many machines; write that of one interface";
+
+static const char *v4_problem(const char *host)
+{
+	struct in_addr parsed;
+	uint32_t number;
+
+	if (inet_pton(AF_INET, host, &parsed) != 1)
+		return "has a bad IPv4 address; four numbers up to 255";
+	number = ntohl(parsed.s_addr);
+	if (number >> 24 == 0)
+		return any_problem;
+	return number >> 28 >= 14 ? many_problem : NULL;
+}
+
+/* @host: without brackets; cut at its interface */
+static const char *v6_problem(char *host)
+{
+	char *scope = strchr(host, '%');
+	struct in6_addr parsed;
+
+	if (scope)
+		*scope = '\0';
+	if (inet_pton(AF_INET6, host, &parsed) != 1)
+		return "has no IPv6 address between the brackets";
+	if (IN6_IS_ADDR_UNSPECIFIED(&parsed))
+		return any_problem;
+	if (IN6_IS_ADDR_MULTICAST(&parsed))
+		return many_problem;
+	if (IN6_IS_ADDR_LINKLOCAL(&parsed) && (!scope || !scope[1]))
+		return "is link-local, and needs the interface that it is valid "
+		       "on, such as \"[fe80::1%eth0]:7700\"; or write "
+		       "another address of that node";
+	return NULL;
+}
+
 const char *conf_address_problem(const char *address)
 {
 	static const char form[] =
 		"is not of the form \"host:port\" or \"[v6]:port\", such as "
 		"\"10.77.0.1:7700\"";
-	unsigned char parsed[sizeof(struct in6_addr)];
 	char host[HOST_MAX + 1];
 	const char *port;
 	uint64_t number;
@@ -147,19 +186,13 @@ const char *conf_address_problem(const char *address)
 	    number > UINT16_MAX)
 		return "has no good port; a number from 1 to 65535 stands "
 		       "behind the last ':'";
-	if (*address == '[') {
-		host[strcspn(host, "%")] = '\0';
-		return inet_pton(AF_INET6, host, parsed) == 1 ?
-			       NULL :
-			       "has no IPv6 address between the brackets";
-	}
+	if (*address == '[')
+		return v6_problem(host);
 	if (strchr(host, ':'))
 		return "has an IPv6 address without brackets; write "
 		       "\"[v6]:port\"";
 	if (!host[strspn(host, "0123456789.")])
-		return inet_pton(AF_INET, host, parsed) == 1 ?
-			       NULL :
-			       "has a bad IPv4 address; four numbers up to 255";
+		return v4_problem(host);
 	if (host[strspn(host, "abcdefghijklmnopqrstuvwxyz"
 			      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_")])
 		return form;

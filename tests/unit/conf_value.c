@@ -114,6 +114,24 @@ static void address_mistakes_are_named(void)
 		strstr(conf_address_problem("fd00::1:7700"), "without brack"));
 	tap_check(strstr(conf_address_problem("n1:0"), "no good port"));
 	tap_check(strstr(conf_address_problem("10.0.0.300:1"), "bad IPv4"));
+	tap_check(strstr(conf_address_problem("0.0.0.0:1"), "all addresses"));
+	tap_check(strstr(conf_address_problem("[::]:1"), "all addresses"));
+	tap_check(strstr(conf_address_problem("224.0.0.1:1"), "many machines"));
+	tap_check(strstr(conf_address_problem("[ff02::1]:1"), "many machines"));
+	tap_check(strstr(conf_address_problem("[fe80::1]:7700"),
+			 "\"[fe80::1%eth0]:7700\""));
+	tap_check(strstr(conf_address_problem("[fe80::1%]:1"), "link-local"));
+}
+
+static void addresses_of_every_machine_itself_are_known(void)
+{
+	tap_check(conf_address_is_local("127.0.0.1:1"));
+	tap_check(conf_address_is_local("127.0.1.1:1"));
+	tap_check(conf_address_is_local("[::1]:1"));
+	tap_check(conf_address_is_local("LocalHost:1"));
+	tap_check(!conf_address_is_local("127.example:1"));
+	tap_check(!conf_address_is_local("10.0.0.1:1"));
+	tap_check(!conf_address_is_local("n1:1"));
 }
 
 static void same_host_sees_through_ports(void)
@@ -146,6 +164,7 @@ int main(int argc, char **argv)
 		TAP_TEST(names_cannot_leave_their_folder),
 		TAP_TEST(addresses_are_host_and_port),
 		TAP_TEST(address_mistakes_are_named),
+		TAP_TEST(addresses_of_every_machine_itself_are_known),
 		TAP_TEST(same_host_sees_through_ports),
 		TAP_TEST(nearest_finds_slips_only),
 	};
