@@ -110,7 +110,7 @@ static json_t *text_json(const char *text)
 	return json_string(plain);
 }
 
-static json_t *to_json(const struct nl_device *device)
+json_t *kernel_device_json(const struct nl_device *device)
 {
 	char path[32];
 	uint64_t value;
@@ -158,7 +158,7 @@ json_t *kernel_device(struct kernel *kernel, const char *volume)
 	ret = nl_device_get(kernel->admin, volume, &device, &error);
 	if (ret && ret != -ENODEV)
 		kernel->error = error;
-	return ret ? NULL : to_json(&device);
+	return ret ? NULL : kernel_device_json(&device);
 }
 
 void kernel_add_volumes(json_t *set)

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 struct kernel;
+struct nl_device;
 
 /** kernel_open() - always succeeds; kernel_problem() says what is missing */
 struct kernel *kernel_open(void);
@@ -18,6 +19,9 @@ const char *kernel_problem(const struct kernel *kernel);
 
 /** kernel_device() - the device of a volume, the caller's; NULL: has none */
 json_t *kernel_device(struct kernel *kernel, const char *volume);
+
+/** kernel_device_json() - of what the module said, the caller's */
+json_t *kernel_device_json(const struct nl_device *device);
 
 /** kernel_add_volumes() - names of volumes with a device, as keys of @set */
 void kernel_add_volumes(json_t *set);

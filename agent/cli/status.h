@@ -73,6 +73,8 @@
  *	device_held	the agent has the device's queue: its requests reach it
  *	age_ms		of this picture: the loop makes one at least every second
  *
+ * status.schema.json beside this says the same to programs (JSON schema, draft 7).
+ *
  * `qbd status --json` adds what the kernel knows, so that it is there when the
  * daemon is not; VOLUME given: one object; else an array of them.
  *

@@ -149,6 +149,7 @@ static inline pid_t rig_daemon_start(enum rig_daemon how, const char *status,
 		 rig_folder);
 	if (!tap_check(pipe(ready) == 0))
 		return -1;
+	unlink(address.sun_path); /* the one before it left it */
 	pid = fork();
 	if (pid == 0) {
 		close(ready[0]);
