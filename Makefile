@@ -35,7 +35,7 @@ Q := @
 say = @printf '  %-7s %s\n' $(1) $@;
 endif
 
-PKGS := liburing libnl-3.0 libnl-genl-3.0 libconfig jansson liburcu liburcu-cds blkid uuid
+PKGS := liburing libnl-3.0 libnl-genl-3.0 libconfig jansson liburcu liburcu-cds blkid uuid libsystemd
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS))
 PKG_LIBS = $(shell pkg-config --libs $(PKGS)) -lisal -lpthread
 

@@ -124,11 +124,13 @@ static void loop_signal(struct qbdd *daemon)
 static void loop_event(struct qbdd *daemon, uint64_t source, uint32_t events)
 {
 	if (source >= LOOP_SOURCES) {
+		pulse_doing(&daemon->pulse, "peers");
 		net_event(daemon->net, source, events, daemon->now_us / 1000);
 		return;
 	}
 	switch ((enum loop_source)source) {
 	case LOOP_SESSION:
+		pulse_doing(&daemon->pulse, "requests of the device");
 		qbdd_device_receive(daemon);
 		break;
 	case LOOP_SIGNAL:
@@ -156,6 +158,9 @@ static void loop_wait(struct qbdd *daemon)
 	sleep = qbdd_queue_doze(&daemon->done);
 	sleep = qbdd_queue_doze(&daemon->errands) && sleep;
 	sleep = sleep && !daemon->ring_ready;
+	pulse_sleep(&daemon->pulse, !sleep	     ? daemon->now_us :
+				    daemon->timer_us ? daemon->timer_us :
+						       UINT64_MAX);
 	if (sleep && daemon->image_held)
 		count = epoll_pwait2(daemon->epoll_fd, events, EVENTS_MAX,
 				     &held, NULL);
@@ -165,8 +170,10 @@ static void loop_wait(struct qbdd *daemon)
 	qbdd_queue_awake(&daemon->done);
 	qbdd_queue_awake(&daemon->errands);
 	daemon->now_us = qbdd_now_us();
+	pulse_turn(&daemon->pulse, daemon->now_us);
 	for (i = 0; i < count; i++)
 		loop_event(daemon, events[i].data.u64, events[i].events);
+	pulse_doing(&daemon->pulse, "peers");
 	net_settle(daemon->net, daemon->now_us / 1000);
 }
 
@@ -268,17 +275,28 @@ static void loop_image(struct qbdd *daemon)
 
 static void loop_act(struct qbdd *daemon)
 {
+	struct pulse *pulse = &daemon->pulse;
+
+	pulse_doing(pulse, "what the disk's threads did");
 	qbdd_jobs_take(daemon);
+	pulse_doing(pulse, "orders and errands");
 	errands_take(&daemon->errands, daemon);
+	pulse_doing(pulse, "peers");
 	if (daemon->now_us / 1000 >= net_deadline_ms(daemon->net))
 		net_tick(daemon->net, daemon->now_us / 1000);
+	pulse_doing(pulse, "consensus");
 	daemon->now_us = qbdd_now_us();
 	node_pump(daemon->node, daemon->now_us, qbdd_random(daemon));
 	/* The log first: the disk works while the rest is being sent. */
+	pulse_doing(pulse, "beginning to write the log");
 	qbdd_jobs_log(daemon);
+	pulse_doing(pulse, "sending to peers");
 	net_flush(daemon->net);
+	pulse_doing(pulse, "answers to the device");
 	qbdd_device_flush(daemon);
+	pulse_doing(pulse, "beginning to write the data area");
 	loop_image(daemon);
+	pulse_doing(pulse, "stop and status");
 	qbdd_stop_check(daemon);
 	loop_snapshot(daemon);
 	loop_arm(daemon);
@@ -286,6 +304,7 @@ static void loop_act(struct qbdd *daemon)
 
 void qbdd_loop_run(struct qbdd *daemon)
 {
+	pulse_turn(&daemon->pulse, qbdd_now_us());
 	loop_act(daemon); /* sets the timer */
 	while (!daemon->ended) {
 		loop_wait(daemon);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* qbdd: the daemon of one volume on one node.  Arguments, start, exit. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "qbdd/logger.h"
 #include "qbdd/notify.h"
 #include "qbdd/qbdd.h"
+#include "qbdd/watch.h"
 
 static const char usage_text[] =
 	"usage: qbdd VOLUME [--node NAME] [--config FILE] [--foreground]\n"
@@ -25,7 +27,9 @@ static const char usage_text[] =
 	"  --version       print the version\n"
 	"  --help          print this\n"
 	"\n"
-	"Exit status: 0 stopped as told, 1 failed, 2 misused.\n";
+	"Exit status: 0 stopped as told; 1 failed, may work later; 2 misused;\n"
+	"3 the configuration is wrong, or does not fit what is on the disk:\n"
+	"starting again will not help.\n";
 
 #define LOGGER_CLOSE_MS 2000 /* for the last lines to get out */
 
@@ -40,7 +44,7 @@ struct arguments {
 static int misused(const char *what)
 {
 	fprintf(stderr, "qbdd: %s; see qbdd --help\n", what);
-	return 2;
+	return QBDD_MISUSED;
 }
 
 /* Return: -1 to go on, or the exit status. */
@@ -87,11 +91,22 @@ static int parse(int argc, char **argv, struct arguments *arguments)
 	return -1;
 }
 
-static int fail(const char *text)
+static int fail(const char *text, enum qbdd_exit status)
 {
 	daemon_complain(text);
+	watch_failed(text);
 	logger_close(LOGGER_CLOSE_MS);
-	return 1;
+	return status;
+}
+
+/*
+ * What only people can mend is -EINVAL everywhere: addresses, sizes, a replica of
+ * another volume or node.  All else - a disk, a port, a module, memory that is
+ * not there - may be there the next time.
+ */
+static enum qbdd_exit exit_of(int code)
+{
+	return code == -EINVAL ? QBDD_CONFIG_WRONG : QBDD_FAILED;
 }
 
 static int configure(struct qbdd *daemon, const struct arguments *arguments)
@@ -100,11 +115,14 @@ static int configure(struct qbdd *daemon, const struct arguments *arguments)
 	char context[256];
 
 	if (conf_load(arguments->volume, arguments->config, stderr,
-		      &daemon->conf))
-		return 1;
+		      &daemon->conf)) {
+		watch_failed("the configuration is wrong; why stands in the "
+			     "log");
+		return QBDD_CONFIG_WRONG;
+	}
 	daemon->self = conf_this_node(&daemon->conf, arguments->node, &error);
 	if (!daemon->self)
-		return fail(error.text);
+		return fail(error.text, QBDD_CONFIG_WRONG);
 	snprintf(context, sizeof(context), "node=%s volume=%s",
 		 daemon->self->name, daemon->conf.volume);
 	base_log_setup(context,
@@ -122,20 +140,21 @@ int main(int argc, char **argv)
 	status = parse(argc, argv, &arguments);
 	if (status >= 0)
 		return status;
-	if (configure(&daemon, &arguments))
-		return 1;
+	status = configure(&daemon, &arguments);
+	if (status)
+		return status;
 	if (!arguments.foreground && daemon_fork())
-		return fail("can't go into the background");
+		return fail("can't go into the background", QBDD_FAILED);
 	if (logger_open(&logger_stderr))
-		return fail("can't log: out of memory or descriptors");
+		return fail("can't log: out of memory or descriptors",
+			    QBDD_FAILED);
 	if (qbdd_start(&daemon, &error))
-		return fail(error.text);
+		return fail(error.text, exit_of(error.code));
 	base_log(BASE_LOG_NOTICE, "event=started version=%s pid=%d",
 		 QBD_VERSION, daemon.identity.pid);
 	daemon_ready();
-	notify_systemd("READY=1");
+	watch_ready(daemon.watch);
 	qbdd_loop_run(&daemon);
-	notify_systemd("STOPPING=1");
 	qbdd_end(&daemon);
 	base_log(BASE_LOG_NOTICE, "event=stopped");
 	logger_close(LOGGER_CLOSE_MS);

@@ -4,12 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,29 +14,6 @@
 
 static int ready_fd = -1; /* the parent reads its other end */
 static int complain_fd = -1; /* what was standard error, while we start */
-
-void notify_systemd(const char *state)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	socklen_t size;
-	int fd;
-
-	if (!path || (path[0] != '/' && path[0] != '@') ||
-	    strlen(path) >= sizeof(address.sun_path))
-		return;
-	strcpy(address.sun_path, path);
-	size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-			   strlen(path));
-	if (path[0] == '@')
-		address.sun_path[0] = '\0'; /* an abstract name */
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return;
-	sendto(fd, state, strlen(state), MSG_NOSIGNAL,
-	       (const struct sockaddr *)&address, size);
-	close(fd);
-}
 
 /* The child says '0', or dies, having said why on standard error. */
 static void parent_wait(int fd, pid_t child)

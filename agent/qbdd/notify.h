@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Telling whoever started us how it went: systemd through $NOTIFY_SOCKET, and a
- * parent that waits while its child goes into the background.
+ * Telling whoever started us how it went: a parent that waits while its child
+ * goes into the background.  (systemd is told by watch.h.)
  */
 #ifndef QBDD_NOTIFY_H
 #define QBDD_NOTIFY_H
-
-/** notify_systemd() - such as "READY=1"; nothing happens without systemd */
-void notify_systemd(const char *state);
 
 /**
  * daemon_fork() - go on in a child; the parent waits and exits as it is told

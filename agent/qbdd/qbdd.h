@@ -22,6 +22,7 @@
 #include "qbdd/job.h"
 #include "qbdd/lanes.h"
 #include "qbdd/notice.h"
+#include "qbdd/pulse.h"
 #include "qbdd/resolve.h"
 #include "qbdd/ring.h"
 #include "qbdd/rundir.h"
@@ -49,6 +50,14 @@ struct qbdd_durable {
 	uint64_t seq;
 };
 
+/* Exit statuses; systemd need not start again what ended with 2 or 3. */
+enum qbdd_exit {
+	QBDD_STOPPED = 0, /* as told */
+	QBDD_FAILED = 1, /* may work later */
+	QBDD_MISUSED = 2,
+	QBDD_CONFIG_WRONG = 3, /* trying again will not help */
+};
+
 /* What the device helper does; between put and back it is the helper's. */
 struct device_errand {
 	struct errand errand;
@@ -67,6 +76,7 @@ struct qbdd {
 	struct rundir run;
 	struct snapshot_cell *cell;
 	struct control *control;
+	struct watch *watch;
 
 	/* The replica */
 	char disk[QBD_PATH_MAX + 1]; /* block device */
@@ -110,6 +120,7 @@ struct qbdd {
 	uint64_t random;
 
 	/* The loop */
+	struct pulse pulse;
 	int epoll_fd;
 	int signal_fd;
 	int timer_fd;

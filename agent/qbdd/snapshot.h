@@ -16,6 +16,7 @@
 #include "net/net.h"
 #include "node/node.h"
 #include "qbdd/notice.h"
+#include "qbdd/pulse.h"
 
 /* What never changes while the daemon runs. */
 struct snapshot_identity {
@@ -23,6 +24,7 @@ struct snapshot_identity {
 	const struct conf_node *self;
 	int pid;
 	uint64_t started_us;
+	const struct pulse *pulse; /* of the loop */
 };
 
 struct snapshot_link {

@@ -18,6 +18,7 @@
 #include "qbdd/memory.h"
 #include "qbdd/notify.h"
 #include "qbdd/qbdd.h"
+#include "qbdd/watch.h"
 
 static void link_changed(void *context, uint32_t peer, bool up)
 {
@@ -236,12 +237,23 @@ static int start_control(struct qbdd *daemon, struct base_error *error)
 	daemon->identity.self = daemon->self;
 	daemon->identity.pid = (int)getpid();
 	daemon->identity.started_us = qbdd_now_us();
+	daemon->identity.pulse = &daemon->pulse;
 	daemon->cell = snapshot_cell_new();
 	if (!daemon->cell)
 		return base_error_set(error, -ENOMEM, "out of memory");
 	return control_start(daemon->run.socket_path, &daemon->identity,
 			     daemon->cell, &daemon->errands, &daemon->control,
 			     error);
+}
+
+static int start_watch(struct qbdd *daemon, struct base_error *error)
+{
+	int code = watch_start(&daemon->pulse, &daemon->identity, daemon->cell,
+			       &daemon->watch);
+
+	return code ? base_error_set(error, code, "starting threads: %s",
+				     strerror(-code)) :
+		      0;
 }
 
 static int start_workers(struct qbdd *daemon, struct base_error *error)
@@ -304,6 +316,9 @@ int qbdd_start(struct qbdd *daemon, struct base_error *error)
 	code = start_control(daemon, error);
 	if (code)
 		goto close_loop;
+	code = start_watch(daemon, error);
+	if (code)
+		goto close_device;
 	code = qbdd_device_prepare(daemon, error);
 	if (code)
 		goto close_device;
@@ -354,6 +369,8 @@ close_device:
 		close(daemon->disk_fd);
 	nl_admin_close(daemon->admin);
 	control_stop(daemon->control);
+	if (!watch_end(daemon->watch))
+		daemon->cell = NULL; /* it may look there still */
 close_loop:
 	free(daemon->cell);
 	if (lookups)
@@ -369,12 +386,13 @@ close_run:
  */
 void qbdd_end(struct qbdd *daemon)
 {
-	bool image = worker_stop(&daemon->image, &daemon->pool, STOP_THREAD_MS);
-	bool log = worker_stop(&daemon->log, &daemon->pool, STOP_THREAD_MS);
-	bool ring = !daemon->ring || !ring_pending(daemon->ring);
-	bool helper = helper_stop(daemon->device_helper, STOP_HELPER_MS);
-	bool lookups = resolver_stop(daemon->resolver, STOP_HELPER_MS);
+	bool image, log, ring, helper, lookups;
 
+	image = worker_stop(&daemon->image, &daemon->pool, STOP_THREAD_MS);
+	log = worker_stop(&daemon->log, &daemon->pool, STOP_THREAD_MS);
+	ring = !daemon->ring || !ring_pending(daemon->ring);
+	helper = helper_stop(daemon->device_helper, STOP_HELPER_MS);
+	lookups = resolver_stop(daemon->resolver, STOP_HELPER_MS);
 	errands_take(&daemon->errands, daemon); /* orders want an answer */
 	net_flush(daemon->net);
 	if (daemon->session)
@@ -393,6 +411,7 @@ void qbdd_end(struct qbdd *daemon)
 		nl_admin_close(daemon->admin);
 		qbdd_loop_close(daemon);
 	}
+	watch_end(daemon->watch);
 	rundir_close(&daemon->run);
 	urcu_memb_unregister_thread();
 }

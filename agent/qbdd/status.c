@@ -188,9 +188,10 @@ static json_t *problem_json(const struct status *status)
 	if (!snapshot)
 		return json_string("reading the log");
 	if (status->now_us - snapshot->taken_us > STALE_US)
-		text_add(&text, "the daemon has not moved for %lu s. ",
+		text_add(&text, "the agent has not moved for %lu s: %s. ",
 			 (unsigned long)((status->now_us - snapshot->taken_us) /
-					 1000000));
+					 1000000),
+			 pulse_what(status->identity->pulse));
 	if (status->view->problem[0])
 		text_add(&text, "%s. ", status->view->problem);
 	add_waiting(status, &text, snapshot->log_waiting_us, "the log");

@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "qbdd/qbdd.h"
+#include "qbdd/watch.h"
 
 static const char *node_name(const struct qbdd *daemon, uint32_t id)
 {
@@ -127,6 +128,7 @@ void qbdd_stop_begin(struct qbdd *daemon, const char *why)
 	if (daemon->stopping)
 		return;
 	base_log(BASE_LOG_NOTICE, "event=stops reason=\"%s\"", why);
+	watch_stopping(daemon->watch);
 	daemon->stopping = true;
 	daemon->stop_us = daemon->now_us + STOP_US;
 	node_step_down(daemon->node);

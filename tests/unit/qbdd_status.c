@@ -160,12 +160,19 @@ static void the_worst_state_is_told_first(void)
 
 static void a_loop_or_a_disk_that_hangs_is_seen(void)
 {
+	static const struct pulse pulse = { .doing = "counting sheep" };
+
 	setup();
+	identity.pulse = &pulse;
+	strcpy(snapshot.listen_problem, "listening on the moon");
 	snapshot.taken_us = NOW_US - 7000000;
 	snapshot.log_waiting_us = NOW_US - 9000000;
 	make();
 	tap_need(status != NULL);
-	tap_check(strstr(text("problem"), "has not moved for 7 s") != NULL);
+	tap_check(strstr(text("problem"), "has not moved for 7 s: counting "
+					  "sheep") != NULL);
+	tap_check(strstr(text("problem"), "listening on the moon") != NULL);
+	tap_check_str(text("listen_problem"), "listening on the moon");
 	tap_check(strstr(text("problem"), "the log has waited") != NULL);
 	tap_check_eq((uint64_t)json_integer_value(
 			     json_object_get(status, "age_ms")),

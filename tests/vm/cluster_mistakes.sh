@@ -157,4 +157,25 @@ test_file_that_is_too_small_is_refused_with_the_size_needed() {
 	refused 1 'small|large|need' "$qbd" format small --node n1
 }
 
+# For systemd: RestartPreventExitStatus.
+test_exit_status_says_whether_to_try_again() {
+	local qbdd=$top/build/agent/qbdd
+
+	up --nodes 1
+	refused 2 'unknown' "$qbdd" vol0 --nonsense
+	refused 1 'runs already' on n1 "$qbdd" vol0
+	"$cluster" stop-agent n1 || fail "stop"
+	refused 3 'nobody' on n1 "$qbdd" vol0 --node nobody
+	sed 's/^size/sise/' /etc/qbd/vol0.conf >"$scratch/vol0.conf"
+	refused 3 'sise' on n1 "$qbdd" vol0 --config "$scratch/vol0.conf"
+	sed 's/^size = .*/size = "60M";/' /etc/qbd/vol0.conf \
+		>"$scratch/vol0.conf"
+	on n1 qbd down vol0 >/dev/null || fail "down"
+	refused 3 'size|formatted' on n1 "$qbdd" vol0 \
+		--config "$scratch/vol0.conf"
+	sed 's:disk = "[^"]*":disk = "/dev/nowhere":' /etc/qbd/vol0.conf \
+		>"$scratch/vol0.conf"
+	refused 1 'nowhere' on n1 "$qbdd" vol0 --config "$scratch/vol0.conf"
+}
+
 run_tests
