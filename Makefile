@@ -41,11 +41,16 @@ PKG_LIBS = $(shell pkg-config --libs $(PKGS)) -lisal -lpthread
 
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes \
 	-Wshadow -Wpointer-arith -Wvla -Wno-unused-parameter
+# CPPFLAGS, CFLAGS and LDFLAGS of the environment (dpkg-buildflags) come last.
+# What is fortified can't be sanitized, and needs optimization.
 CPPFLAGS_ALL = -D_GNU_SOURCE -DQBD_VERSION='"$(VERSION)"' \
-	-Iagent -Iuapi $(PKG_CFLAGS)
-CFLAGS ?= -O2 -g
-CFLAGS_ALL = -std=gnu11 $(CFLAGS) $(WARN) -fno-strict-aliasing \
-	-fstack-protector-strong -MMD -MP
+	-Iagent -Iuapi $(PKG_CFLAGS) \
+	$(filter-out -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=%,$(CPPFLAGS))
+CFLAGS_ALL = -std=gnu11 -O2 -g $(WARN) -fno-strict-aliasing \
+	-fstack-protector-strong -MMD -MP $(CFLAGS)
+SHIP_CFLAGS = -fPIE $(or $(filter -D_FORTIFY_SOURCE=%,$(CPPFLAGS) $(CFLAGS)), \
+	$(if $(filter -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+SHIP_LDFLAGS = -pie -Wl,-z,relro -Wl,-z,now $(CFLAGS) $(LDFLAGS)
 ASAN_FLAGS := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 
@@ -92,9 +97,10 @@ help:
 	@echo '                     QUICK=1: some minutes, to compare two versions'
 	@echo 'make bench-scale     what qbd costs as the work grows (build/bench-scale)'
 	@echo 'make lint            every checker; silent when all is well'
-	@echo 'make install         programs, unit, udev rule (DESTDIR, prefix), and the'
-	@echo '                     module for the running kernel when it is built'
-	@echo 'make uninstall, make clean'
+	@echo 'make install         programs, units, udev rule, documents (DESTDIR, prefix),'
+	@echo '                     and the module for the running kernel when it is built'
+	@echo 'make uninstall       what make install has installed'
+	@echo 'make clean'
 	@echo 'V=1 shows the commands.'
 
 agent: $(PROGRAMS)
@@ -109,7 +115,7 @@ $(MODULES): module-%:
 
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(SHIP_CFLAGS) -c -o $@ $<
 
 $(B)/asan/%.o: %.c
 	@mkdir -p $(@D)
@@ -134,11 +140,11 @@ $(B)/fuzz/libagent.a: $(FUZZ_OBJS)
 
 $(B)/agent/qbdd: $(B)/obj/agent/qbdd/main.o $(B)/obj/libagent.a
 	@mkdir -p $(@D)
-	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(call say,LD)$(CC) $(SHIP_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 $(B)/agent/qbd: $(B)/obj/agent/cli/main.o $(B)/obj/libagent.a
 	@mkdir -p $(@D)
-	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
+	$(call say,LD)$(CC) $(SHIP_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 tests: $(UNIT_BINS) $(SCENARIO_BINS) $(FUZZ_BINS) $(SIM_BINS) $(VM_BINS)
 
@@ -263,28 +269,16 @@ lint:
 	@scripts/setup build lint
 	@scripts/lint
 
+# scripts/install has the list of what goes where, for both.
+INSTALL_ENV = B='$(B)' DESTDIR='$(DESTDIR)' prefix='$(prefix)' sbindir='$(sbindir)' \
+	docdir='$(docdir)' unitdir='$(unitdir)' udevdir='$(udevdir)' \
+	moddir='$(moddir)' RUNNING='$(RUNNING)'
+
 install: agent
-	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(docdir) $(DESTDIR)$(unitdir) \
-		$(DESTDIR)$(udevdir) $(DESTDIR)/etc/qbd
-	install -m 755 $(B)/agent/qbd $(B)/agent/qbdd $(DESTDIR)$(sbindir)
-	install -m 644 README.md uapi/linux/qbd.h $(DESTDIR)$(docdir)
-	install -m 644 $(wildcard scripts/systemd/*.service) $(DESTDIR)$(unitdir)
-	install -m 644 scripts/systemd/59-qbd.rules $(DESTDIR)$(udevdir)
-	@if [ -e $(B)/running/qbd.ko ]; then \
-		echo 'install -D -m 644 $(B)/running/qbd.ko $(DESTDIR)$(moddir)/qbd.ko'; \
-		install -D -m 644 $(B)/running/qbd.ko $(DESTDIR)$(moddir)/qbd.ko && \
-		{ [ -n "$(DESTDIR)" ] || depmod $(RUNNING); }; \
-	else \
-		echo 'install: no module is installed, for none is built for the' \
-			'running kernel; run make module-running install' >&2; \
-	fi
+	@$(INSTALL_ENV) scripts/install install
 
 uninstall:
-	rm -f $(DESTDIR)$(sbindir)/qbd $(DESTDIR)$(sbindir)/qbdd
-	rm -rf $(DESTDIR)$(docdir)
-	rm -f $(patsubst scripts/systemd/%,$(DESTDIR)$(unitdir)/%,$(wildcard scripts/systemd/*.service)) \
-		$(DESTDIR)$(udevdir)/59-qbd.rules
-	rm -f $(DESTDIR)$(moddir)/qbd.ko
+	@$(INSTALL_ENV) scripts/install uninstall
 
 print-cflags:
 	@echo '$(CPPFLAGS_ALL)'
