@@ -46,13 +46,13 @@ class Drbd:
         run(SETUP, "secondary", 0)
         for i in range(2):
             run(SETUP, "down", f"r{i}")
-        poll(30, "DRBD is gone", lambda: not os.path.exists("/dev/drbd0"))
+        poll("DRBD is gone", lambda: not os.path.exists("/dev/drbd0"))
         run("rmmod", "drbd")
         delay_loopback(0)
 
     def stop(self):
         run(SETUP, "disconnect", *reversed(ADDRESSES))
-        poll(30, "DRBD loses its peer",
+        poll("DRBD loses its peer",
              lambda: state("cstate") in ("WFConnection", "StandAlone"))
         run(SETUP, "disconnect", *ADDRESSES)
 
@@ -70,14 +70,14 @@ class Drbd:
         return (VOLUME_MB << 20) - (int(left[1]) << 10) if left else None
 
     def wait(self):
-        poll(60, "DRBD is up to date",
+        poll("DRBD is up to date",
              lambda: state("dstate") == "UpToDate/UpToDate")
 
 
 def connect():
     for i in range(2):
         run(SETUP, "connect", f"r{i}", ADDRESSES[i], ADDRESSES[1 - i], *NET)
-    poll(30, "DRBD connects", lambda: state("cstate") not in
+    poll("DRBD connects", lambda: state("cstate") not in
          ("StandAlone", "Unconnected", "WFConnection", "WFReportParams"))
 
 

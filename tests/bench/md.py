@@ -47,13 +47,13 @@ class Md:
         with open("/run/nbd.pid", encoding="ascii") as file:
             pid = int(file.read())
         os.kill(pid, 15)
-        poll(30, "nbd-server ends", lambda: not os.path.exists(f"/proc/{pid}"))
+        poll("nbd-server ends", lambda: not os.path.exists(f"/proc/{pid}"))
         run("modprobe", "-r", "nbd")
         delay_loopback(0)
 
     def stop(self):
         run("mdadm", ARRAY, "--fail", NBD)
-        poll(30, "md gives up its disk", try_remove)
+        poll("md gives up its disk", try_remove)
 
     def start(self):
         pass
@@ -68,7 +68,7 @@ class Md:
         return int(done[0]) << 9 if len(done) == 3 else None
 
     def wait(self):
-        poll(60, "md is in sync", lambda: (
+        poll("md is in sync", lambda: (
             read(MD + "degraded").strip() == "0" and
             read(MD + "sync_action").strip() == "idle"))
 

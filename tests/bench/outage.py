@@ -10,6 +10,7 @@ import mmap
 import os
 import select
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 import workloads
@@ -43,12 +44,16 @@ def measure(system, device, disk, measure_one, usual_s):
     workloads.overwrite(device, BEYOND_LOG_MB)
     system.start()
     begin_resync(system)
+    fio_ended = threading.Event()
     with ThreadPoolExecutor() as threads:
         beside = threads.submit(watch_resync, system, device,
-                                0.8 * RESYNC_TIMES * usual_s)
-        metrics = [metric
-                   for metric in measure_one("randwrite-qd1", RESYNC_TIMES)
-                   if not metric[0].startswith("instructions")]
+                                0.8 * RESYNC_TIMES * usual_s, fio_ended)
+        try:
+            metrics = [metric for metric in
+                       measure_one("randwrite-qd1", RESYNC_TIMES)
+                       if not metric[0].startswith("instructions")]
+        finally:
+            fio_ended.set()
         yield "randwrite-qd1-resync", metrics + beside.result()
     system.wait()
 
@@ -56,31 +61,33 @@ def measure(system, device, disk, measure_one, usual_s):
 def begin_resync(system):
     """Only then: what a replica reads when it starts is no part of it."""
     system.resync()
-    poll(30, f"{system.name} resyncs", lambda: system.resynced() or 0)
+    poll(f"{system.name} resyncs", lambda: system.resynced() or 0)
 
 
-def watch_resync(system, device, seconds):
+def watch_resync(system, device, seconds, fio_ended):
     """Its rate, and instructions a write, for so long while fio is under way.
 
     Before and after fio the resync goes faster, and has no writes beside it.
     """
     before = transferred(device)
-    poll(30, f"{device} is written",
-         lambda: transferred(device) > before + (1 << 20))
-    low, began = next_piece(system)
+    poll(f"{device} is written",
+         lambda: transferred(device) > before + (1 << 20),
+         while_on=fio_ended)
+    low, began = next_piece(system, fio_ended)
     writes, used = transferred(device), Snapshot()
     time.sleep(seconds)
     used, writes = used.until(Snapshot()), transferred(device) - writes
-    high, ended = next_piece(system)
+    high, ended = next_piece(system, fio_ended)
     return [*per_io(used, writes / 4096),
             ("resync_bandwidth", (high - low) / (ended - began) / 1e6, "MB/s")]
 
 
-def next_piece(system):
+def next_piece(system, fio_ended):
     """When the resync has come one piece further: how far, and when."""
     done = system.resynced() or 0
-    more = poll(1, f"{system.name} resyncs beside writes",
-                lambda: max(0, (system.resynced() or 0) - done), 0.001)
+    more = poll(f"{system.name} resyncs beside writes",
+                lambda: max(0, (system.resynced() or 0) - done), 0.001,
+                while_on=fio_ended)
     return done + more, time.monotonic()
 
 
@@ -91,7 +98,7 @@ def resync_rate(system, disk):
     seen = []
     for bound in (0.1, 0.8):
         wanted = before + bound * (VOLUME_MB << 20)
-        poll(120, f"{system.name}'s resync reaches {bound * 100:.0f} %",
+        poll(f"{system.name}'s resync reaches {bound * 100:.0f} %",
              lambda: transferred(disk) >= wanted, 0.002)
         seen.append((time.monotonic(), transferred(disk)))
     (began, low), (ended, high) = seen
@@ -115,8 +122,7 @@ def one_failover():
                            "of=/dev/qbd0", "bs=4k", "oflag=direct"],
                           stderr=subprocess.DEVNULL) as writer:
         before = transferred("/dev/qbd0")
-        poll(30, "n1 writes",
-             lambda: transferred("/dev/qbd0") > before + (1 << 20))
+        poll("n1 writes", lambda: wrote_since(before, writer))
         # Of all that dies with the node this ends at once.
         holder = os.pidfd_open(int(read("/run/qbd-cluster/n1/holder")))
         with subprocess.Popen([CLUSTER, "kill", "n1"]) as killer:
@@ -133,9 +139,15 @@ def one_failover():
     return took_ms
 
 
+def wrote_since(before, writer):
+    if writer.poll() is not None:
+        raise Failure(f"n1's writer ends, with status {writer.returncode}")
+    return transferred("/dev/qbd0") > before + (1 << 20)
+
+
 def take_over(device):
     """Until a block is written."""
-    poll(60, f"{device} can be written", lambda: try_write(device), 0.001)
+    poll(f"{device} can be written", lambda: try_write(device), 0.001)
 
 
 def try_write(device):

@@ -156,8 +156,8 @@ def restart(node):
     began = time.monotonic()
     with subprocess.Popen([CLUSTER, "start-agent", node]) as starter:
         while not is_healthy(node):
-            if time.monotonic() > began + 60:
-                raise Failure(f"{node} is not healthy 60 s after its start")
+            if starter.poll():
+                raise Failure(f"the agent of {node} does not start")
             time.sleep(0.002)
         took_ms = (time.monotonic() - began) * 1e3
     if starter.returncode != 0:
@@ -220,7 +220,7 @@ def add_volume(number, paths):
         run(CLUSTER, "exec", node, "qbd", "format", name, "--node", node,
             "--force")
         run(CLUSTER, "exec", node, "qbd", "up", name)
-    poll(60, f"{name} is healthy",
+    poll(f"{name} is healthy",
          lambda: all(is_healthy(node, name) for node in NODES))
 
 
