@@ -35,6 +35,7 @@
 #define SNAPSHOT_US 100000 /* between two */
 #define NOTE_US 75000 /* without an append: note the log's end */
 #define TIMER_FLOOR_US 1000 /* never sleep less: no spinning on a deadline */
+#define EXTEND_EVERY_US 10000000 /* of a start that reads */
 #define STOP_US 1000000 /* for a handover and a checkpoint */
 #define STOP_THREAD_MS 2000 /* for a thread's last disk access */
 #define STOP_HELPER_MS 500 /* for what may wait for others */

@@ -248,8 +248,13 @@ static int start_control(struct qbdd *daemon, struct base_error *error)
 
 static int start_watch(struct qbdd *daemon, struct base_error *error)
 {
-	int code = watch_start(&daemon->pulse, &daemon->identity, daemon->cell,
-			       &daemon->watch);
+	const struct watch_config config = {
+		.identity = &daemon->identity,
+		.cell = daemon->cell,
+		.progress = watch_blocks_read,
+		.extend_every_us = EXTEND_EVERY_US,
+	};
+	int code = watch_start(&config, &daemon->watch);
 
 	return code ? base_error_set(error, code, "starting threads: %s",
 				     strerror(-code)) :

@@ -23,15 +23,13 @@
 #define BOUND_SHARE 4 /* of it, that the loop may be late */
 #define LINES_MAX 20 /* logged in a minute */
 #define STATUS_US 2000000 /* between two texts */
-#define EXTEND_EVERY_US 10000000
 #define EXTEND_US 60000000
 #define END_S 2 /* for what was to be said */
 
 enum phase { PHASE_START, PHASE_RUN, PHASE_STOP, PHASE_END };
 
 struct watch {
-	const struct snapshot_identity *identity;
-	struct snapshot_cell *cell;
+	struct watch_config config;
 	struct watch_eye eye;
 	pthread_t thread;
 	int wake_fd;
@@ -48,7 +46,7 @@ struct watch {
 	uint64_t status_us;
 	char status[512];
 	uint64_t extend_us;
-	long blocks_read;
+	uint64_t progress;
 };
 
 void watch_look(struct watch_eye *eye, uint64_t planned_us, uint64_t now_us,
@@ -127,8 +125,8 @@ static void make_status(const struct watch *watch, uint64_t now_us, char *text,
 			size_t size)
 {
 	struct snapshot snapshot;
-	bool any = snapshot_read(watch->cell, &snapshot);
-	json_t *status = snapshot_status(watch->identity,
+	bool any = snapshot_read(watch->config.cell, &snapshot);
+	json_t *status = snapshot_status(watch->config.identity,
 					 any ? &snapshot : NULL, now_us);
 	const char *leader = field(status, "leader");
 	const char *writer = field(status, "writer");
@@ -175,15 +173,16 @@ static void tell_watchdog(struct watch *watch, uint64_t now_us)
 /* A long log takes its time: as long as something is read, it goes on. */
 static void tell_reading(struct watch *watch, uint64_t now_us)
 {
-	struct rusage usage;
+	uint64_t progress;
 
 	if (watch->told != PHASE_START ||
-	    now_us - watch->extend_us < EXTEND_EVERY_US ||
-	    getrusage(RUSAGE_SELF, &usage) ||
-	    usage.ru_inblock == watch->blocks_read)
+	    now_us - watch->extend_us < watch->config.extend_every_us)
 		return;
-	watch->blocks_read = usage.ru_inblock;
 	watch->extend_us = now_us;
+	progress = watch->config.progress();
+	if (progress == watch->progress)
+		return;
+	watch->progress = progress;
 	sd_notifyf(0, "STATUS=reading the log\nEXTEND_TIMEOUT_USEC=%d",
 		   EXTEND_US);
 }
@@ -232,20 +231,25 @@ static void *watch_thread(void *argument)
 	return NULL;
 }
 
-int watch_start(const struct pulse *pulse,
-		const struct snapshot_identity *identity,
-		struct snapshot_cell *cell, struct watch **result)
+uint64_t watch_blocks_read(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_SELF, &usage) ? 0 : (uint64_t)usage.ru_inblock;
+}
+
+int watch_start(const struct watch_config *config, struct watch **result)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
 	uint64_t timeout_us =
-		(uint64_t)identity->conf->election_timeout_ms * 1000;
+		(uint64_t)config->identity->conf->election_timeout_ms * 1000;
 	int code;
 
 	if (!watch)
 		return -ENOMEM;
-	watch->identity = identity;
-	watch->cell = cell;
-	watch->eye.pulse = pulse;
+	watch->config = *config;
+	watch->eye.pulse = config->identity->pulse;
+	watch->progress = config->progress();
 	watch->eye.bound_us = timeout_us / BOUND_SHARE;
 	watch->period_us = timeout_us / LOOKS;
 	watch->notifies = getenv("NOTIFY_SOCKET") != NULL;

@@ -44,10 +44,18 @@ void watch_look(struct watch_eye *eye, uint64_t planned_us, uint64_t now_us,
 
 struct watch;
 
+struct watch_config {
+	const struct snapshot_identity *identity; /* with the pulse */
+	struct snapshot_cell *cell;
+	/* While we start: systemd is asked for more time as long as it grows. */
+	uint64_t (*progress)(void);
+	uint64_t extend_every_us;
+};
+
+/** watch_blocks_read() - a progress: by this process, from disks */
+uint64_t watch_blocks_read(void);
 /** watch_start() - 0 or a negative errno; what is pointed to outlives it */
-int watch_start(const struct pulse *pulse,
-		const struct snapshot_identity *identity,
-		struct snapshot_cell *cell, struct watch **watch);
+int watch_start(const struct watch_config *config, struct watch **watch);
 /** watch_ready() - the loop turns from now on */
 void watch_ready(struct watch *watch);
 /** watch_stopping() - it will end */

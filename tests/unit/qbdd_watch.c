@@ -149,6 +149,19 @@ static struct conf conf;
 static struct snapshot_identity identity;
 static struct snapshot_cell *cell; /* kept: it has the last picture */
 
+static uint64_t blocks; /* atomic */
+
+static uint64_t read_so_far(void)
+{
+	return __atomic_load_n(&blocks, __ATOMIC_RELAXED);
+}
+
+static struct watch_config config = {
+	.identity = &identity,
+	.progress = read_so_far,
+	.extend_every_us = 50 * MS,
+};
+
 static bool listen_as_systemd(const char *watchdog_us)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -178,6 +191,7 @@ static bool listen_as_systemd(const char *watchdog_us)
 	identity.self = &conf.nodes[0];
 	identity.pulse = &pulse;
 	cell = cell ? cell : snapshot_cell_new();
+	config.cell = cell;
 	begin();
 	return true;
 }
@@ -220,7 +234,7 @@ static void systemd_is_told_ready_status_and_stopping(void)
 	struct watch *watch;
 
 	tap_need(listen_as_systemd("0"));
-	tap_need(watch_start(&pulse, &identity, cell, &watch) == 0);
+	tap_need(watch_start(&config, &watch) == 0);
 	tap_check(!heard("READY=1", 300));
 	snapshot.view.id = 1;
 	snapshot.view.leader = 1;
@@ -245,7 +259,7 @@ static void systemd_hears_of_a_loop_only_while_it_turns(void)
 	unsigned int i;
 
 	tap_need(listen_as_systemd("200000"));
-	tap_need(watch_start(&pulse, &identity, cell, &watch) == 0);
+	tap_need(watch_start(&config, &watch) == 0);
 	turn("this");
 	tap_check(!heard("WATCHDOG=1", 300)); /* not before it is ready */
 	watch_ready(watch);
@@ -269,9 +283,29 @@ static void an_end_before_the_start_is_not_called_ready(void)
 	struct watch *watch;
 
 	tap_need(listen_as_systemd("0"));
-	tap_need(watch_start(&pulse, &identity, cell, &watch) == 0);
+	tap_need(watch_start(&config, &watch) == 0);
 	tap_check(watch_end(watch));
 	tap_check(!heard("READY=1", 0));
+	end_systemd();
+}
+
+/* The disk may be slow, but must not hang. */
+static void a_start_that_reads_gets_more_time(void)
+{
+	struct watch *watch;
+
+	tap_need(listen_as_systemd("0"));
+	tap_need(watch_start(&config, &watch) == 0);
+	tap_check(!heard("STATUS=reading", 300));
+	__atomic_add_fetch(&blocks, 8, __ATOMIC_RELAXED);
+	tap_check(heard("STATUS=reading", PATIENCE_MS));
+	tap_check(strstr(said, "EXTEND_TIMEOUT_USEC=60000000"));
+	tap_check(!heard("STATUS=reading", 300)); /* it hangs */
+	watch_ready(watch);
+	tap_check(heard("READY=1", PATIENCE_MS));
+	__atomic_add_fetch(&blocks, 8, __ATOMIC_RELAXED);
+	tap_check(!heard("STATUS=reading", 300));
+	tap_check(watch_end(watch));
 	end_systemd();
 }
 
@@ -287,6 +321,7 @@ int main(int argc, char **argv)
 		TAP_TEST(a_late_loop_stays_late_through_a_pause),
 		TAP_TEST(systemd_is_told_ready_status_and_stopping),
 		TAP_TEST(systemd_hears_of_a_loop_only_while_it_turns),
+		TAP_TEST(a_start_that_reads_gets_more_time),
 		TAP_TEST(an_end_before_the_start_is_not_called_ready),
 	};
 

@@ -60,4 +60,22 @@ test_follower_and_writers_agent_and_node_in_one_run() {
 	replicas_equal
 }
 
+test_device_that_was_removed_is_made_again_and_the_node_goes_on() {
+	local term
+
+	up
+	write_blocks /dev/qbd0 0 100 a || fail "write"
+	term=$(status_of n1 .term)
+	on n2 tests/vm/lib/remove_device.py vol0 || fail "remove"
+	poll 30 grep -q event=device-lost /run/qbd-cluster/n2/log ||
+		fail "not noticed"
+	poll 30 eval 'status_of n2 .device.agent | grep -q true' ||
+		fail "not made again: $(status_of n2 .problem)"
+	write_blocks /dev/qbd0 0 100 b || fail "write"
+	[ "$(status_of n1 .term)" = "$term" ] || fail "the term has changed"
+	# And it can be used.
+	poll 30 write_blocks /dev/qbd1 100 10 c || fail "write on n2"
+	replicas_equal
+}
+
 run_tests

@@ -45,11 +45,11 @@ test_dead_peer_with_a_silent_name_server_costs_nothing() {
 	term=$(status_of n1 .term)
 	# Longer than the C library tries a server.
 	end=$((SECONDS + 30))
-	while [ $SECONDS -lt $end ]; do
+	while [ "$SECONDS" -lt "$end" ]; do
 		began=${EPOCHREALTIME/./}
 		write_blocks /dev/qbd0 0 10 c || fail "write"
 		took=$((${EPOCHREALTIME/./} - began))
-		[ $took -le $slowest ] || slowest=$took
+		[ "$took" -le "$slowest" ] || slowest=$took
 	done
 	note "the slowest ten blocks took $slowest us"
 	[ "$(status_of n1 .term)" = "$term" ] || fail "the term has changed"
@@ -91,6 +91,8 @@ test_refused_down_changes_nothing_and_later_does_not_happen() {
 	on n2 qbd down vol0 2>"$scratch/error" && fail "it went down"
 	grep -q 'kill -CONT' "$scratch/error" || fail "$(cat "$scratch/error")"
 	"$cluster" cont n2 || fail "cont"
+	poll 20 grep -q event=not-run /run/qbd-cluster/n2/log ||
+		fail "that it was stopped is not told"
 	"$cluster" wait || fail "not healthy"
 	write_blocks /dev/qbd0 0 10 a || fail "write"
 	status_is n2 .daemon running || fail "n2 went down later"
