@@ -20,8 +20,8 @@
 #include "qbdd/qbdd.h"
 
 #define LOOKS 5 /* in an election timeout */
-#define BOUND_SHARE 4 /* of it, that the loop may be late */
-#define LINES_MAX 20 /* logged in a minute */
+#define BOUND_SHARE 2 /* of it, that the loop may be late */
+#define LINES_MAX 10 /* logged in a minute */
 #define STATUS_US 2000000 /* between two texts */
 #define EXTEND_US 60000000
 #define END_S 2 /* for what was to be said */

@@ -80,7 +80,7 @@ test_address_that_comes_later_is_listened_on() {
 		fail "$(status_of n2 .listen_problem)"
 	on n2 ip address add 10.77.0.2/24 dev "$device" || fail "add"
 	"$cluster" wait || fail "n2 is not found"
-	poll 30 eval '[ -z "$(status_of n2 .listen_problem)" ]' ||
+	poll 30 status_is n2 .listen_problem "" ||
 		fail "$(status_of n2 .listen_problem)"
 	replicas_equal
 }
