@@ -35,15 +35,39 @@
  *	node, node_id	which node this is
  *	version		of the daemon
  *	pid		of the daemon
- *	state		"starting"	recovering, or no news yet
- *			"ok"		a majority works
+ *	state		the worst of
+ *			"ok"		all nodes work, and nothing is wrong
+ *			"degraded"	the volume serves, but not all is well:
+ *					see problems
+ *			"catching-up"	this replica is being copied, is behind,
+ *					or its node leads and has yet to apply
+ *					what was before
+ *			"starting"	recovering, or no leader yet 5 s after
+ *					the agent's start
  *			"no-quorum"	no leader with a majority is known
- *			"catching-up"	this replica is being copied or is behind
  *			"damaged"	this replica must be filled by a leader
  *			"disk-failed"	this node's disk is out
- *	problem		what is missing and what to do, for people; "" if nothing
+ *			"hung"		the agent's loop stands still
+ *	since_ms	so long it has been in this state
+ *	problem		all of problems' texts in one; "" if there are none
+ *	problems	what is wrong, worst first as far as it can be told:
+ *	  what		"agent-hangs" "starting" "disk-slow" "no-device"
+ *			"not-reachable" (nobody can connect to this agent)
+ *			"terms-rise" (leaders are lost again and again)
+ *			"configuration" (a mistake in it; changes no state)
+ *			of this node's replica: "disk-failed" "damaged" "filled"
+ *			"behind" "catching-up" "no-member" "no-quorum"
+ *			of another node: "node-missing" "node-refused" (by it or
+ *			by us) "node-silent" (its link stands, and nothing comes)
+ *			"path-stuck" (large packets are lost on the way)
+ *			"node-disk-failed" "node-damaged" "node-filled"
+ *			"node-behind"
+ *	  node		whose it is
+ *	  text		for people, with the remedy
  *	listen_problem	why peers may not reach this node, with the remedy; ""
  *	term
+ *	term_changed_ms	so long it has been this one; null: since the start
+ *	term_changes	how often it rose within the last minute
  *	role		"leader" "candidate" "precandidate" "follower"
  *	leader		name or null
  *	commit		newest index known committed
@@ -57,18 +81,24 @@
  *	  self		true: this one
  *	  role		as above, "unknown" when nothing was heard
  *	  link		"self" "up" "handshake" "connecting" "down"
+ *			"silent": it stands, but nothing was heard for 2 s, of
+ *			what a node sends every half second
  *	  problem	why its link is not up, or what it said is wrong; ""
  *	  term, last, durable, commit, applied
  *			as it told last, null: never
  *	  match		held durably for sure; a leader knows it, else null
  *	  lacks		committed entries it does not hold durably, null: not
- *			known
+ *			known, as of a node that is not heard
  *	  copy_percent	0 to 100 while its data area is being copied, else null
  *	  copied_bytes	the same in bytes of the data area
  *	  heard_ms	since it was heard last; 0 for self, null: never
  *	  device_open	its device is open for writing
  *	  incomplete, damaged, disk_failed
  *			true or false
+ *	  refused	it refused us, or we it, when they tried last: problem
+ *			says why (others only, as the next)
+ *	  unacked_bytes	sent to it, and not acknowledged by its kernel
+ *	  stuck_ms	so long none of them has been; looked at once a second
  *
  *	device_held	the agent has the device's queue: its requests reach it
  *	age_ms		of this picture: the loop makes one at least every second

@@ -128,7 +128,7 @@ static enum cli_exit start(const char *volume, char **argv)
 	return CLI_DONE;
 }
 
-static enum cli_exit wait_until_ok(const char *volume, unsigned int wait_s)
+static enum cli_exit wait_until_serving(const char *volume, unsigned int wait_s)
 {
 	uint64_t until_ms = cli_now_ms() + (uint64_t)wait_s * 1000;
 	struct base_error error;
@@ -144,7 +144,8 @@ static enum cli_exit wait_until_ok(const char *volume, unsigned int wait_s)
 		status = json_object_get(reply, "status");
 		state = json_string_value(json_object_get(status, "state"));
 		problem = json_string_value(json_object_get(status, "problem"));
-		ok = state && strcmp(state, "ok") == 0;
+		ok = state && (strcmp(state, "ok") == 0 ||
+			       strcmp(state, "degraded") == 0);
 		snprintf(last, sizeof(last), "%s%s%s",
 			 reply ? (state ? state : "?") : error.text,
 			 problem && *problem ? ": " : "",
@@ -154,8 +155,8 @@ static enum cli_exit wait_until_ok(const char *volume, unsigned int wait_s)
 			return CLI_DONE;
 		cli_sleep_ms(LOOK_MS);
 	} while (cli_now_ms() < until_ms);
-	return cli_fail("volume %s is up, but not ok within %u s: %s", volume,
-			wait_s, last);
+	return cli_fail("volume %s is up, but does not serve within %u s: %s",
+			volume, wait_s, last);
 }
 
 /* Where nothing else runs the machine's services: as a process of its own. */
@@ -208,10 +209,10 @@ static enum cli_exit run(const struct cli_args *args)
 		return CLI_FAILED;
 	status = unit_managed() ? start_unit(args) : start_plain(args, node);
 	if (status == CLI_DONE && args->wait_s)
-		status = wait_until_ok(volume, args->wait_s);
+		status = wait_until_serving(volume, args->wait_s);
 	if (status == CLI_DONE)
 		printf("%s: up on %s%s\n", volume, node->name,
-		       args->wait_s ? ", ok" : "");
+		       args->wait_s ? ", serving" : "");
 	return status;
 }
 
@@ -228,7 +229,8 @@ const struct cli_command cli_up = {
 		"  --node N      this node's name; else QBD_NODE, else the "
 		"host's name\n"
 		"  --config F    instead of /etc/qbd/VOLUME.conf\n"
-		"  --wait S      until the volume is ok, at most S seconds\n",
+		"  --wait S      until the volume serves (ok or degraded), at most "
+		"S seconds\n",
 	.options = CLI_NODE | CLI_CONFIG | CLI_WAIT,
 	.words_min = 1,
 	.words_max = 1,

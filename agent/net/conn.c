@@ -65,6 +65,7 @@ struct net_conn *net_conn_new(struct net *net, int fd,
 	conn->state = state;
 	conn->events = events;
 	conn->received_ms = net->now_ms;
+	conn->moved_ms = net->now_ms;
 	conn->deadline_ms = net->now_ms + NET_HANDSHAKE_MS;
 	base_list_add_tail(&net->conns, &conn->link);
 	return conn;

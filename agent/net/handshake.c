@@ -12,6 +12,19 @@
 
 #include "net/internal.h"
 
+/*
+ * @from, if it is a node, is told no; its link, if there is one, is another's.
+ */
+static void refuse(struct net_conn *conn, struct net_peer *from,
+		   const char *who, const char *why)
+{
+	bool stranger = !conn->peer;
+
+	net_conn_refuse(conn, who, why);
+	if (stranger && from && !net_conn_up(from->conn))
+		net_peer_refused(from, why);
+}
+
 static void send_hello(struct net_conn *conn, uint32_t to)
 {
 	struct wire_msg msg = { .type = WIRE_HELLO };
@@ -100,7 +113,7 @@ void net_handshake_hello(struct net_conn *conn, const struct wire_hello *hello)
 		snprintf(who, sizeof(who), "%s at %s", hello->node_name,
 			 conn->source);
 	if (wire_hello_check(&ours, hello, &version, &error)) {
-		net_conn_refuse(conn, who, error.text);
+		refuse(conn, peer, who, error.text);
 		return;
 	}
 	/* A dead process's end may wait there, unread. */
@@ -109,7 +122,7 @@ void net_handshake_hello(struct net_conn *conn, const struct wire_hello *hello)
 	problem =
 		peer_problem(peer, conn, hello, error.text, sizeof(error.text));
 	if (problem) {
-		net_conn_refuse(conn, who, problem);
+		refuse(conn, peer, who, problem);
 		return;
 	}
 	assert(!conn->peer || conn->peer == peer);
@@ -134,4 +147,6 @@ void net_handshake_refused(struct net_conn *conn, const char *why)
 	if (peer)
 		peer->delay_ms = NET_RETRY_MAX_MS;
 	net_conn_close(conn, text);
+	if (peer)
+		net_peer_refused(peer, text);
 }

@@ -30,6 +30,11 @@
 #define NET_UNSENT_BYTES (256 << 10) /* what it may hold unsent */
 #define NET_LINGER_MS 1000 /* for a refusal to arrive */
 #define NET_DOUBLE_MS 1500 /* who spoke that lately is alive */
+/*
+ * Of two ends, the one that minds nothing believes that the link is up until
+ * the other's refusal has come: a link is believed when it has stood so long.
+ */
+#define NET_ACCEPTED_MS 1000
 #define NET_RESOLVE_MS 15000 /* between two lookups of a name */
 #define NET_UNKNOWN_MS 2000 /* the same while nothing is known of it */
 #define NET_LISTEN_MS 1000 /* until it is tried again to listen */
@@ -118,6 +123,11 @@ struct net_conn {
 	uint64_t deadline_ms; /* of the handshake or the lingering */
 	uint64_t received_ms; /* the last byte */
 	uint64_t incarnation; /* of the process at the other end */
+	/* look.c's: */
+	uint64_t acked_bytes;
+	uint64_t moved_ms; /* when acked_bytes grew, or nothing was under way */
+	uint32_t unacked_bytes;
+	uint32_t acked_ms;
 	char source[64]; /* where a stranger comes from */
 	struct net_queue queue;
 	/*
@@ -182,6 +192,7 @@ struct net_peer {
 	enum net_link_state state;
 	uint64_t since_ms;
 	char problem[sizeof(((struct net_peer_view *)NULL)->problem)];
+	bool refused; /* see NET_ACCEPTED_MS */
 	uint64_t sent_bytes;
 	uint64_t received_bytes;
 	/* Of peers we connect to: */
@@ -204,6 +215,10 @@ void net_peer_resolved(struct net_peer *peer,
 void net_peer_enter(struct net_peer *peer, enum net_link_state state);
 /** net_peer_up() - the handshake is over: tell the owner */
 void net_peer_up(struct net_peer *peer);
+/** net_peer_refused() - it minds us, or we mind it: @why, until it is accepted */
+void net_peer_refused(struct net_peer *peer, const char *why);
+/** net_peer_accepted() - the link has stood long enough to be believed */
+bool net_peer_accepted(const struct net_peer *peer);
 /** net_peer_lost() - its connection is gone; @refused: don't hurry */
 void net_peer_lost(struct net_peer *peer, const char *why, bool refused);
 /** net_peer_tell_down() - if the owner does not know yet */
@@ -251,6 +266,7 @@ struct net {
 	bool listen_paused;
 	uint64_t listen_resume_ms;
 	uint64_t now_ms; /* as the owner last told */
+	uint64_t looked_ms; /* net_look() */
 	struct net_peer peers[RAFT_MEMBERS_MAX];
 	struct base_list conns;
 	struct base_list closed;

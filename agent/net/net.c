@@ -362,9 +362,19 @@ void net_peer(const struct net *net, uint32_t id, struct net_peer_view *view)
 	if (!peer)
 		return;
 	view->state = peer->state;
+	view->refused = peer->refused && !net_peer_accepted(peer);
+	if (view->refused && view->state == NET_UP)
+		view->state = NET_HANDSHAKE;
 	view->since_ms = peer->since_ms;
 	view->sent_bytes = peer->sent_bytes;
 	view->received_bytes = peer->received_bytes;
 	view->queued_bytes = net_queued_bytes(net, id);
-	memcpy(view->problem, peer->problem, sizeof(view->problem));
+	if (view->state != NET_UP)
+		memcpy(view->problem, peer->problem, sizeof(view->problem));
+	if (!net_conn_up(peer->conn))
+		return;
+	view->unacked_bytes = peer->conn->unacked_bytes;
+	view->acked_ms = peer->conn->acked_ms;
+	if (view->unacked_bytes)
+		view->stuck_ms = (uint32_t)(net->now_ms - peer->conn->moved_ms);
 }

@@ -102,10 +102,15 @@ enum net_link_state {
 struct net_peer_view {
 	enum net_link_state state;
 	char problem[160]; /* why it is not up, "" if not known */
+	bool refused; /* it refused us, or we it, the last time */
 	uint64_t since_ms; /* in this state since */
 	uint64_t sent_bytes;
 	uint64_t received_bytes;
 	uint32_t queued_bytes;
+	/* As net_look() found it: */
+	uint32_t unacked_bytes; /* sent, and its kernel has not said it has it */
+	uint32_t stuck_ms; /* since when none of them was acknowledged; 0 */
+	uint32_t acked_ms; /* its kernel's last sign of life is so old */
 };
 
 /**
@@ -177,6 +182,12 @@ uint32_t net_queued_bytes(const struct net *net, uint32_t peer);
 bool net_up(const struct net *net, uint32_t peer);
 /** net_drop() - close this peer's connection (it will be made anew) */
 void net_drop(struct net *net, uint32_t peer, const char *why);
+/**
+ * net_look() - once a second or so: does what was sent arrive?
+ * A path that drops large packets, and says so to nobody, lets small ones
+ * through: the link stands, and what was written last is sent again and again.
+ */
+void net_look(struct net *net, uint64_t now_ms);
 void net_peer(const struct net *net, uint32_t peer, struct net_peer_view *view);
 
 #endif

@@ -137,7 +137,6 @@ void net_peer_up(struct net_peer *peer)
 	struct net *net = peer->net;
 
 	net_peer_enter(peer, NET_UP);
-	peer->problem[0] = '\0';
 	peer->failures = 0;
 	net_unsay(net, peer->config.name);
 	assert(!peer->told_up);
@@ -145,10 +144,23 @@ void net_peer_up(struct net_peer *peer)
 	net->config.link(net->config.context, peer->config.id, true);
 }
 
+bool net_peer_accepted(const struct net_peer *peer)
+{
+	return peer->state == NET_UP &&
+	       peer->net->now_ms - peer->since_ms >= NET_ACCEPTED_MS;
+}
+
+void net_peer_refused(struct net_peer *peer, const char *why)
+{
+	peer->refused = true;
+	set_problem(peer, "%s", why);
+}
+
 void net_peer_lost(struct net_peer *peer, const char *why, bool refused)
 {
 	uint64_t now = peer->net->now_ms;
 
+	peer->refused = refused;
 	if (peer->state == NET_CONNECTING)
 		set_problem(peer, "can't connect to %s: %s",
 			    peer->config.address, why);

@@ -249,6 +249,7 @@ struct node_view {
 	bool outside; /* the volume goes on without this node */
 	uint32_t writer; /* of the log's last entry */
 	uint64_t epoch;
+	uint64_t committed_epoch; /* of the newest opening that is committed */
 	uint64_t base;
 	uint64_t last;
 	uint64_t durable;
@@ -261,6 +262,7 @@ struct node_view {
 	unsigned int requests; /* received, not answered */
 	uint64_t request_bytes;
 	bool open_pending;
+	bool settling; /* leads, and has yet to apply what was before */
 	bool incomplete; /* being filled by a copy, or to be */
 	bool damaged;
 	bool blank; /* never joined */

@@ -26,7 +26,7 @@ static void view_problem(const struct node *node, struct node_view *view)
 		snprintf(text, size, "no quorum");
 	else if (node->incomplete)
 		snprintf(text, size, "replica is being filled by the leader");
-	else if (node_leads(node) && !node_ready(node))
+	else if (view->settling)
 		snprintf(text, size, "catching up");
 }
 
@@ -68,6 +68,8 @@ void node_view(const struct node *node, uint64_t now_us, struct node_view *view)
 	view->outside = members_outside(node);
 	view->writer = tail.writer;
 	view->epoch = tail.epoch;
+	view->committed_epoch =
+		entries_head(&node->entries, node->commit_seen).epoch;
 	view->base = node->entries.base.applied;
 	view->last = node->entries.last;
 	view->durable = raft_durable_index(node->raft);
@@ -80,6 +82,7 @@ void node_view(const struct node *node, uint64_t now_us, struct node_view *view)
 	view->requests = device->count;
 	view->request_bytes = device->bytes;
 	view->open_pending = device->open != NULL;
+	view->settling = node_leads(node) && !node_ready(node);
 	view->incomplete = node->incomplete;
 	view->damaged = raft_hard_state(node->raft)->damaged;
 	view->blank = !raft_hard_state(node->raft)->joined;

@@ -192,11 +192,49 @@ static void loop_notice(struct qbdd *daemon)
 			 now);
 }
 
-static void loop_snapshot(struct qbdd *daemon)
+static void snapshot_links(struct qbdd *daemon, struct snapshot *snapshot)
 {
 	struct net_peer_view peer;
-	struct snapshot snapshot; /* large: nothing is done to it in vain */
 	unsigned int i;
+
+	net_look(daemon->net, daemon->now_us / 1000);
+	for (i = 0; i < daemon->conf.node_count; i++) {
+		struct snapshot_link *link = &snapshot->links[i];
+
+		if (&daemon->conf.nodes[i] == daemon->self)
+			continue;
+		net_peer(daemon->net, daemon->conf.nodes[i].id, &peer);
+		link->state = peer.state;
+		link->since_us = peer.since_ms * 1000;
+		link->refused = peer.refused;
+		link->unacked_bytes = peer.unacked_bytes;
+		link->stuck_ms = peer.stuck_ms;
+		link->acked_ms = peer.acked_ms;
+		memcpy(link->problem, peer.problem, sizeof(link->problem));
+	}
+}
+
+/* What a single picture does not show: since when it has been so. */
+static void snapshot_history(struct qbdd *daemon, struct snapshot *snapshot)
+{
+	struct health health; /* large: nothing is done to it in vain */
+
+	terms_note(&daemon->terms, daemon->now_us, snapshot->view.term,
+		   snapshot->view.committed_epoch);
+	snapshot->term_changed_us = daemon->terms.changed_us;
+	snapshot->term_rises = terms_rises(&daemon->terms);
+	snapshot->terms_lost = terms_lost(&daemon->terms);
+	health_judge(&daemon->identity, snapshot, daemon->now_us, &health);
+	if (!daemon->state_since_us || health.state != daemon->state)
+		daemon->state_since_us = daemon->now_us;
+	daemon->state = health.state;
+	snapshot->state = daemon->state;
+	snapshot->state_since_us = daemon->state_since_us;
+}
+
+static void loop_snapshot(struct qbdd *daemon)
+{
+	struct snapshot snapshot; /* large: nothing is done to it in vain */
 
 	if (daemon->now_us - daemon->snapshot_us < SNAPSHOT_US)
 		return;
@@ -215,14 +253,8 @@ static void loop_snapshot(struct qbdd *daemon)
 	memcpy(snapshot.log_notice, daemon->log_notice,
 	       sizeof(snapshot.log_notice));
 	strcpy(snapshot.listen_problem, net_listen_problem(daemon->net));
-	for (i = 0; i < daemon->conf.node_count; i++) {
-		if (&daemon->conf.nodes[i] == daemon->self)
-			continue;
-		net_peer(daemon->net, daemon->conf.nodes[i].id, &peer);
-		snapshot.links[i].state = peer.state;
-		memcpy(snapshot.links[i].problem, peer.problem,
-		       sizeof(snapshot.links[i].problem));
-	}
+	snapshot_links(daemon, &snapshot);
+	snapshot_history(daemon, &snapshot);
 	snapshot_publish(daemon->cell, &snapshot);
 }
 

@@ -27,6 +27,7 @@
 #include "qbdd/ring.h"
 #include "qbdd/rundir.h"
 #include "qbdd/snapshot.h"
+#include "qbdd/terms.h"
 #include "store/store.h"
 
 /* Bounds and paces */
@@ -129,6 +130,9 @@ struct qbdd {
 	struct qbdd_queue done; /* jobs */
 	struct qbdd_queue errands; /* see errand.h; orders too */
 	uint64_t snapshot_us; /* the last one's */
+	struct terms terms;
+	enum health_state state; /* by the last snapshot */
+	uint64_t state_since_us;
 	bool stopping;
 	uint64_t stop_us; /* at the latest */
 	bool ended;

@@ -15,6 +15,7 @@
 #include "conf/conf.h"
 #include "net/net.h"
 #include "node/node.h"
+#include "qbdd/health.h"
 #include "qbdd/notice.h"
 #include "qbdd/pulse.h"
 
@@ -29,6 +30,11 @@ struct snapshot_identity {
 
 struct snapshot_link {
 	enum net_link_state state;
+	uint64_t since_us; /* in this state */
+	bool refused; /* and the next fields: see struct net_peer_view */
+	uint32_t unacked_bytes;
+	uint32_t stuck_ms;
+	uint32_t acked_ms;
 	char problem[160];
 };
 
@@ -43,6 +49,12 @@ struct snapshot {
 	char address_notice[NOTICE_TEXT_MAX];
 	char device_problem[256]; /* why not, "" if not known */
 	char listen_problem[256]; /* why peers may not reach us; "" */
+	/* terms.h */
+	uint64_t term_changed_us; /* 0: not since the start */
+	uint32_t term_rises;
+	uint32_t terms_lost;
+	enum health_state state;
+	uint64_t state_since_us;
 };
 
 /* The published one, NULL before the first: for rcu_dereference(). */

@@ -3,7 +3,6 @@
  * The status object of cli/status.h, made from a snapshot.  Any thread; changes
  * nothing.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,9 +10,7 @@
 
 #include "qbdd/snapshot.h"
 
-#define STARTING_US 5000000 /* so long no leader yet is no bad news */
-#define STALE_US 2000000 /* older: the loop hangs */
-#define BEHIND_ENTRIES (2 * RAFT_INFLIGHT_MAX)
+#define PROBLEM_MAX 2048 /* all of them as one text */
 
 struct status {
 	const struct snapshot_identity *identity;
@@ -21,6 +18,7 @@ struct status {
 	const struct node_view *view;
 	uint64_t now_us;
 	uint64_t commit; /* newest known anywhere */
+	struct health health;
 };
 
 static const char *role_text(enum raft_role role)
@@ -62,6 +60,23 @@ json_t *snapshot_name(const struct snapshot_identity *identity, uint32_t id)
 	return json_null();
 }
 
+/*
+ * JSON is UTF-8: a text that was cut off, or that a peer wrote, may not be.
+ */
+static json_t *text_json(const char *text)
+{
+	char plain[PROBLEM_MAX];
+	json_t *json = json_string(text);
+	size_t i;
+
+	if (json)
+		return json;
+	for (i = 0; i < sizeof(plain) - 1 && text[i]; i++)
+		plain[i] = text[i] & 0x80 ? '?' : text[i];
+	plain[i] = '\0';
+	return json_string(plain);
+}
+
 static json_t *number(uint64_t value)
 {
 	return json_integer((json_int_t)value);
@@ -72,142 +87,53 @@ static json_t *number_if(bool known, uint64_t value)
 	return known ? number(value) : json_null();
 }
 
-static const struct node_peer_view *peer_view(const struct node_view *view,
-					      uint32_t id)
-{
-	unsigned int i;
-
-	for (i = 0; i < view->peer_count; i++)
-		if (view->peers[i].id == id)
-			return &view->peers[i];
-	return NULL;
-}
-
-/* What a peer told is news only while it is connected. */
-static bool peer_told(const struct node_peer_view *peer)
-{
-	return peer && peer->known;
-}
-
-static uint64_t newest_commit(const struct node_view *view)
-{
-	uint64_t commit = view->commit;
-	unsigned int i;
-
-	for (i = 0; i < view->peer_count; i++)
-		if (peer_told(&view->peers[i]) &&
-		    view->peers[i].status.commit > commit)
-			commit = view->peers[i].status.commit;
-	return commit;
-}
-
 static uint64_t lacks(uint64_t commit, uint64_t has)
 {
 	return commit > has ? commit - has : 0;
 }
 
-static const char *state_text(const struct status *status)
+static bool is_silent(const struct status *status, unsigned int i)
 {
-	const struct node_view *view = status->view;
-
-	if (!view)
-		return "starting";
-	if (view->disk_failed)
-		return "disk-failed";
-	if (view->damaged)
-		return "damaged";
-	if (!view->leader &&
-	    status->now_us - status->identity->started_us < STARTING_US)
-		return "starting";
-	if (!view->leader)
-		return "no-quorum";
-	if (view->incomplete ||
-	    lacks(status->commit, view->durable) > BEHIND_ENTRIES)
-		return "catching-up";
-	return "ok";
+	return health_silent(status->identity, status->snapshot, i,
+			     status->now_us);
 }
 
-struct text {
-	char bytes[2048];
-	size_t used;
-};
-
-static void text_add(struct text *text, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void text_add(struct text *text, const char *format, ...)
+/* What a peer told is news only while it is heard. */
+static bool is_heard(const struct status *status, unsigned int i)
 {
-	va_list args;
-	int count;
-
-	if (text->used >= sizeof(text->bytes))
-		return;
-	va_start(args, format);
-	count = vsnprintf(text->bytes + text->used,
-			  sizeof(text->bytes) - text->used, format, args);
-	va_end(args);
-	if (count > 0)
-		text->used += (size_t)count;
+	return status->snapshot->links[i].state == NET_UP &&
+	       !is_silent(status, i);
 }
 
-static void add_missing(const struct status *status, struct text *text)
+/* For people: all in one. */
+static json_t *problem_json(const struct health *health)
 {
-	const struct conf *conf = status->identity->conf;
-	unsigned int missing = 0;
+	char text[PROBLEM_MAX] = "";
+	size_t used = 0;
 	unsigned int i;
 
-	for (i = 0; i < conf->node_count; i++) {
-		const struct snapshot_link *link = &status->snapshot->links[i];
-
-		if (&conf->nodes[i] == status->identity->self ||
-		    link->state == NET_UP)
-			continue;
-		text_add(text, "%s%s",
-			 missing++ ? ", " : "missing: ", conf->nodes[i].name);
-		if (link->problem[0])
-			text_add(text, " (%s)", link->problem);
-	}
-	if (missing)
-		text_add(text, "; start qbdd there or mend the network. ");
+	for (i = 0; i < health->count && used < sizeof(text); i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+					 "%s%s", i ? ". " : "",
+					 health->problems[i].text);
+	return text_json(text);
 }
 
-static void add_waiting(const struct status *status, struct text *text,
-			uint64_t since_us, const char *what)
+static json_t *problems_json(const struct status *status)
 {
-	if (since_us && status->now_us - since_us > STALE_US)
-		text_add(text, "%s has waited for the disk for %lu s. ", what,
-			 (unsigned long)((status->now_us - since_us) /
-					 1000000));
-}
+	const struct health *health = &status->health;
+	json_t *list = json_array();
+	unsigned int i;
 
-static json_t *problem_json(const struct status *status)
-{
-	const struct snapshot *snapshot = status->snapshot;
-	struct text text = { .used = 0 };
-
-	if (!snapshot)
-		return json_string("reading the log");
-	if (status->now_us - snapshot->taken_us > STALE_US)
-		text_add(&text, "the agent has not moved for %lu s: %s. ",
-			 (unsigned long)((status->now_us - snapshot->taken_us) /
-					 1000000),
-			 pulse_what(status->identity->pulse));
-	if (status->view->problem[0])
-		text_add(&text, "%s. ", status->view->problem);
-	add_waiting(status, &text, snapshot->log_waiting_us, "the log");
-	add_waiting(status, &text, snapshot->image_waiting_us, "the data area");
-	if (snapshot->device_problem[0])
-		text_add(&text, "no device: %s. ", snapshot->device_problem);
-	if (snapshot->listen_problem[0])
-		text_add(&text, "%s. ", snapshot->listen_problem);
-	add_missing(status, &text);
-	if (snapshot->address_notice[0])
-		text_add(&text, "%s. ", snapshot->address_notice);
-	if (snapshot->log_notice[0])
-		text_add(&text, "%s. ", snapshot->log_notice);
-	if (text.used >= 2 && text.used < sizeof(text.bytes))
-		text.bytes[text.used - 2] = '\0'; /* the last ". " */
-	return json_string(text.bytes);
+	for (i = 0; i < health->count; i++)
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:o, s:o}", "what",
+				  health->problems[i].what, "node",
+				  snapshot_name(status->identity,
+						health->problems[i].node),
+				  "text", text_json(health->problems[i].text)));
+	return list;
 }
 
 static json_t *log_json(const struct node_view *view)
@@ -230,16 +156,16 @@ static json_t *self_json(const struct status *status,
 {
 	const struct node_view *view = status->view;
 
-	return json_pack("{s:s, s:i, s:s, s:b, s:s, s:s, s:s,"
+	return json_pack("{s:s, s:i, s:s, s:b, s:s, s:s, s:o,"
 			 " s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i,"
 			 " s:b, s:b, s:b, s:b}",
 			 "name", node->name, "id", (int)node->id, "address",
 			 node->address, "self", 1, "role",
 			 role_text(view->role), "link", "self", "problem",
-			 view->problem, "term", number(view->term), "last",
-			 number(view->last), "durable", number(view->durable),
-			 "commit", number(view->commit), "applied",
-			 number(view->applied), "match",
+			 text_json(view->problem), "term", number(view->term),
+			 "last", number(view->last), "durable",
+			 number(view->durable), "commit", number(view->commit),
+			 "applied", number(view->applied), "match",
 			 number_if(view->role == RAFT_LEADER, view->durable),
 			 "lacks", number(lacks(status->commit, view->durable)),
 			 "copy_percent",
@@ -252,12 +178,16 @@ static json_t *self_json(const struct status *status,
 			 view->damaged, "disk_failed", view->disk_failed);
 }
 
-static const char *peer_problem(const struct snapshot_link *link,
+static const char *peer_problem(const struct status *status, unsigned int i,
 				const struct node_peer_view *peer)
 {
+	const struct snapshot_link *link = &status->snapshot->links[i];
+
 	if (link->state != NET_UP)
 		return link->problem;
-	if (!peer_told(peer))
+	if (is_silent(status, i))
+		return "nothing is heard of it";
+	if (!peer->known)
 		return "";
 	if (peer->status.flags & WIRE_NODE_DISK_FAILED)
 		return "disk failed";
@@ -268,37 +198,40 @@ static const char *peer_problem(const struct snapshot_link *link,
 	return "";
 }
 
-static json_t *peer_json(const struct status *status,
-			 const struct conf_node *node,
-			 const struct snapshot_link *link)
+static json_t *peer_json(const struct status *status, unsigned int i)
 {
 	static const struct node_peer_view unknown;
+	const struct conf_node *node = &status->identity->conf->nodes[i];
+	const struct snapshot_link *link = &status->snapshot->links[i];
 	const struct node_view *view = status->view;
-	const struct node_peer_view *peer = peer_view(view, node->id);
-	bool told = peer_told(peer);
+	const struct node_peer_view *peer =
+		health_peer(status->snapshot, node->id);
 	bool lead = view->role == RAFT_LEADER && peer;
+	bool heard = is_heard(status, i), told;
 	const struct wire_status *said;
 	const char *role = "unknown";
 
 	if (!peer)
 		peer = &unknown;
+	told = peer->known;
 	said = &peer->status;
-	if (told)
+	if (told && heard)
 		role = view->leader == node->id ? "leader" : "follower";
 	return json_pack(
-		"{s:s, s:i, s:s, s:b, s:s, s:s, s:s,"
+		"{s:s, s:i, s:s, s:b, s:s, s:s, s:o,"
 		" s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o,"
-		" s:b, s:b, s:b, s:b}",
+		" s:b, s:b, s:b, s:b, s:o, s:o, s:o}",
 		"name", node->name, "id", (int)node->id, "address",
 		node->address, "self", 0, "role", role, "link",
-		link_text(link->state), "problem", peer_problem(link, peer),
-		"term", number_if(told, said->term), "last",
+		is_silent(status, i) ? "silent" : link_text(link->state),
+		"problem", text_json(peer_problem(status, i, peer)), "term",
+		number_if(told, said->term), "last",
 		number_if(told, said->last), "durable",
 		number_if(told, said->durable), "commit",
 		number_if(told, said->commit), "applied",
 		number_if(told, said->applied), "match",
 		number_if(lead, peer->match), "lacks",
-		number_if(lead || told,
+		number_if(heard && (lead || told),
 			  lacks(status->commit,
 				lead ? peer->match : said->durable)),
 		"copy_percent",
@@ -312,7 +245,10 @@ static json_t *peer_json(const struct status *status,
 		"device_open", told && (said->flags & WIRE_NODE_DEVICE_OPEN),
 		"incomplete", told && (said->flags & WIRE_NODE_INCOMPLETE),
 		"damaged", told && (said->flags & WIRE_NODE_DAMAGED),
-		"disk_failed", told && (said->flags & WIRE_NODE_DISK_FAILED));
+		"disk_failed", told && (said->flags & WIRE_NODE_DISK_FAILED),
+		"refused", json_boolean(link->refused), "unacked_bytes",
+		number(link->unacked_bytes), "stuck_ms",
+		number(link->stuck_ms));
 }
 
 static json_t *nodes_json(const struct status *status)
@@ -327,24 +263,63 @@ static json_t *nodes_json(const struct status *status)
 		if (node == status->identity->self)
 			json_array_append_new(nodes, self_json(status, node));
 		else
-			json_array_append_new(
-				nodes, peer_json(status, node,
-						 &status->snapshot->links[i]));
+			json_array_append_new(nodes, peer_json(status, i));
 	}
 	return nodes;
 }
 
 /* The newest opening counts as long as its node says that it lives. */
-static uint32_t writer_of(const struct node_view *view)
+static uint32_t writer_of(const struct status *status)
 {
-	const struct node_peer_view *peer = peer_view(view, view->writer);
+	const struct conf *conf = status->identity->conf;
+	const struct node_view *view = status->view;
+	const struct node_peer_view *peer;
+	unsigned int i;
 
 	if (view->writer == view->id)
 		return view->device_epoch ? view->id : 0;
-	if (peer_told(peer) && peer->status.flags & WIRE_NODE_DEVICE_OPEN &&
-	    peer->status.epoch == view->epoch)
-		return view->writer;
+	peer = health_peer(status->snapshot, view->writer);
+	for (i = 0; peer && i < conf->node_count; i++)
+		if (conf->nodes[i].id == peer->id && peer->known &&
+		    is_heard(status, i) &&
+		    peer->status.flags & WIRE_NODE_DEVICE_OPEN &&
+		    peer->status.epoch == view->epoch)
+			return view->writer;
 	return 0;
+}
+
+/* A picture that has grown old was of another state. */
+static uint64_t state_since_us(const struct status *status)
+{
+	const struct snapshot *snapshot = status->snapshot;
+
+	if (!snapshot)
+		return status->identity->started_us;
+	return status->health.state == snapshot->state ?
+		       snapshot->state_since_us :
+		       snapshot->taken_us;
+}
+
+static json_t *main_json(const struct status *status)
+{
+	const struct snapshot_identity *identity = status->identity;
+	const struct node_view *view = status->view;
+	uint32_t writer = writer_of(status);
+	char id[37];
+
+	uuid_unparse_lower(identity->conf->volume_id, id);
+	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:i, s:o, s:s, s:o, s:o,"
+			 " s:o, s:o, s:b}",
+			 "volume", identity->conf->volume, "id", id, "node",
+			 identity->self->name, "node_id",
+			 (int)identity->self->id, "version", QBD_VERSION, "pid",
+			 identity->pid, "term", number(view->term), "role",
+			 role_text(view->role), "leader",
+			 snapshot_name(identity, view->leader), "commit",
+			 number(status->commit), "writer",
+			 snapshot_name(identity, writer), "epoch",
+			 number(writer ? view->epoch : 0), "device_held",
+			 status->snapshot->device_held);
 }
 
 json_t *snapshot_status(const struct snapshot_identity *identity,
@@ -354,38 +329,37 @@ json_t *snapshot_status(const struct snapshot_identity *identity,
 	struct status status = {
 		.identity = identity,
 		.snapshot = snapshot,
-		.view = snapshot ? &snapshot->view : NULL,
 		.now_us = now_us,
-		.commit = snapshot ? newest_commit(&snapshot->view) : 0,
 	};
-	json_t *state = json_string(state_text(&status));
-	json_t *problem = problem_json(&status);
-	const struct node_view *view;
-	uint32_t writer;
-	char id[37];
+	uint64_t since_us, changed_us;
+	json_t *json;
 
-	if (!snapshot) {
+	health_judge(identity, snapshot, now_us, &status.health);
+	since_us = state_since_us(&status);
+	if (!snapshot)
 		status.snapshot = &none;
-		status.view = &none.view;
-	}
-	view = status.view;
-	writer = writer_of(view);
-	uuid_unparse_lower(identity->conf->volume_id, id);
-	return json_pack(
-		"{s:s, s:s, s:s, s:i, s:s, s:i, s:o, s:o, s:o,"
-		" s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:s, s:o, s:o}",
-		"volume", identity->conf->volume, "id", id, "node",
-		identity->self->name, "node_id", (int)identity->self->id,
-		"version", QBD_VERSION, "pid", identity->pid, "state", state,
-		"problem", problem, "term", number(view->term), "role",
-		role_text(view->role), "leader",
-		snapshot_name(identity, view->leader), "commit",
-		number(status.commit), "writer",
-		snapshot_name(identity, writer), "epoch",
-		number(writer ? view->epoch : 0), "age_ms",
-		number_if(snapshot,
-			  snapshot ? (now_us - snapshot->taken_us) / 1000 : 0),
-		"device_held", status.snapshot->device_held, "listen_problem",
-		status.snapshot->listen_problem, "log", log_json(view), "nodes",
-		nodes_json(&status));
+	status.view = &status.snapshot->view;
+	status.commit = health_commit(status.snapshot);
+	changed_us = status.snapshot->term_changed_us;
+	json = main_json(&status);
+	json_object_set_new(json, "state",
+			    json_string(health_text(status.health.state)));
+	json_object_set_new(json, "since_ms",
+			    number((now_us - since_us) / 1000));
+	json_object_set_new(json, "problem", problem_json(&status.health));
+	json_object_set_new(json, "problems", problems_json(&status));
+	json_object_set_new(json, "listen_problem",
+			    text_json(status.snapshot->listen_problem));
+	json_object_set_new(json, "term_changed_ms",
+			    number_if(changed_us,
+				      (now_us - changed_us) / 1000));
+	json_object_set_new(json, "term_changes",
+			    number(status.snapshot->term_rises));
+	json_object_set_new(json, "age_ms",
+			    number_if(snapshot,
+				      (now_us - status.snapshot->taken_us) /
+					      1000));
+	json_object_set_new(json, "log", log_json(status.view));
+	json_object_set_new(json, "nodes", nodes_json(&status));
+	return json;
 }

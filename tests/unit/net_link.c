@@ -489,6 +489,39 @@ static void running_out_of_descriptors_passes(void)
 	rig_stop_all();
 }
 
+/* What waits there to be read has arrived: the path is well. */
+static void who_reads_nothing_has_a_path_that_works(void)
+{
+	struct wire_msg hello, reply, msg = rig_copy(WIRE_COPY_DATA_MAX, 1);
+	struct rig_inbox inbox = { .used = 0 };
+	struct net_peer_view view;
+	unsigned int i;
+	int fd;
+
+	rig_skip(100000);
+	rig_configure(2, 2);
+	tap_need(rig_start(2));
+	rig_raw_hello(&hello, 1, 2);
+	fd = rig_raw(2);
+	rig_raw_msg(fd, &hello);
+	tap_need(rig_raw_receive(fd, &inbox, &reply));
+	while (net_send(rig_nodes[2].net, 1, &msg) == 0)
+		;
+	for (i = 0; i < 3; i++) {
+		rig_pass(50);
+		rig_skip(1500);
+		net_look(rig_nodes[2].net, rig_now_ms());
+	}
+	net_peer(rig_nodes[2].net, 1, &view);
+	tap_check_eq(view.state, NET_UP);
+	tap_check(view.queued_bytes > 0);
+	tap_check_eq(view.unacked_bytes, 0);
+	tap_check_eq(view.stuck_ms, 0);
+	base_buf_put(msg.copy_data.buf);
+	close(fd);
+	rig_stop_all();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -510,6 +543,7 @@ int main(int argc, char **argv)
 		TAP_TEST(idle_links_sleep),
 		TAP_TEST(one_turn_handles_a_bounded_amount),
 		TAP_TEST(running_out_of_descriptors_passes),
+		TAP_TEST(who_reads_nothing_has_a_path_that_works),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);

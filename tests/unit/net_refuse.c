@@ -133,9 +133,20 @@ static const struct mismatch mismatches[] = {
 	{ other_version, "upgrade qbd on" },
 };
 
-static void try_mismatch(const struct mismatch *mismatch, uint32_t liar)
+/* What status tells of it: there, at both ends, and between the tries too. */
+static void check_refused(uint32_t id, uint32_t peer, const char *text)
 {
 	struct net_peer_view view;
+
+	net_peer(rig_nodes[id].net, peer, &view);
+	tap_check(view.state != NET_UP);
+	tap_check(view.refused);
+	if (!tap_check(strstr(view.problem, text) != NULL))
+		printf("# node %u says of %u: %s\n", id, peer, view.problem);
+}
+
+static void try_mismatch(const struct mismatch *mismatch, uint32_t liar)
+{
 	unsigned int i;
 
 	rig_skip(100000);
@@ -145,12 +156,14 @@ static void try_mismatch(const struct mismatch *mismatch, uint32_t liar)
 	tap_need(rig_start(1) && rig_start(2));
 	tap_check(rig_until(rig_told(&rig_nodes[1], mismatch->text) &&
 			    rig_told(&rig_nodes[2], mismatch->text)));
-	net_peer(rig_nodes[1].net, 2, &view);
-	tap_check(strstr(view.problem, mismatch->text));
+	check_refused(1, 2, mismatch->text);
+	check_refused(2, 1, mismatch->text);
 	/* Again and again, and told once. */
 	for (i = 0; i < 4; i++) {
 		rig_skip(NET_RETRY_MAX_MS);
 		rig_pass(20);
+		check_refused(1, 2, mismatch->text);
+		check_refused(2, 1, mismatch->text);
 	}
 	if (!tap_check(rig_nodes[1].refused == 1 &&
 		       rig_nodes[2].refused == 1)) {
@@ -600,6 +613,52 @@ static void a_second_hello_ends_the_link(void)
 	rig_stop_all();
 }
 
+static bool looks_up(uint32_t id, uint32_t peer)
+{
+	struct net_peer_view view;
+
+	net_peer(rig_nodes[id].net, peer, &view);
+	return view.state == NET_UP;
+}
+
+/*
+ * Who connects may mind what we minded not: then our end is up each time, until
+ * its refusal comes.
+ */
+static void who_is_refused_does_not_believe_its_link(void)
+{
+	struct wire_msg hello, reply,
+		msg = { .type = WIRE_REFUSE, .text = "not on Sundays" };
+	struct rig_inbox inbox = { .used = 0 };
+	int fd;
+
+	rig_skip(100000);
+	rig_configure(2, 2);
+	tap_need(rig_start(2));
+	rig_raw_hello(&hello, 1, 2);
+	fd = rig_raw(2);
+	rig_raw_msg(fd, &hello);
+	tap_need(rig_raw_receive(fd, &inbox, &reply));
+	tap_check(looks_up(2, 1));
+	rig_raw_msg(fd, &msg);
+	tap_check(rig_until(rig_nodes[2].downs[1] == 1));
+	check_refused(2, 1, "it refuses: not on Sundays");
+	close(fd);
+	inbox.used = 0;
+	fd = rig_raw(2);
+	rig_raw_msg(fd, &hello);
+	tap_need(rig_raw_receive(fd, &inbox, &reply));
+	tap_check_eq(rig_nodes[2].ups[1], 2);
+	check_refused(2, 1, "it refuses: not on Sundays");
+	/* This time it minds nothing. */
+	rig_skip(1000);
+	rig_pass(20);
+	net_look(rig_nodes[2].net, rig_now_ms());
+	tap_check(looks_up(2, 1));
+	close(fd);
+	rig_stop_all();
+}
+
 /* A peer whose memory flips bits: its frame is not delivered, its link ends. */
 static void a_damaged_frame_ends_the_link(void)
 {
@@ -748,6 +807,7 @@ int main(int argc, char **argv)
 		TAP_TEST(another_process_replaces_a_silent_one),
 		TAP_TEST(a_quick_restart_is_no_double),
 		TAP_TEST(a_second_hello_ends_the_link),
+		TAP_TEST(who_is_refused_does_not_believe_its_link),
 		TAP_TEST(a_damaged_frame_ends_the_link),
 		TAP_TEST(owners_may_drop_while_told_of_a_refusal),
 		TAP_TEST(frames_in_pieces_are_put_together),

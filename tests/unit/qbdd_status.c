@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "qbdd/snapshot.h"
+#include "qbdd/terms.h"
 #include "tap.h"
 
 #define NOW_US 100000000
@@ -13,7 +14,7 @@ static struct snapshot_identity identity;
 static struct snapshot snapshot;
 static json_t *status;
 
-/* Node 1 of three leads; 2 is well, 3 does not answer. */
+/* Node 1 of three leads; 2 and 3 are well. */
 static void setup(void)
 {
 	struct node_view *view = &snapshot.view;
@@ -49,9 +50,22 @@ static void setup(void)
 	view->peers[0].heard_us = NOW_US - 20000;
 	view->peers[0].match = 90;
 	view->peers[0].status.term = 5;
+	view->peers[1] = view->peers[0];
 	view->peers[1].id = 3;
-	view->peers[1].match = 60;
 	snapshot.links[1].state = NET_UP;
+	snapshot.links[2].state = NET_UP;
+}
+
+/* Node 3 does not answer. */
+static void setup_missing(void)
+{
+	struct node_peer_view *peer = &snapshot.view.peers[1];
+
+	setup();
+	memset(peer, 0, sizeof(*peer));
+	peer->id = 3;
+	peer->match = 60;
+	snapshot.links[2].state = NET_DOWN;
 	strcpy(snapshot.links[2].problem, "connection refused");
 }
 
@@ -72,15 +86,60 @@ static json_t *node(unsigned int i, const char *key)
 			       key);
 }
 
-static void a_leader_with_a_majority_is_ok_and_says_who_is_missing(void)
+/* Is there a problem of this kind, of this node, that says so? */
+static bool told(const char *what, const char *name, const char *words)
+{
+	json_t *problem;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "problems"), i, problem)
+	{
+		const char *kind =
+			json_string_value(json_object_get(problem, "what"));
+		const char *of =
+			json_string_value(json_object_get(problem, "node"));
+		const char *said =
+			json_string_value(json_object_get(problem, "text"));
+
+		if (strcmp(kind, what) == 0 && of && strcmp(of, name) == 0 &&
+		    strstr(said, words) && strstr(text("problem"), said))
+			return true;
+	}
+	return false;
+}
+
+/* One problem alone makes it degraded. */
+static void check_degraded(const char *what, const char *name,
+			   const char *words)
+{
+	make();
+	tap_need(status != NULL);
+	tap_check_str(text("state"), "degraded");
+	tap_check_eq(json_array_size(json_object_get(status, "problems")), 1);
+	tap_check(told(what, name, words));
+	json_decref(status);
+}
+
+static void nothing_wrong_is_ok(void)
 {
 	setup();
 	make();
 	tap_need(status != NULL);
 	tap_check_str(text("state"), "ok");
+	tap_check_str(text("problem"), "");
+	tap_check_eq(json_array_size(json_object_get(status, "problems")), 0);
+	json_decref(status);
+}
+
+static void a_missing_node_is_degraded_and_named(void)
+{
+	setup_missing();
+	make();
+	tap_need(status != NULL);
+	tap_check_str(text("state"), "degraded");
+	tap_check(told("node-missing", "n3", "(connection refused)"));
 	tap_check_str(text("leader"), "n1");
 	tap_check_str(text("role"), "leader");
-	tap_check(strstr(text("problem"), "n3 (connection refused)") != NULL);
 	tap_check(strstr(text("problem"), "n2") == NULL);
 	tap_check(json_is_null(json_object_get(status, "writer")));
 	json_decref(status);
@@ -88,7 +147,7 @@ static void a_leader_with_a_majority_is_ok_and_says_who_is_missing(void)
 
 static void nodes_tell_what_they_lack(void)
 {
-	setup();
+	setup_missing();
 	make();
 	tap_need(status != NULL);
 	tap_check(json_is_true(node(0, "self")));
@@ -97,24 +156,26 @@ static void nodes_tell_what_they_lack(void)
 	tap_check_eq((uint64_t)json_integer_value(node(1, "heard_ms")), 20);
 	tap_check_str(json_string_value(node(1, "role")), "follower");
 	tap_check_str(json_string_value(node(1, "link")), "up");
-	/* Not heard: what it said is not known, what it holds is. */
+	/* Not heard: what it said is not known, what it held is. */
 	tap_check_str(json_string_value(node(2, "role")), "unknown");
 	tap_check(json_is_null(node(2, "last")));
 	tap_check(json_is_null(node(2, "heard_ms")));
-	tap_check_eq((uint64_t)json_integer_value(node(2, "lacks")), 40);
+	tap_check(json_is_null(node(2, "lacks")));
+	tap_check_eq((uint64_t)json_integer_value(node(2, "match")), 60);
 	json_decref(status);
 }
 
 static void no_leader_is_no_quorum(void)
 {
-	setup();
+	setup_missing();
 	snapshot.view.leader = 0;
 	snapshot.view.role = RAFT_PRECANDIDATE;
 	strcpy(snapshot.view.problem, "no quorum");
 	make();
 	tap_need(status != NULL);
 	tap_check_str(text("state"), "no-quorum");
-	tap_check(strncmp(text("problem"), "no quorum. missing: n3", 22) == 0);
+	tap_check(strncmp(text("problem"), "no quorum. n3 is missing", 24) ==
+		  0);
 	tap_check(json_is_null(json_object_get(status, "leader")));
 	tap_check(json_is_null(node(0, "match")));
 	json_decref(status);
@@ -169,11 +230,17 @@ static void a_loop_or_a_disk_that_hangs_is_seen(void)
 	snapshot.log_waiting_us = NOW_US - 9000000;
 	make();
 	tap_need(status != NULL);
-	tap_check(strstr(text("problem"), "has not moved for 7 s: counting "
-					  "sheep") != NULL);
-	tap_check(strstr(text("problem"), "listening on the moon") != NULL);
+	tap_check_str(text("state"), "hung");
+	tap_check(told("agent-hangs", "n1",
+		       "has not moved for 7 s: counting "
+		       "sheep"));
+	tap_check(told("disk-slow", "n1",
+		       "the log has waited for this "
+		       "node's disk for 9 s"));
+	/* Others are not silent because of that. */
+	tap_check_str(json_string_value(node(1, "link")), "up");
 	tap_check_str(text("listen_problem"), "listening on the moon");
-	tap_check(strstr(text("problem"), "the log has waited") != NULL);
+	tap_check(told("not-reachable", "n1", "listening on the moon"));
 	tap_check_eq((uint64_t)json_integer_value(
 			     json_object_get(status, "age_ms")),
 		     7000);
@@ -206,11 +273,195 @@ static void before_the_first_picture_the_daemon_starts(void)
 	json_decref(status);
 }
 
+static void a_replica_that_is_not_well_is_degraded_for_others(void)
+{
+	uint32_t *flags = &snapshot.view.peers[1].status.flags;
+
+	setup();
+	*flags = WIRE_NODE_INCOMPLETE;
+	check_degraded("node-filled", "n3", "is being filled");
+	*flags = WIRE_NODE_DAMAGED | WIRE_NODE_INCOMPLETE;
+	check_degraded("node-damaged", "n3", "damaged");
+	*flags = WIRE_NODE_DISK_FAILED;
+	check_degraded("node-disk-failed", "n3", "replace it");
+	setup();
+	snapshot.view.durable = 5000;
+	snapshot.view.commit = 5000;
+	snapshot.view.peers[0].match = 5000;
+	check_degraded("node-behind", "n3", "4910 entries behind");
+	/* Only its leader can know. */
+	snapshot.view.role = RAFT_FOLLOWER;
+	snapshot.view.leader = 2;
+	make();
+	tap_check_str(text("state"), "ok");
+	json_decref(status);
+}
+
+static void a_node_that_is_not_heard_is_silent(void)
+{
+	setup();
+	snapshot.view.peers[1].heard_us = NOW_US - HEALTH_SILENT_US - 1000;
+	make();
+	tap_need(status != NULL);
+	tap_check_str(text("state"), "degraded");
+	tap_check(told("node-silent", "n3", "nothing heard for 2 s"));
+	tap_check_str(json_string_value(node(2, "link")), "silent");
+	tap_check_str(json_string_value(node(2, "role")), "unknown");
+	tap_check(json_is_null(node(2, "lacks")));
+	tap_check_str(json_string_value(node(1, "link")), "up");
+	json_decref(status);
+	/* Its link stands anew: it has time to speak. */
+	snapshot.links[2].since_us = NOW_US - 500000;
+	make();
+	tap_check_str(text("state"), "ok");
+	json_decref(status);
+}
+
+static void a_silent_writer_is_none(void)
+{
+	setup();
+	snapshot.view.writer = 3;
+	snapshot.view.epoch = 44;
+	snapshot.view.peers[1].status.flags = WIRE_NODE_DEVICE_OPEN;
+	snapshot.view.peers[1].status.epoch = 44;
+	make();
+	tap_check_str(text("writer"), "n3");
+	json_decref(status);
+	snapshot.view.peers[1].heard_us = NOW_US - HEALTH_SILENT_US - 1000;
+	make();
+	tap_check(json_is_null(json_object_get(status, "writer")));
+	json_decref(status);
+}
+
+static void a_path_that_drops_large_packets_is_told(void)
+{
+	struct snapshot_link *link = &snapshot.links[2];
+
+	setup();
+	link->unacked_bytes = 4242;
+	link->stuck_ms = 1500; /* that happens */
+	make();
+	tap_check_str(text("state"), "ok");
+	json_decref(status);
+	link->stuck_ms = 4700;
+	check_degraded("path-stuck", "n3",
+		       "4242 bytes sent to it have not been acknowledged for "
+		       "4 s: does the path carry large packets? check the MTU");
+	/* Nothing at all comes back: it is off. */
+	snapshot.view.peers[1].heard_us = NOW_US - 5000000;
+	link->acked_ms = 5000;
+	check_degraded("node-silent", "n3", "nothing heard for 5 s");
+	/* Its kernel takes part, but it does not get what we say. */
+	link->acked_ms = 100;
+	check_degraded("path-stuck", "n3", "check the MTU");
+}
+
+static void a_refusal_is_told_with_its_reason(void)
+{
+	setup_missing();
+	strcpy(snapshot.links[2].problem, "it refuses: use one name");
+	snapshot.links[2].refused = true;
+	check_degraded("node-refused", "n3", "it refuses: use one name");
+	/* While it tries again, too. */
+	snapshot.links[2].state = NET_HANDSHAKE;
+	check_degraded("node-refused", "n3", "it refuses: use one name");
+}
+
+static void an_agent_that_is_not_well_is_degraded(void)
+{
+	setup();
+	snapshot.image_waiting_us = NOW_US - 3000000;
+	check_degraded("disk-slow", "n1", "data area has waited");
+	setup();
+	strcpy(snapshot.device_problem, "minor 0 is taken");
+	check_degraded("no-device", "n1", "minor 0 is taken");
+	setup();
+	strcpy(snapshot.listen_problem, "no such address");
+	check_degraded("not-reachable", "n1", "no such address");
+	setup();
+	snapshot.terms_lost = 4;
+	snapshot.term_changed_us = NOW_US - 6000000;
+	check_degraded("terms-rise", "n1", "4 leaders were lost");
+}
+
+static void a_leader_that_has_yet_to_apply_is_catching_up(void)
+{
+	setup();
+	snapshot.view.settling = true;
+	strcpy(snapshot.view.problem, "catching up");
+	make();
+	tap_check_str(text("state"), "catching-up");
+	tap_check(told("catching-up", "n1", "catching up"));
+	json_decref(status);
+}
+
+static void the_state_has_an_age(void)
+{
+	setup();
+	snapshot.state = HEALTH_OK;
+	snapshot.state_since_us = NOW_US - 9000000;
+	snapshot.term_changed_us = NOW_US - 8000000;
+	snapshot.term_rises = 2;
+	make();
+	tap_check_eq((uint64_t)json_integer_value(
+			     json_object_get(status, "since_ms")),
+		     9000);
+	tap_check_eq((uint64_t)json_integer_value(
+			     json_object_get(status, "term_changed_ms")),
+		     8000);
+	tap_check_eq((uint64_t)json_integer_value(
+			     json_object_get(status, "term_changes")),
+		     2);
+	json_decref(status);
+	/* The picture is old, and what it shows is no more. */
+	snapshot.taken_us = NOW_US - 5000000;
+	make();
+	tap_check_str(text("state"), "hung");
+	tap_check_eq((uint64_t)json_integer_value(
+			     json_object_get(status, "since_ms")),
+		     5000);
+	json_decref(status);
+}
+
+static void texts_that_are_no_utf8_are_told_as_they_can_be(void)
+{
+	setup_missing();
+	strcpy(snapshot.links[2].problem, "M\xfcll");
+	make();
+	tap_need(status != NULL);
+	tap_check_str(json_string_value(node(2, "problem")), "M?ll");
+	tap_check(strstr(text("problem"), "(M?ll)") != NULL);
+	json_decref(status);
+}
+
+static void terms_that_openings_explain_are_no_unrest(void)
+{
+	struct terms terms = { 0 };
+	uint64_t us = 1000000000;
+	unsigned int i;
+
+	terms_note(&terms, us, 7, 100); /* what was before is not news */
+	tap_check_eq(terms_rises(&terms), 0);
+	tap_check_eq(terms.changed_us, 0);
+	for (i = 1; i <= 5; i++)
+		terms_note(&terms, us + i * 100000, 7 + i, 100 + i);
+	tap_check_eq(terms_rises(&terms), 5);
+	tap_check_eq(terms_lost(&terms), 0);
+	tap_check_eq(terms.changed_us, us + 500000);
+	for (i = 6; i <= 9; i++)
+		terms_note(&terms, us + i * 1000000, 7 + i, 105);
+	tap_check_eq(terms_lost(&terms), 4);
+	terms_note(&terms, us + 90000000, 16, 105);
+	tap_check_eq(terms_rises(&terms), 0);
+	terms_note(&terms, us + 99000000000, 17, 105);
+	tap_check_eq(terms_lost(&terms), 1);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
-		TAP_TEST(
-			a_leader_with_a_majority_is_ok_and_says_who_is_missing),
+		TAP_TEST(nothing_wrong_is_ok),
+		TAP_TEST(a_missing_node_is_degraded_and_named),
 		TAP_TEST(nodes_tell_what_they_lack),
 		TAP_TEST(no_leader_is_no_quorum),
 		TAP_TEST(a_writer_counts_while_its_node_says_so),
@@ -218,6 +469,16 @@ int main(int argc, char **argv)
 		TAP_TEST(a_loop_or_a_disk_that_hangs_is_seen),
 		TAP_TEST(mistakes_of_the_configuration_stay_in_the_status),
 		TAP_TEST(before_the_first_picture_the_daemon_starts),
+		TAP_TEST(a_replica_that_is_not_well_is_degraded_for_others),
+		TAP_TEST(a_node_that_is_not_heard_is_silent),
+		TAP_TEST(a_silent_writer_is_none),
+		TAP_TEST(a_path_that_drops_large_packets_is_told),
+		TAP_TEST(a_refusal_is_told_with_its_reason),
+		TAP_TEST(an_agent_that_is_not_well_is_degraded),
+		TAP_TEST(a_leader_that_has_yet_to_apply_is_catching_up),
+		TAP_TEST(the_state_has_an_age),
+		TAP_TEST(texts_that_are_no_utf8_are_told_as_they_can_be),
+		TAP_TEST(terms_that_openings_explain_are_no_unrest),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * How well the volume is, seen from this node: one state, and all that is wrong.
+ * Judged from a snapshot, by any thread.  cli/status.h says what the states and
+ * the kinds of problems mean.
+ */
+#ifndef QBDD_HEALTH_H
+#define QBDD_HEALTH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct snapshot;
+struct snapshot_identity;
+
+#define HEALTH_PROBLEMS_MAX 24
+/* Who tells how it is every half second, and has not for so long, is silent. */
+#define HEALTH_SILENT_US 2000000
+
+/* The worst is the highest; also in snapshots. */
+enum health_state {
+	HEALTH_OK,
+	HEALTH_DEGRADED,
+	HEALTH_CATCHING_UP,
+	HEALTH_STARTING,
+	HEALTH_NO_QUORUM,
+	HEALTH_DAMAGED,
+	HEALTH_DISK_FAILED,
+	HEALTH_HUNG,
+};
+
+struct health_problem {
+	const char *what; /* for programs */
+	uint32_t node; /* whose it is */
+	char text[512]; /* for people, with the remedy */
+};
+
+struct health {
+	enum health_state state;
+	unsigned int count;
+	struct health_problem problems[HEALTH_PROBLEMS_MAX];
+};
+
+/**
+ * health_judge() - @health from a picture
+ * @snapshot: NULL: there is none yet
+ */
+void health_judge(const struct snapshot_identity *identity,
+		  const struct snapshot *snapshot, uint64_t now_us,
+		  struct health *health);
+
+/** health_text() - the state's name */
+const char *health_text(enum health_state state);
+
+/** health_silent() - is the link of the configuration's node @i up, but mute? */
+bool health_silent(const struct snapshot_identity *identity,
+		   const struct snapshot *snapshot, unsigned int i,
+		   uint64_t now_us);
+
+/** health_peer() - what the node view says of a peer; NULL: nothing */
+const struct node_peer_view *health_peer(const struct snapshot *snapshot,
+					 uint32_t id);
+/** health_commit() - the newest index that is known committed anywhere */
+uint64_t health_commit(const struct snapshot *snapshot);
+
+#endif
