@@ -28,6 +28,7 @@ enum cli_option {
 	CLI_WATCH = 1 << 6,
 	CLI_FOR = 1 << 7,
 	CLI_TIMEOUT = 1 << 8,
+	CLI_CHECK = 1 << 9,
 };
 
 struct cli_args {
@@ -38,6 +39,7 @@ struct cli_args {
 	bool unit; /* systemd asks, see down.c */
 	bool json;
 	bool watch;
+	bool check;
 	unsigned int wait_s; /* 0: don't */
 	const char *until; /* --for; NULL: not given */
 	bool timed; /* --timeout was given: timeout_s */

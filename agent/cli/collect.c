@@ -97,7 +97,7 @@ static json_t *dead(const struct ask *ask, bool device)
 	char problem[512];
 
 	snprintf(problem, sizeof(problem), "%sstart it with: qbd up %s",
-		 device ? "its daemon qbdd is dead, I/O waits; " :
+		 device ? "its agent is dead, I/O waits; " :
 			  "it is not up on this node; ",
 		 ask->volume);
 	return without_daemon(ask, "dead", device ? "dead" : "down", problem);
@@ -109,14 +109,14 @@ static json_t *hung(const struct ask *ask)
 
 	if (ask->control.pid)
 		snprintf(problem, sizeof(problem),
-			 "its daemon qbdd (pid %d) does not answer; it is "
+			 "its agent (pid %d) does not answer; it is "
 			 "stopped (kill -CONT %d) or hangs (kill -KILL %d, "
 			 "then qbd up %s; I/O waits meanwhile)",
 			 (int)ask->control.pid, (int)ask->control.pid,
 			 (int)ask->control.pid, ask->volume);
 	else
 		snprintf(problem, sizeof(problem),
-			 "its daemon qbdd accepts no questions; it is stopped "
+			 "its agent accepts no questions; it is stopped "
 			 "or hangs");
 	return without_daemon(ask, "hung", "hung", problem);
 }
@@ -133,8 +133,7 @@ static json_t *take_reply(struct ask *ask, uint64_t until_ms, bool device)
 		return dead(ask, device);
 	if (ask->code)
 		return unknown(ask, ask->code == -EACCES ?
-					    "its control socket is root's; "
-					    "run this as root" :
+					    CONTROL_DENIED :
 					    strerror(-ask->code));
 	reply = control_receive(&ask->control, until_ms, &error);
 	if (!reply && error.code == -ETIMEDOUT)
@@ -147,7 +146,7 @@ static json_t *take_reply(struct ask *ask, uint64_t until_ms, bool device)
 	json_decref(reply);
 	if (!json_is_object(status)) {
 		json_decref(status);
-		return unknown(ask, "its daemon qbdd answers nonsense; are "
+		return unknown(ask, "its agent answers nonsense; are "
 				    "qbd and qbdd of the same version?");
 	}
 	json_object_set_new(status, "daemon", json_string("running"));

@@ -21,19 +21,17 @@ static int connect_failed(const char *volume, int code,
 	case -ENOENT:
 	case -ECONNREFUSED:
 		return base_error_set(error, code,
-				      "volume %s: its daemon qbdd is not "
+				      "volume %s: its agent is not "
 				      "running; start it with: qbd up %s",
 				      volume, volume);
 	case -EAGAIN:
 		return base_error_set(error, code,
-				      "volume %s: its daemon qbdd does not "
+				      "volume %s: its agent does not "
 				      "answer; it is stopped or hangs",
 				      volume);
 	case -EACCES:
-		return base_error_set(error, code,
-				      "volume %s: its control socket is root's; "
-				      "run this as root",
-				      volume);
+		return base_error_set(error, code, "volume %s: %s", volume,
+				      CONTROL_DENIED);
 	default:
 		return base_error_set(error, code,
 				      "volume %s: control socket in %s: %s",
@@ -109,7 +107,7 @@ json_t *control_receive(struct control *control, uint64_t until_ms,
 			break;
 		if (cli_now_ms() >= until_ms) {
 			base_error_set(error, -ETIMEDOUT,
-				       "the daemon qbdd (pid %d) does not "
+				       "the agent (pid %d) does not "
 				       "answer; it is stopped or hangs",
 				       (int)control->pid);
 			return NULL;
@@ -122,12 +120,12 @@ json_t *control_receive(struct control *control, uint64_t until_ms,
 	free(packet);
 	if (size <= 0)
 		base_error_set(error, -ECONNRESET,
-			       "the daemon qbdd (pid %d) ended or is busy; try "
+			       "the agent (pid %d) ended or is busy; try "
 			       "again",
 			       (int)control->pid);
 	else if (!json_is_object(reply))
 		base_error_set(error, -EPROTO,
-			       "the daemon qbdd (pid %d) answers nonsense; are "
+			       "the agent (pid %d) answers nonsense; are "
 			       "qbd and qbdd of the same version?",
 			       (int)control->pid);
 	if (size <= 0 || json_is_object(reply))
@@ -155,7 +153,7 @@ int control_refused(const json_t *reply, struct base_error *error)
 	text = json_string_value(json_object_get(reply, "error"));
 	return base_error_set(error, -EREMOTEIO, "%s",
 			      text ? text :
-				     "the daemon refuses, not saying why");
+				     "the agent refuses, not saying why");
 }
 
 json_t *control_ask(const char *volume, json_t *request, unsigned int wait_ms,

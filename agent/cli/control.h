@@ -16,6 +16,11 @@
 #define CONTROL_ANSWER_MS 800 /* of what the daemon answers at once */
 #define CONTROL_OUTCOME_MS 2000 /* for what was begun just in time */
 
+#define CONTROL_DENIED                                                     \
+	"its agent answers root and group qbd only; run this as root, or " \
+	"have the user put into that group (and the agent restarted, if "  \
+	"the group is new)"
+
 struct control {
 	int fd; /* -1: not connected */
 	pid_t pid; /* of the daemon */

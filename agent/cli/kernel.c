@@ -2,7 +2,9 @@
 /* See kernel.h. */
 #include "cli/kernel.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +12,9 @@
 #include <time.h>
 
 #include "nl/nl.h"
+
+#define SYSFS_DEVICES "/sys/block"
+#define SECTOR_BYTES 512 /* of sizes in sysfs */
 
 struct kernel {
 	struct nl_admin *admin; /* NULL: no module */
@@ -147,8 +152,70 @@ json_t *kernel_device_json(const struct nl_device *device)
 	return json;
 }
 
+/* One line of a file in sysfs; false: there is none. */
+static bool read_line(const char *path, char *line, size_t size)
+{
+	FILE *file = fopen(path, "re");
+	bool read = file && fgets(line, (int)size, file);
+
+	if (file)
+		fclose(file);
+	if (read)
+		line[strcspn(line, "\n")] = '\0';
+	return read;
+}
+
+/* Calls @take for each qbd device there is on this machine; all may read it. */
+static void each_in_sysfs(void (*take)(void *context, unsigned int minor,
+				       const char *volume),
+			  void *context)
+{
+	DIR *dir = opendir(SYSFS_DEVICES);
+	char path[64], volume[QBD_NAME_MAX + 2];
+	const struct dirent *entry;
+	unsigned int minor;
+	int end;
+
+	if (!dir)
+		return;
+	while ((entry = readdir(dir))) {
+		end = 0;
+		if (sscanf(entry->d_name, "qbd%8u%n", &minor, &end) != 1 ||
+		    entry->d_name[end])
+			continue;
+		snprintf(path, sizeof(path), SYSFS_DEVICES "/qbd%u/qbd/volume",
+			 minor);
+		if (read_line(path, volume, sizeof(volume)))
+			take(context, minor, volume);
+	}
+	closedir(dir);
+}
+
+struct wanted {
+	const char *volume;
+	json_t *device; /* NULL: not found */
+};
+
+static void take_wanted(void *context, unsigned int minor, const char *volume)
+{
+	struct wanted *wanted = context;
+	char path[64], sectors[32];
+
+	if (wanted->device || strcmp(volume, wanted->volume) != 0)
+		return;
+	snprintf(path, sizeof(path), SYSFS_DEVICES "/qbd%u/size", minor);
+	if (!read_line(path, sectors, sizeof(sectors)))
+		strcpy(sectors, "0");
+	snprintf(path, sizeof(path), "/dev/qbd%u", minor);
+	wanted->device = json_pack("{s:i, s:s, s:I}", "minor", (int)minor,
+				   "path", path, "size_bytes",
+				   (json_int_t)(strtoull(sectors, NULL, 10) *
+						SECTOR_BYTES));
+}
+
 json_t *kernel_device(struct kernel *kernel, const char *volume)
 {
+	struct wanted wanted = { .volume = volume };
 	struct base_error error = { 0 };
 	struct nl_device device;
 	int ret;
@@ -158,7 +225,15 @@ json_t *kernel_device(struct kernel *kernel, const char *volume)
 	ret = nl_device_get(kernel->admin, volume, &device, &error);
 	if (ret && ret != -ENODEV)
 		kernel->error = error;
-	return ret ? NULL : kernel_device_json(&device);
+	if (ret == -EPERM)
+		each_in_sysfs(take_wanted, &wanted);
+	return ret ? wanted.device : kernel_device_json(&device);
+}
+
+static void take_name(void *context, unsigned int minor, const char *volume)
+{
+	(void)minor;
+	json_object_set_new(context, volume, json_true());
 }
 
 void kernel_add_volumes(json_t *set)
@@ -166,12 +241,15 @@ void kernel_add_volumes(json_t *set)
 	struct nl_device *devices = NULL;
 	struct nl_admin *admin;
 	unsigned int count, i;
+	int ret;
 
 	if (nl_admin_open(&admin, NULL))
 		return;
-	if (!nl_device_list(admin, &devices, &count, NULL))
-		for (i = 0; i < count; i++)
-			json_object_set_new(set, devices[i].name, json_true());
+	ret = nl_device_list(admin, &devices, &count, NULL);
+	for (i = 0; !ret && i < count; i++)
+		take_name(set, devices[i].minor, devices[i].name);
+	if (ret == -EPERM)
+		each_in_sysfs(take_name, set);
 	free(devices);
 	nl_admin_close(admin);
 }

@@ -17,7 +17,10 @@ void kernel_close(struct kernel *kernel);
 /** kernel_problem() - why nothing is known of devices, "" if all is */
 const char *kernel_problem(const struct kernel *kernel);
 
-/** kernel_device() - the device of a volume, the caller's; NULL: has none */
+/**
+ * kernel_device() - the device of a volume, the caller's; NULL: has none
+ * Who may not ask the kernel is told of sysfs that there is one, and not more.
+ */
 json_t *kernel_device(struct kernel *kernel, const char *volume);
 
 /** kernel_device_json() - of what the module said, the caller's */

@@ -26,6 +26,7 @@ static const struct {
 	{ CLI_JSON, { "json", no_argument, NULL, CLI_JSON } },
 	{ CLI_WATCH, { "watch", no_argument, NULL, CLI_WATCH } },
 	{ CLI_FOR, { "for", required_argument, NULL, CLI_FOR } },
+	{ CLI_CHECK, { "check", no_argument, NULL, CLI_CHECK } },
 	{ CLI_TIMEOUT, { "timeout", required_argument, NULL, CLI_TIMEOUT } },
 };
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
@@ -43,7 +44,8 @@ static void print_overview(FILE *out)
 			commands[i]->summary);
 	fprintf(out,
 		"\n'qbd COMMAND --help' tells more about each.\n"
-		"Exit status: 0 done, 1 failed, 2 misused.\n"
+		"Exit status: 0 done, 1 failed, 2 misused (but see 'qbd status "
+		"--help'\nfor --check).\n"
 		"Configuration: %s/VOLUME.conf (folder: QBD_CONF_DIR),\n"
 		"sockets and logs: %s (QBD_RUN_DIR), this node: QBD_NODE.\n",
 		CONF_DIR, CONF_RUN_DIR);
@@ -98,6 +100,9 @@ static void take_option(struct cli_args *args, int option)
 		break;
 	case CLI_WATCH:
 		args->watch = true;
+		break;
+	case CLI_CHECK:
+		args->check = true;
 		break;
 	case CLI_FOR:
 		args->until = optarg;

@@ -119,7 +119,8 @@ static void print_nodes(const json_t *status, FILE *out)
 			 text_of(status, "writer"));
 	if (count)
 		print_rows(rows, count + 1, out);
-	for (i = 0; i < count; i++) {
+	/* The problems that are listed name their nodes. */
+	for (i = 0; i < count && !json_object_get(status, "problems"); i++) {
 		node = json_array_get(nodes, i);
 		problem = text_of(node, "problem");
 		if (*problem)
@@ -143,6 +144,18 @@ static void print_opener(const json_t *device, FILE *out)
 	} else {
 		fprintf(out, ", %s", openers ? "open for reading" : "not open");
 	}
+}
+
+/* Without the right to ask the kernel: that it is there. */
+static void print_device_path(const json_t *device, const char *problem,
+			      FILE *out)
+{
+	char size[32];
+
+	fprintf(out, "  device  %s, %s; more is not known: %s\n",
+		text_of(device, "path"),
+		cli_human_bytes(number_of(device, "size_bytes"), size),
+		problem);
 }
 
 static void print_device(const json_t *device, FILE *out)
@@ -193,12 +206,68 @@ static void print_log(const json_t *status, FILE *out)
 		cli_human_bytes(number_of(log, "capacity_bytes"), capacity));
 }
 
+/* A line each; an agent of before has but one text. */
+static void print_problems(const json_t *status, FILE *out)
+{
+	const json_t *problems = json_object_get(status, "problems"), *problem;
+	const json_t *device = json_object_get(status, "device");
+	bool fenced = strcmp(text_of(device, "gate"), "fenced") == 0;
+	size_t i;
+
+	json_array_foreach(problems, i, problem)
+	{
+		fprintf(out, "  ! %s\n", text_of(problem, "text"));
+		if (strcmp(text_of(problem, "what"), "fenced") == 0)
+			fenced = false;
+	}
+	if (!problems && *text_of(status, "problem"))
+		fprintf(out, "  ! %s\n", text_of(status, "problem"));
+	if (fenced)
+		fprintf(out,
+			"  ! this opening of %s has lost its right to it: "
+			"unmount or close it, then open it again\n",
+			text_of(device, "path"));
+}
+
+/* "3 h 5 min" */
+static void print_age(uint64_t ms, FILE *out)
+{
+	unsigned long long s = ms / 1000;
+
+	if (s >= 86400)
+		fprintf(out, "%llu d %llu h", s / 86400, s % 86400 / 3600);
+	else if (s >= 3600)
+		fprintf(out, "%llu h %llu min", s / 3600, s % 3600 / 60);
+	else if (s >= 60)
+		fprintf(out, "%llu min %llu s", s / 60, s % 60);
+	else
+		fprintf(out, "%llu s", s);
+}
+
+static void print_history(const json_t *status, FILE *out)
+{
+	const json_t *changed = json_object_get(status, "term_changed_ms");
+
+	if (!json_object_get(status, "since_ms"))
+		return;
+	fprintf(out, "  since   ");
+	print_age(number_of(status, "since_ms"), out);
+	fprintf(out, "; term ");
+	if (json_is_integer(changed)) {
+		fprintf(out, "for ");
+		print_age(number_of(status, "term_changed_ms"), out);
+		fprintf(out, ", risen %llu times within the last minute\n",
+			(unsigned long long)number_of(status, "term_changes"));
+	} else {
+		fprintf(out, "has not changed since the agent's start\n");
+	}
+}
+
 void show_status(const json_t *status, FILE *out)
 {
 	const char *node = text_of(status, "node");
 	const char *writer = text_of(status, "writer");
 	const char *leader = text_of(status, "leader");
-	const char *problem = text_of(status, "problem");
 	const char *device_problem = text_of(status, "device_problem");
 	const json_t *device = json_object_get(status, "device");
 
@@ -210,17 +279,14 @@ void show_status(const json_t *status, FILE *out)
 			(unsigned long long)number_of(status, "term"),
 			*writer ? "writer " : "no writer", writer);
 	fputc('\n', out);
-	if (json_is_object(device))
+	print_history(status, out);
+	if (json_object_get(device, "gate"))
 		print_device(device, out);
+	else if (json_is_object(device))
+		print_device_path(device, device_problem, out);
 	else if (*device_problem)
 		fprintf(out, "  device  %s\n", device_problem);
 	print_log(status, out);
 	print_nodes(status, out);
-	if (*problem)
-		fprintf(out, "  ! %s\n", problem);
-	if (strcmp(text_of(device, "gate"), "fenced") == 0)
-		fprintf(out,
-			"  ! this opening of %s has lost its right to it: "
-			"unmount or close it, then open it again\n",
-			text_of(device, "path"));
+	print_problems(status, out);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/check.h"
 #include "cli/cli.h"
 #include "cli/collect.h"
 #include "cli/show.h"
@@ -69,10 +70,41 @@ static void look(const struct cli_args *args)
 	json_decref(names);
 }
 
+/* The worst of all: what nobody knows, or that there is nothing, is no good. */
+static int check(const struct cli_args *args)
+{
+	json_t *names = args->words[0] ? json_pack("[s]", args->words[0]) :
+					 collect_volumes();
+	json_t *list = collect_status(names), *status;
+	int worst = CHECK_OK, code;
+	size_t i;
+
+	json_array_foreach(list, i, status)
+	{
+		code = (int)check_status(status, stdout);
+		if (worst < code)
+			worst = code;
+	}
+	if (!json_array_size(list)) {
+		printf("NOT SERVING: no volumes on this node\n");
+		worst = CHECK_NOT_SERVING;
+	}
+	json_decref(list);
+	json_decref(names);
+	return worst;
+}
+
 static enum cli_exit run(const struct cli_args *args)
 {
 	bool clear = args->watch && !args->json && isatty(STDOUT_FILENO);
 
+	if (args->check && (args->json || args->watch))
+		return cli_misused(&cli_status,
+				   "--check says all there is in one line, "
+				   "once; it goes without --json and --watch",
+				   NULL);
+	if (args->check)
+		return (enum cli_exit)check(args);
 	if (args->words[0] && is_unknown(args->words[0]))
 		return cli_fail("volume %s is not known on this node: it has "
 				"no %s/%s.conf, no daemon and no device",
@@ -91,7 +123,7 @@ static enum cli_exit run(const struct cli_args *args)
 
 const struct cli_command cli_status = {
 	.name = "status",
-	.usage = "[VOLUME] [--json] [--watch]",
+	.usage = "[VOLUME] [--json] [--watch] [--check]",
 	.summary = "Show volumes, their nodes and devices",
 	.help = "Answers within a second, also without quorum, with a hanging "
 		"disk, or with\nthe daemon dead: then it tells what the kernel "
@@ -99,12 +131,25 @@ const struct cli_command cli_status = {
 		"  --json   for programs: an object with VOLUME, else an array;"
 		"\n           agent/cli/status.h describes the fields\n"
 		"  --watch  again every second, until interrupted (with --json: "
-		"a line each)\n\n"
+		"a line each)\n"
+		"  --check  for monitors: a line per volume; the exit status is "
+		"then\n"
+		"           0  all is well\n"
+		"           1  degraded: it serves, but not all is well; or it "
+		"starts\n"
+		"           2  not serving: no quorum, agent dead or hung, disk "
+		"failed, fenced,\n"
+		"              down, not known (also for a mistake in the "
+		"command)\n"
+		"           Without VOLUME: the worst of all volumes; 2 where "
+		"there is none.\n\n"
+		"Root and the members of group qbd may ask; what the kernel "
+		"knows of the\ndevice's gate only root is told.\n\n"
 		"Per node: role, link, term, and indexes of the log - last "
 		"appended, durable\non its disk, known committed, applied to "
 		"its data area; lacks: committed\nentries that it does not "
 		"hold yet.  * is this node, - is not known.\n",
-	.options = CLI_JSON | CLI_WATCH,
+	.options = CLI_JSON | CLI_WATCH | CLI_CHECK,
 	.words_max = 1,
 	.run = run,
 };

@@ -5,7 +5,8 @@
  * CONTROL SOCKET
  *
  * RUN/VOLUME.sock (RUN: conf_run_dir(), /run/qbd), AF_UNIX, SOCK_SEQPACKET, mode
- * 0600.  One JSON object per packet, at most CONTROL_PACKET_MAX bytes; one reply
+ * 0660 and group qbd where /etc/group has that, else 0600.  Whoever can connect
+ * may ask for the status; orders are root's (SO_PEERCRED).  One JSON object per packet, at most CONTROL_PACKET_MAX bytes; one reply
  * per request, in order; a connection may ask many times.
  *
  *	{"command":"status"}	{"ok":true,"status":{...}}, see below.  Answered
@@ -53,6 +54,7 @@
  *	problems	what is wrong, worst first as far as it can be told:
  *	  what		"agent-hangs" "starting" "disk-slow" "no-device"
  *			"not-reachable" (nobody can connect to this agent)
+ *			"fenced" (this node's opening has lost its right)
  *			"terms-rise" (leaders are lost again and again)
  *			"configuration" (a mistake in it; changes no state)
  *			of this node's replica: "disk-failed" "damaged" "filled"
@@ -109,10 +111,13 @@
  * daemon is not; VOLUME given: one object; else an array of them.
  *
  *	daemon		"running" "hung" (no answer in 800 ms) "dead" "unknown"
- *			(it can't be asked: not root, another version)
+ *			(it can't be asked: neither root nor of group qbd,
+ *			another version)
  *	state		without the daemon's: "hung", "unknown", "dead" (the
  *			device is there) or "down"
  *	device_problem	why nothing is known of the device, "" if all is
+ *			To who may not ask the kernel, sysfs tells that a device
+ *			is there: then it has minor, path, size_bytes alone
  *	device		null when there is none, else { "minor", "path",
  *			  "size_bytes", "block_size", "replica",
  *			  "gate": "detached" "active" "suspended" "fenced"
@@ -122,6 +127,11 @@
  *			  "opener": { "pid", "comm" } or null,
  *			  "agent": bound or not, "io_timeout_ms",
  *			  and every counter of struct qbd_stats by its name }
+ *
+ * `qbd status --check` exits with 0 when all is well, 1 when the volume serves
+ * and not all is well ("degraded", "catching-up", and "starting" for the first
+ * 30 s), 2 in every other state and where the device serves nobody: gate
+ * "fenced" or "detached", or "suspended" and open for writing here; "no-device".
  */
 #ifndef CLI_STATUS_H
 #define CLI_STATUS_H

@@ -62,7 +62,9 @@ static void find_daemon(char *path, size_t size)
 
 static bool make_folder(const char *path)
 {
-	if (mkdir(path, 0755) == 0 || errno == EEXIST)
+	/* Others find the sockets in it, whatever our umask is. */
+	if ((mkdir(path, 0755) == 0 && chmod(path, 0755) == 0) ||
+	    errno == EEXIST)
 		return true;
 	cli_fail("folder %s can't be made: %s%s", path, strerror(errno),
 		 errno == EACCES ? "; run this as root" : "");

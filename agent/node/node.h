@@ -259,6 +259,7 @@ struct node_view {
 	uint64_t log_capacity_bytes;
 	uint64_t lease_until_us; /* given to the device, 0: none */
 	uint64_t device_epoch; /* open here for writing, 0: no */
+	bool fenced; /* open here, without the right to it */
 	unsigned int requests; /* received, not answered */
 	uint64_t request_bytes;
 	bool open_pending;

@@ -79,6 +79,7 @@ void node_view(const struct node *node, uint64_t now_us, struct node_view *view)
 	view->log_capacity_bytes = node->log_capacity;
 	view->lease_until_us = device->lease_us > now_us ? device->lease_us : 0;
 	view->device_epoch = device->fenced ? 0 : device->epoch;
+	view->fenced = device->epoch && device->fenced;
 	view->requests = device->count;
 	view->request_bytes = device->bytes;
 	view->open_pending = device->open != NULL;

@@ -8,8 +8,10 @@
 #include "qbdd/control.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -20,6 +22,7 @@
 
 #include <urcu/urcu-memb.h>
 
+#include "base/log.h"
 #include "cli/status.h"
 #include "qbdd/qbdd.h"
 
@@ -176,6 +179,16 @@ static json_t *answer_transfer(struct control *control, struct client *client,
 	return refusal("transfer: no such node; see qbd status for the names");
 }
 
+/* Root, or who the agent runs as (in tests). */
+static bool may_order(const struct client *client)
+{
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t size = sizeof(peer);
+
+	return !getsockopt(client->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) &&
+	       (peer.uid == 0 || peer.uid == geteuid());
+}
+
 /* Return: NULL: it comes later. */
 static json_t *answer(struct control *control, struct client *client,
 		      const json_t *request)
@@ -187,6 +200,10 @@ static json_t *answer(struct control *control, struct client *client,
 		return refusal("a request is {\"command\":...}");
 	if (strcmp(command, "status") == 0)
 		return answer_status(control);
+	if (!may_order(client))
+		return refusal(
+			"only root may order the agent about; others may "
+			"ask for its status; run this as root");
 	if (strcmp(command, "transfer") == 0)
 		return answer_transfer(control, client, request);
 	if (strcmp(command, "stop") == 0)
@@ -347,6 +364,29 @@ static void *control_thread(void *argument)
 	return NULL;
 }
 
+/*
+ * Monitors ask as members of CONTROL_GROUP.  Looked up in the file that system
+ * groups are in: a directory server must not keep the agent from starting.
+ */
+static void control_share(const char *path)
+{
+	FILE *groups = fopen("/etc/group", "re");
+	const struct group *group = NULL;
+
+	if (!groups)
+		return;
+	do {
+		group = fgetgrent(groups);
+	} while (group && strcmp(group->gr_name, CONTROL_GROUP) != 0);
+	if (group &&
+	    (chown(path, (uid_t)-1, group->gr_gid) || chmod(path, 0660)))
+		base_log(BASE_LOG_WARNING,
+			 "event=socket-not-shared group=%s error=\"%s\" "
+			 "remedy=\"give the agent CAP_CHOWN, or the group\"",
+			 CONTROL_GROUP, strerror(errno));
+	fclose(groups);
+}
+
 /* The lock of the run directory says that nobody listens there any more. */
 static int control_listen(struct control *control)
 {
@@ -361,6 +401,8 @@ static int control_listen(struct control *control)
 	if (code)
 		code = -errno;
 	umask(mask);
+	if (!code)
+		control_share(control->address.sun_path);
 	if (!code && listen(control->listen_fd, CONTROL_CLIENTS_MAX))
 		code = -errno;
 	return code;

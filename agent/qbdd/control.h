@@ -18,6 +18,7 @@
 #define ORDER_WAIT_MS 3000 /* of an asker that does not say how long */
 #define ORDER_WAIT_MAX_MS 60000
 #define CONTROL_CLIENTS_MAX 16
+#define CONTROL_GROUP "qbd" /* may ask for the status */
 
 enum order_type {
 	ORDER_TRANSFER,

@@ -202,6 +202,10 @@ static void judge_agent(struct judge *judge)
 	if (snapshot->device_problem[0])
 		add(judge, "no-device", self, "no device: %s",
 		    snapshot->device_problem);
+	if (judge->view->fenced)
+		add(judge, "fenced", self,
+		    "the opening of the device here has lost its right to it: "
+		    "unmount or close it, then open it again");
 	if (snapshot->listen_problem[0])
 		add(judge, "not-reachable", self, "%s",
 		    snapshot->listen_problem);

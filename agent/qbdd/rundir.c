@@ -14,7 +14,9 @@
 
 static int make_folder(const char *path, struct base_error *error)
 {
-	if (mkdir(path, 0755) == 0 || errno == EEXIST)
+	/* Others find the sockets in it, whatever our umask is. */
+	if ((mkdir(path, 0755) == 0 && chmod(path, 0755) == 0) ||
+	    errno == EEXIST)
 		return 0;
 	return base_error_set(error, -errno, "%s: can't make this folder: %s",
 			      path, strerror(errno));

@@ -79,6 +79,27 @@ static void status_json_is_what_the_daemon_says_and_more(void)
 	rig_teardown();
 }
 
+static void status_lists_what_is_wrong(void)
+{
+	static const char said[] =
+		"{\"ok\":true,\"status\":{\"volume\":\"vol0\","
+		"\"state\":\"degraded\",\"since_ms\":7505000,"
+		"\"term_changed_ms\":61000,\"term_changes\":2,"
+		"\"problem\":\"n2 is off. n3 is away\",\"problems\":["
+		"{\"what\":\"x\",\"text\":\"n2 is off\"},"
+		"{\"what\":\"y\",\"text\":\"n3 is away\"}]}}";
+	pid_t daemon;
+
+	tap_need(rig_setup());
+	daemon = rig_daemon_start(RIG_ANSWERS, said, REFUSAL);
+	tap_check_eq(rig_run("status", "vol0", NULL), 0);
+	rig_said("vol0: degraded\n  since   2 h 5 min; term for 1 min 1 s, "
+		 "risen 2 times within the last minute\n");
+	rig_said("  ! n2 is off\n  ! n3 is away\n");
+	rig_daemon_end(daemon);
+	rig_teardown();
+}
+
 static void status_lists_all_volumes(void)
 {
 	json_t *json;
@@ -269,7 +290,7 @@ static void transfer_tells_why_it_is_refused_and_no_more(void)
 	rig_said("leadership was not handed to n1: because I say so\n");
 	rig_daemon_end(daemon);
 	tap_check_eq(rig_run("transfer", "vol0", "n1", NULL), 1);
-	rig_said("its daemon qbdd is not running; start it with: qbd up vol0");
+	rig_said("its agent is not running; start it with: qbd up vol0");
 	rig_teardown();
 }
 
@@ -278,6 +299,7 @@ int main(int argc, char **argv)
 	static const struct tap_test tests[] = {
 		TAP_TEST(status_shows_what_the_daemon_says),
 		TAP_TEST(status_json_is_what_the_daemon_says_and_more),
+		TAP_TEST(status_lists_what_is_wrong),
 		TAP_TEST(status_lists_all_volumes),
 		TAP_TEST(status_of_nothing_says_how_to_begin),
 		TAP_TEST(status_answers_within_a_second_of_a_hanging_daemon),

@@ -5,10 +5,12 @@
  * and what the asker is told is what happens.
  */
 #include <errno.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -344,6 +346,56 @@ static void the_end_of_the_agent_answers_what_it_was_ordered(void)
 	close(fd);
 }
 
+/* In a child that is nobody: does the reply to @command begin with @error? */
+static bool nobody_is_told(const char *command, const char *error)
+{
+	pid_t child;
+	int status = 0;
+
+	fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		if (setgid(65534) || setuid(65534))
+			_exit(99);
+		_exit(strncmp(answer(ask(command, 1000), PATIENCE_MS), error,
+			      strlen(error) + !*error) != 0);
+	}
+	waitpid(child, &status, 0);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void only_root_orders_and_all_may_ask(void)
+{
+	tap_need(setup());
+	if (geteuid()) {
+		tap_skip("root can become somebody else, and this is not root");
+	} else {
+		chmod(folder, 0755);
+		chmod(path, 0666); /* as for a member of the group */
+		tap_check(nobody_is_told("stop", "only root may order"));
+		tap_check(nobody_is_told("transfer", "only root may order"));
+		tap_check(nobody_is_told("status", ""));
+		tap_check(!next_order(0));
+	}
+	teardown();
+}
+
+static void the_socket_is_the_groups_where_there_is_one(void)
+{
+	const struct group *group = getgrnam(CONTROL_GROUP);
+	struct stat file;
+
+	tap_need(setup());
+	tap_check(stat(path, &file) == 0);
+	if (group && geteuid() == 0) {
+		tap_check_eq(file.st_mode & 0777, 0660);
+		tap_check_eq(file.st_gid, group->gr_gid);
+	} else if (!group) {
+		tap_check_eq(file.st_mode & 0777, 0600);
+	}
+	teardown();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -359,6 +411,8 @@ int main(int argc, char **argv)
 			a_stopped_agent_does_not_do_later_what_nobody_waits_for),
 		TAP_TEST(an_order_whose_time_is_over_is_not_begun),
 		TAP_TEST(the_end_of_the_agent_answers_what_it_was_ordered),
+		TAP_TEST(only_root_orders_and_all_may_ask),
+		TAP_TEST(the_socket_is_the_groups_where_there_is_one),
 	};
 
 	urcu_memb_register_thread();

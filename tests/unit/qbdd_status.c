@@ -379,6 +379,9 @@ static void an_agent_that_is_not_well_is_degraded(void)
 	strcpy(snapshot.listen_problem, "no such address");
 	check_degraded("not-reachable", "n1", "no such address");
 	setup();
+	snapshot.view.fenced = true;
+	check_degraded("fenced", "n1", "unmount or close it");
+	setup();
 	snapshot.terms_lost = 4;
 	snapshot.term_changed_us = NOW_US - 6000000;
 	check_degraded("terms-rise", "n1", "4 leaders were lost");

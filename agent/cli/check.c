@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See check.h; cli/status.h describes what is read here. */
+#include "cli/check.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define STARTING_MS 30000 /* who starts for longer does not get anywhere */
+
+static const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static bool text_is(const json_t *object, const char *key, const char *text)
+{
+	return strcmp(text_of(object, key), text) == 0;
+}
+
+static bool has_problem(const json_t *status, const char *what)
+{
+	const json_t *problem;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "problems"), i, problem)
+	{
+		if (text_is(problem, "what", what))
+			return true;
+	}
+	return false;
+}
+
+/* Why the device serves nobody, whatever the volume does; NULL: it may. */
+static const char *device_problem(const json_t *status)
+{
+	const json_t *device = json_object_get(status, "device");
+
+	if (text_is(device, "gate", "fenced") || has_problem(status, "fenced"))
+		return "its opening here has lost its right to it: unmount or "
+		       "close it, then open it again";
+	if (text_is(device, "gate", "detached"))
+		return "its agent has not taken its device over";
+	if (text_is(device, "gate", "suspended") &&
+	    json_integer_value(json_object_get(device, "writers")))
+		return "it is open here, and its I/O waits";
+	if (has_problem(status, "no-device"))
+		return "its device is not there";
+	return NULL;
+}
+
+static enum check_exit judge(const json_t *status, const char *device)
+{
+	const char *state = text_of(status, "state");
+
+	if (device)
+		return CHECK_NOT_SERVING;
+	if (strcmp(state, "ok") == 0)
+		return CHECK_OK;
+	if (strcmp(state, "degraded") == 0 || strcmp(state, "catching-up") == 0)
+		return CHECK_DEGRADED;
+	if (strcmp(state, "starting") == 0 &&
+	    json_integer_value(json_object_get(status, "since_ms")) <
+		    STARTING_MS)
+		return CHECK_DEGRADED;
+	return CHECK_NOT_SERVING;
+}
+
+/* One line, whatever a peer wrote. */
+static void put(const char *text, FILE *out)
+{
+	for (; *text; text++)
+		fputc(*text == '\n' || *text == '\r' ? ' ' : *text, out);
+}
+
+enum check_exit check_status(const json_t *status, FILE *out)
+{
+	static const char *const words[] = {
+		[CHECK_OK] = "OK",
+		[CHECK_DEGRADED] = "DEGRADED",
+		[CHECK_NOT_SERVING] = "NOT SERVING",
+	};
+	const char *device = device_problem(status);
+	enum check_exit code = judge(status, device);
+	const char *state = text_of(status, "state");
+	const char *problem = text_of(status, "problem");
+	const char *writer = text_of(status, "writer");
+
+	fprintf(out, "%s %s: ", text_of(status, "volume"), words[code]);
+	put(state, out);
+	if (code == CHECK_OK) {
+		fputs("; leader ", out);
+		put(text_of(status, "leader"), out);
+		fputs(*writer ? ", writer " : ", no writer", out);
+		put(writer, out);
+	}
+	if (device)
+		fprintf(out, "; %s", device);
+	if (*problem) {
+		fputs("; ", out);
+		put(problem, out);
+	}
+	fputc('\n', out);
+	return code;
+}
