@@ -60,7 +60,7 @@ static void copy_begin(struct node *node, struct peer *peer, bool reset)
 	peer->copy.reset = reset;
 	peer->copy.progress_us = node->now_us;
 	node_say(node, BASE_LOG_NOTICE,
-		 "event=copy-begins peer=%u index=%lu whole-log=%d", peer->id,
+		 "event=copy-begins peer=#%u index=%lu whole-log=%d", peer->id,
 		 (unsigned long)head.applied, reset);
 }
 
@@ -152,7 +152,7 @@ static void copy_serve(struct node *node, struct peer *peer)
 			memset(copy, 0, sizeof(*copy));
 		} else if (copy->active && copy->ended) {
 			node_say(node, BASE_LOG_NOTICE,
-				 "event=copy-done peer=%u", peer->id);
+				 "event=copy-done peer=#%u", peer->id);
 			memset(copy, 0, sizeof(*copy));
 		}
 		return;
@@ -196,8 +196,10 @@ void node_copy_was_read(struct node *node, uint32_t id, uint64_t offset,
 	copy->reading = false;
 	if (error)
 		node_say(node, BASE_LOG_ERROR,
-			 "event=copy-read-failed peer=%u offset=%lu errno=%d",
-			 id, (unsigned long)offset, -error);
+			 "event=copy-read-failed peer=#%u offset=%lu "
+			 "error=\"%s\" remedy=\"look at this node's disk: #%u "
+			 "can't be filled from it\"",
+			 id, (unsigned long)offset, strerror(-error), id);
 	if (error || !copy->active || copy->next != offset)
 		goto out;
 	msg.copy_data.serial = copy->serial;

@@ -426,8 +426,10 @@ static void device_propose_open(struct node *node)
 
 	writer = device_other_writer(node, node->config.raft.id, &unknown);
 	if (writer) {
-		node_say(node, BASE_LOG_NOTICE, "event=open-refused writer=%u",
-			 writer);
+		node_say(node, BASE_LOG_NOTICE,
+			 "event=open-refused writer=#%u reason=\"#%u has the "
+			 "device open\" remedy=\"close it there first\"",
+			 writer, writer);
 		device_end_open(node, 0, -EBUSY);
 		return;
 	}
@@ -466,7 +468,7 @@ static void device_pump_open(struct node *node)
 	device->fenced = false;
 	device->applied_tag = device->open->body.tag;
 	node->ops->device_applied(node->context, device->applied_tag);
-	node_say(node, BASE_LOG_NOTICE, "event=opened epoch=%lu",
+	node_say(node, BASE_LOG_NOTICE, "event=open-granted epoch=%lu",
 		 (unsigned long)device->epoch);
 	device_end_open(node, device->epoch, 0);
 }
@@ -581,9 +583,16 @@ void device_open_replied(struct node *node, struct peer *peer,
 	}
 	if (reply->error != -EBUSY && reply->error != -EPERM)
 		return; /* on its way, or asked again later */
-	node_say(node, BASE_LOG_NOTICE,
-		 "event=open-refused writer=%u by=%u errno=%d", reply->writer,
-		 peer->id, -reply->error);
+	if (reply->error == -EBUSY)
+		node_say(node, BASE_LOG_NOTICE,
+			 "event=open-refused writer=#%u by=#%u reason=\"#%u has "
+			 "the device open\" remedy=\"close it there first\"",
+			 reply->writer, peer->id, reply->writer);
+	else
+		node_say(node, BASE_LOG_WARNING,
+			 "event=open-refused by=#%u reason=\"this node is no "
+			 "voter, so it can't lead\" remedy=\"promote it\"",
+			 peer->id);
 	device_end_open(node, 0, reply->error);
 }
 
@@ -640,8 +649,12 @@ static void device_outside(struct node *node)
 {
 	struct device *device = &node->device;
 
-	if (device->open)
+	if (device->open) {
+		node_say(node, BASE_LOG_WARNING,
+			 "event=open-refused reason=\"this node is no member of "
+			 "the volume\" remedy=\"add it on the leader\"");
 		device_end_open(node, 0, -EPERM);
+	}
 	if (device->epoch && !device->fenced)
 		device_fence(node, "this node is no member");
 }

@@ -85,7 +85,7 @@ static void fill_begin(struct node *node, struct peer *peer,
 	}
 	fill->phase = FILL_WAIT;
 	node_say(node, BASE_LOG_NOTICE,
-		 "event=copy-received-begins leader=%u index=%lu whole-log=%d",
+		 "event=copy-received-begins leader=#%u index=%lu whole-log=%d",
 		 peer->id, (unsigned long)begin->index, begin->reset);
 }
 

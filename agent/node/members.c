@@ -136,8 +136,8 @@ static void members_compare(struct node *node)
 			continue;
 		if (id != node->changed)
 			node_say(node, BASE_LOG_NOTICE,
-				 "event=member node=%u role=%s index=%lu", id,
-				 role_names[role],
+				 "event=member member=#%u role=%s since=%lu",
+				 id, role_names[role],
 				 (unsigned long)raft_members_since(node->raft));
 		node->changed = id;
 	}

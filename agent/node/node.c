@@ -273,14 +273,11 @@ static void node_take_role(struct node *node)
 
 	if (role == node->role && term == node->term && leader == node->leader)
 		return;
-	if (role == RAFT_LEADER && node->role != RAFT_LEADER)
-		node_say(node, BASE_LOG_NOTICE, "event=leads last=%lu",
-			 (unsigned long)raft_last_index(node->raft));
-	else if (leader && leader != node->leader) {
-		node_say(node, BASE_LOG_NOTICE, "event=follows leader=%u",
+	if (leader && (leader != node->leader || term != node->term))
+		node_say(node, BASE_LOG_NOTICE, "event=leader leader=#%u",
 			 leader);
+	if (role != RAFT_LEADER && leader && leader != node->leader)
 		node->device.ask_next_us = 0;
-	}
 	if (role != node->role || term != node->term) {
 		node->role_since_us = node->now_us;
 		for (i = 0; i < node->peer_count; i++)

@@ -100,7 +100,10 @@ struct node_ops {
 	void (*lease)(void *context, uint64_t until_us, const char *reason);
 	void (*fence)(void *context, const char *reason);
 
-	/* For the log: level is enum base_log_level; key=value pairs. */
+	/*
+	 * For the log: level is enum base_log_level; key=value pairs.  A node
+	 * is #ID, for whoever knows its name to put that there; #0: none.
+	 */
 	void (*event)(void *context, int level, const char *text);
 };
 

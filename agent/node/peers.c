@@ -207,8 +207,10 @@ static void peer_read_failed(struct node *node, uint32_t id, uint64_t index,
 	struct raft_event event = { .type = RAFT_EV_COMPACTED, .index = index };
 
 	node_say(node, BASE_LOG_WARNING,
-		 "event=log-read-failed peer=%u index=%lu errno=%d", id,
-		 (unsigned long)index, -error);
+		 "event=log-read-failed peer=#%u index=%lu error=\"%s\" "
+		 "remedy=\"#%u is given a copy of the data instead; look at "
+		 "this node's disk\"",
+		 id, (unsigned long)index, strerror(-error), id);
 	if ((error != -EIO && error != -EBADMSG) || index > node->applied ||
 	    index <= node->entries.base.applied)
 		return;

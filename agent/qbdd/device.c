@@ -132,8 +132,7 @@ static int make_device(struct qbdd *daemon, struct base_error *error)
 
 	if (!code)
 		base_log(BASE_LOG_NOTICE,
-			 "event=device-made minor=%u "
-			 "replica=%s",
+			 "event=device-made device=/dev/qbd%u replica=%s",
 			 minor, daemon->disk);
 	return code;
 }
@@ -228,9 +227,9 @@ static int take_session(struct qbdd *daemon, struct nl_session *session,
 	daemon->device_problem[0] = '\0';
 	daemon->device_delay_us = DEVICE_RETRY_MIN_US;
 	base_log(BASE_LOG_NOTICE,
-		 "event=device-bound minor=%u epoch=%lu "
-		 "writers=%u",
+		 "event=device-bound device=/dev/qbd%u epoch=%lu writers=%u",
 		 bound->minor, (unsigned long)bound->epoch, bound->writers);
+	gate_told_set(&daemon->gate, QBD_GATE_SUSPENDED);
 	node_bound(daemon->node, bound->epoch, bound->writers != 0,
 		   bound->next_tag);
 	return 0;
@@ -254,6 +253,7 @@ static void device_lost(struct qbdd *daemon, int code)
 	nl_session_close(daemon->session);
 	daemon->session = NULL;
 	daemon->session_over = 0;
+	gate_told_set(&daemon->gate, QBD_GATE_DETACHED);
 	node_unbound(daemon->node);
 	daemon->device_delay_us = DEVICE_RETRY_MIN_US;
 	daemon->device_retry_us = daemon->now_us + daemon->device_delay_us;
@@ -281,10 +281,15 @@ static void again_run(struct errand *errand)
 
 static void again_failed(struct qbdd *daemon, const struct base_error *error)
 {
+	char clean[sizeof(daemon->device_problem)];
+
 	if (strncmp(daemon->device_problem, error->text,
 		    sizeof(daemon->device_problem) - 1) != 0)
-		base_log(BASE_LOG_ERROR, "event=device-missing error=\"%s\"",
-			 error->text);
+		base_log(BASE_LOG_ERROR,
+			 "event=device-missing error=\"%s\" remedy=\"it is "
+			 "tried again by itself; the replica serves its peers "
+			 "meanwhile\"",
+			 base_log_clean(error->text, clean, sizeof(clean)));
 	snprintf(daemon->device_problem, sizeof(daemon->device_problem),
 		 "%.255s", error->text);
 	daemon->device_retry_us = daemon->now_us + daemon->device_delay_us;

@@ -256,6 +256,8 @@ static void loop_snapshot(struct qbdd *daemon)
 	snapshot_links(daemon, &snapshot);
 	snapshot_history(daemon, &snapshot);
 	snapshot_publish(daemon->cell, &snapshot);
+	if (!daemon->stopping)
+		events_look(&daemon->events, &snapshot);
 }
 
 static void earlier(uint64_t *deadline, uint64_t at)

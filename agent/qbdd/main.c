@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "qbdd/journal.h"
 #include "qbdd/logger.h"
 #include "qbdd/notify.h"
 #include "qbdd/qbdd.h"
@@ -130,11 +131,25 @@ static int configure(struct qbdd *daemon, const struct arguments *arguments)
 	return 0;
 }
 
+/* "unknown": it is older than the file that says it. */
+static const char *module_version(char *text, size_t size)
+{
+	FILE *file = fopen("/sys/module/qbd/version", "re");
+
+	if (!file || !fgets(text, (int)size, file))
+		snprintf(text, size, "unknown");
+	text[strcspn(text, "\n")] = '\0';
+	if (file)
+		fclose(file);
+	return text;
+}
+
 int main(int argc, char **argv)
 {
 	static struct qbdd daemon; /* zeroed, and large */
 	struct arguments arguments = { 0 };
 	struct base_error error = { 0 };
+	char module[64];
 	int status;
 
 	status = parse(argc, argv, &arguments);
@@ -145,18 +160,22 @@ int main(int argc, char **argv)
 		return status;
 	if (!arguments.foreground && daemon_fork())
 		return fail("can't go into the background", QBDD_FAILED);
-	if (logger_open(&logger_stderr))
+	if (logger_open(journal_is_stderr() ? &journal_output : &logger_stderr))
 		return fail("can't log: out of memory or descriptors",
 			    QBDD_FAILED);
 	if (qbdd_start(&daemon, &error))
 		return fail(error.text, exit_of(error.code));
-	base_log(BASE_LOG_NOTICE, "event=started version=%s pid=%d",
-		 QBD_VERSION, daemon.identity.pid);
+	base_log(BASE_LOG_NOTICE, "event=started version=%s module=%s pid=%d",
+		 QBD_VERSION, module_version(module, sizeof(module)),
+		 daemon.identity.pid);
 	daemon_ready();
 	watch_ready(daemon.watch);
 	qbdd_loop_run(&daemon);
 	qbdd_end(&daemon);
-	base_log(BASE_LOG_NOTICE, "event=stopped");
+	base_log(BASE_LOG_NOTICE, "event=stopped reason=\"%s\" up_s=%.0f",
+		 daemon.stop_why,
+		 (double)(qbdd_now_us() - daemon.identity.started_us) /
+			 1000000);
 	logger_close(LOGGER_CLOSE_MS);
 	return 0;
 }

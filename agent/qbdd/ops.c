@@ -238,6 +238,22 @@ static void session_result(struct qbdd *daemon, int code)
 		daemon->session_over = code;
 }
 
+/* While the opening is fenced the module minds no lease; the observer looks then. */
+static void gate_changed(struct qbdd *daemon, enum qbd_gate gate,
+			 const char *reason)
+{
+	enum qbd_gate old =
+		(enum qbd_gate)(gate_told_look(&daemon->gate) & 0xff);
+
+	if (old == gate || old == QBD_GATE_FENCED || !daemon->session)
+		return;
+	old = gate_told_set(&daemon->gate, gate);
+	base_log(BASE_LOG_NOTICE, "event=gate old=%s new=%s reason=\"%s\"",
+		 gate_text(old), gate_text(gate),
+		 reason[0] ? reason : "this node leads and has a lease");
+	observer_wake(daemon->observer);
+}
+
 static void lease(void *context, uint64_t until_us, const char *reason)
 {
 	struct qbdd *daemon = context;
@@ -246,6 +262,8 @@ static void lease(void *context, uint64_t until_us, const char *reason)
 		session_result(daemon,
 			       nl_session_lease(daemon->session,
 						until_us * 1000, reason));
+	gate_changed(daemon, until_us ? QBD_GATE_ACTIVE : QBD_GATE_SUSPENDED,
+		     reason);
 }
 
 static void fence(void *context, const char *reason)
@@ -255,20 +273,25 @@ static void fence(void *context, const char *reason)
 	if (daemon->session && !daemon->session_over)
 		session_result(daemon,
 			       nl_session_fence(daemon->session, reason));
+	observer_wake(daemon->observer);
 }
 
 static void event(void *context, int level, const char *text)
 {
 	struct qbdd *daemon = context;
+	char named[BASE_LOG_LINE_MAX];
 	struct node_view view;
 
+	events_put_names(&daemon->conf, text, named, sizeof(named));
 	if (!daemon->node) { /* still in node_new() */
-		base_log((enum base_log_level)level, "%s", text);
+		base_log((enum base_log_level)level, "%s", named);
 		return;
 	}
 	node_view(daemon->node, daemon->now_us, &view);
-	base_log((enum base_log_level)level, "%s term=%lu index=%lu", text,
+	base_log((enum base_log_level)level, "%s term=%lu index=%lu", named,
 		 (unsigned long)view.term, (unsigned long)view.last);
+	daemon->snapshot_us = 0; /* a picture of it, at the end of this turn */
+	observer_wake(daemon->observer);
 }
 
 const struct node_ops qbdd_node_ops = {

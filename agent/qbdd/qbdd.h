@@ -19,15 +19,18 @@
 #include "node/node.h"
 #include "qbdd/control.h"
 #include "qbdd/errand.h"
+#include "qbdd/events.h"
 #include "qbdd/job.h"
 #include "qbdd/lanes.h"
 #include "qbdd/notice.h"
+#include "qbdd/observer.h"
 #include "qbdd/pulse.h"
 #include "qbdd/resolve.h"
 #include "qbdd/ring.h"
 #include "qbdd/rundir.h"
 #include "qbdd/snapshot.h"
 #include "qbdd/terms.h"
+#include "qbdd/watch.h"
 #include "store/store.h"
 
 /* Bounds and paces */
@@ -79,6 +82,12 @@ struct qbdd {
 	struct snapshot_cell *cell;
 	struct control *control;
 	struct watch *watch;
+
+	/* For the log */
+	struct events events;
+	struct gate_told gate;
+	struct observer *observer; /* NULL: not yet */
+	const char *stop_why;
 
 	/* The replica */
 	char disk[QBD_PATH_MAX + 1]; /* block device */

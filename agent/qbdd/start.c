@@ -24,8 +24,12 @@ static void link_changed(void *context, uint32_t peer, bool up)
 {
 	struct qbdd *daemon = context;
 
-	base_log(BASE_LOG_NOTICE, "event=link peer=%u up=%d", peer, up);
+	struct net_peer_view view;
+
+	net_peer(daemon->net, peer, &view);
+	events_link(&daemon->events, peer, up, view.problem, daemon->now_us);
 	node_link(daemon->node, peer, up);
+	daemon->snapshot_us = 0; /* a picture of it, at the end of this turn */
 }
 
 /* The time is read now: raft.h counts on its being after the arrival. */
@@ -44,8 +48,26 @@ static void writable(void *context, uint32_t peer)
 
 static void refused(void *context, const char *who, const char *why)
 {
-	base_log(BASE_LOG_WARNING, "event=peer-refused who=%s reason=\"%s\"",
-		 who, why);
+	static const char refuses[] = "it refuses: ";
+	bool it_does = strncmp(why, refuses, strlen(refuses)) == 0;
+	char clean_who[160], clean[BASE_LOG_LINE_MAX];
+
+	base_log_clean(who, clean_who, sizeof(clean_who));
+	base_log_clean(it_does ? why + strlen(refuses) : why, clean,
+		       sizeof(clean));
+	if (it_does)
+		base_log(BASE_LOG_ERROR,
+			 "event=refused-by who=\"%s\" reason=\"%s\"", clean_who,
+			 clean);
+	else
+		base_log(BASE_LOG_WARNING,
+			 "event=peer-refused who=\"%s\" reason=\"%s\"",
+			 clean_who, clean);
+}
+
+static void say(void *context, int level, const char *text)
+{
+	base_log((enum base_log_level)level, "%s", text);
 }
 
 static void listening(void *context, const char *problem)
@@ -152,6 +174,7 @@ static int open_store(struct qbdd *daemon, struct store_boot *boot,
 		.log_bytes = conf->log_bytes,
 	};
 	struct base_error why;
+	char clean[sizeof(boot->damage)];
 	struct store_io *io;
 	int code;
 
@@ -176,11 +199,16 @@ static int open_store(struct qbdd *daemon, struct store_boot *boot,
 		base_log(BASE_LOG_ERROR,
 			 "event=replica-damaged what=\"%s\" remedy=\"a leader "
 			 "fills it anew by itself\"",
-			 boot->damage);
+			 base_log_clean(boot->damage, clean, sizeof(clean)));
 	base_log(BASE_LOG_NOTICE,
-		 "event=replica-open disk=%s term=%lu base=%lu applied=%lu "
-		 "last=%lu",
-		 daemon->disk, (unsigned long)boot->state.term,
+		 "event=replica-open disk=%s state=%s term=%lu base=%lu "
+		 "applied=%lu last=%lu",
+		 daemon->disk,
+		 boot->damage[0]	     ? "damaged" :
+		 !boot->state.joined	     ? "blank" :
+		 boot->checkpoint.incomplete ? "incomplete" :
+					       "complete",
+		 (unsigned long)boot->state.term,
 		 (unsigned long)boot->base_index,
 		 (unsigned long)boot->checkpoint.applied,
 		 (unsigned long)boot->last_index);
@@ -238,6 +266,7 @@ static int start_control(struct qbdd *daemon, struct base_error *error)
 	daemon->identity.pid = (int)getpid();
 	daemon->identity.started_us = qbdd_now_us();
 	daemon->identity.pulse = &daemon->pulse;
+	events_init(&daemon->events, &daemon->identity, say, daemon);
 	daemon->cell = snapshot_cell_new();
 	if (!daemon->cell)
 		return base_error_set(error, -ENOMEM, "out of memory");
@@ -345,9 +374,15 @@ int qbdd_start(struct qbdd *daemon, struct base_error *error)
 	code = qbdd_device_bind(daemon, error);
 	if (code)
 		goto stop_helper;
+	code = observer_start(daemon->conf.volume, &daemon->gate,
+			      &daemon->observer, error);
+	if (code)
+		goto close_session;
 	daemon->device_made = false;
 	return 0;
 
+close_session:
+	nl_session_close(daemon->session);
 stop_helper:
 	helper_stop(daemon->device_helper, STOP_HELPER_MS);
 stop_workers:
@@ -400,6 +435,7 @@ void qbdd_end(struct qbdd *daemon)
 	lookups = resolver_stop(daemon->resolver, STOP_HELPER_MS);
 	errands_take(&daemon->errands, daemon); /* orders want an answer */
 	net_flush(daemon->net);
+	observer_stop(daemon->observer);
 	if (daemon->session)
 		nl_session_close(daemon->session);
 	control_stop(daemon->control);

@@ -129,6 +129,7 @@ void qbdd_stop_begin(struct qbdd *daemon, const char *why)
 		return;
 	base_log(BASE_LOG_NOTICE, "event=stops reason=\"%s\"", why);
 	watch_stopping(daemon->watch);
+	daemon->stop_why = why;
 	daemon->stopping = true;
 	daemon->stop_us = daemon->now_us + STOP_US;
 	node_step_down(daemon->node);
