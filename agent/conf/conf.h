@@ -61,6 +61,9 @@ const char *conf_run_dir(void);
 int conf_load(const char *volume, const char *path, FILE *report,
 	      struct conf *conf);
 
+/** conf_node_names() - "n1, n2, n3", as much as there is room for */
+void conf_node_names(const struct conf *conf, char *text, size_t size);
+
 /**
  * conf_this_node() - which node are we?
  * @name: given by --node, or NULL: $QBD_NODE, or the host's name (whole, or up

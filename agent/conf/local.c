@@ -39,7 +39,7 @@ static const struct conf_node *find(const struct conf *conf, const char *name,
 	return NULL;
 }
 
-static void list_names(const struct conf *conf, char *text, size_t size)
+void conf_node_names(const struct conf *conf, char *text, size_t size)
 {
 	size_t used = 0;
 	unsigned int i;
@@ -57,7 +57,7 @@ const struct conf_node *conf_this_node(const struct conf *conf,
 	const struct conf_node *node;
 	char host[256], names[512];
 
-	list_names(conf, names, sizeof(names));
+	conf_node_names(conf, names, sizeof(names));
 	if (!name)
 		name = getenv("QBD_NODE");
 	if (name && *name) {

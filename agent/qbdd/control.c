@@ -170,13 +170,17 @@ static json_t *answer_transfer(struct control *control, struct client *client,
 {
 	const struct conf *conf = control->identity.conf;
 	const char *name = json_string_value(json_object_get(request, "node"));
+	char names[512], text[768];
 	unsigned int i;
 
 	for (i = 0; name && i < conf->node_count; i++)
 		if (strcmp(conf->nodes[i].name, name) == 0)
 			return order_put(control, client, request,
 					 ORDER_TRANSFER, conf->nodes[i].id);
-	return refusal("transfer: no such node; see qbd status for the names");
+	conf_node_names(conf, names, sizeof(names));
+	snprintf(text, sizeof(text),
+		 "the volume has no such node; its nodes are: %s", names);
+	return refusal(text);
 }
 
 /* Root, or who the agent runs as (in tests). */

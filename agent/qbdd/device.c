@@ -23,6 +23,7 @@
 
 #include "base/list.h"
 #include "base/log.h"
+#include "base/size.h"
 #include "qbdd/loopdev.h"
 #include "qbdd/qbdd.h"
 
@@ -94,6 +95,7 @@ static bool same_disk(const char *one, const char *other)
 static int check_found(struct qbdd *daemon, const struct nl_device *found,
 		       struct base_error *error)
 {
+	char there[BASE_SIZE_TEXT_MAX], wanted[BASE_SIZE_TEXT_MAX];
 	const struct conf *conf = &daemon->conf;
 
 	if (!same_disk(found->replica, daemon->disk))
@@ -107,9 +109,14 @@ static int check_found(struct qbdd *daemon, const struct nl_device *found,
 	    found->block_size != conf->block_size)
 		return base_error_set(
 			error, -EEXIST,
-			"volume %s: its device /dev/qbd%u has another size "
-			"than the configuration; qbd down %s removes it",
-			conf->volume, found->minor, conf->volume);
+			"volume %s: its device /dev/qbd%u has %s in blocks of "
+			"%u bytes, the configuration says %s and %u; qbd down "
+			"%s removes it",
+			conf->volume, found->minor,
+			base_size_text(found->size_bytes, there),
+			found->block_size,
+			base_size_text(conf->size_bytes, wanted),
+			conf->block_size, conf->volume);
 	if (found->io_timeout_ms == conf->io_timeout_ms)
 		return 0;
 	return nl_device_set_timeout(daemon->admin, conf->volume,

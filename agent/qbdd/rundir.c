@@ -67,11 +67,13 @@ int rundir_open(struct rundir *run, const char *volume,
 	if (code)
 		return code;
 	size = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	errno = 0;
 	if (ftruncate(run->lock_fd, 0) ||
 	    pwrite(run->lock_fd, text, (size_t)size, 0) != size) {
+		code = errno ? -errno : -EIO;
 		rundir_close(run);
-		return base_error_set(error, -EIO, "%s: can't write to it",
-				      run->pid_path);
+		return base_error_set(error, code, "%s: can't be written: %s",
+				      run->pid_path, strerror(-code));
 	}
 	return 0;
 }

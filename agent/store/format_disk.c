@@ -229,15 +229,16 @@ int store_format(struct store_io *io, const struct store_identity *identity,
 		return base_error_set(job.error, -EINVAL, "can't format: %s",
 				      wrong);
 	if (!format_layout(identity, io->size, &job.layout))
-		return base_error_set(job.error, -ENOSPC,
-				      "the disk is too small: it has %" PRIu64
-				      " bytes, the replica needs %" PRIu64
-				      " (volume %" PRIu64 ", log %" PRIu64 ")",
-				      io->size,
-				      store_bytes_needed(identity->volume_bytes,
-							 identity->log_bytes),
-				      identity->volume_bytes,
-				      identity->log_bytes);
+		return base_error_set(
+			job.error, -ENOSPC,
+			"the disk is too small: it has %" PRIu64
+			" bytes, the replica needs %" PRIu64 " (volume %" PRIu64
+			", log %" PRIu64
+			"); take a larger disk, or make size or log-size smaller",
+			io->size,
+			store_bytes_needed(identity->volume_bytes,
+					   identity->log_bytes),
+			identity->volume_bytes, identity->log_bytes);
 	memory = base_buf_new(LOOK_BYTES);
 	if (!memory)
 		return base_error_set(job.error, -ENOMEM, "out of memory");

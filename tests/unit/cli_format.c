@@ -60,6 +60,7 @@ static void too_small_file_is_refused(void)
 	sum = disk_sum();
 	tap_check_eq(rig_run("format", "vol0", NULL), 1);
 	rig_said("too small");
+	rig_said("; take a larger disk, or make size or log-size smaller");
 	tap_check_eq(disk_sum(), sum);
 	rig_teardown();
 }

@@ -159,6 +159,18 @@ static void what_the_loop_answers_is_told(void)
 	teardown();
 }
 
+static void unknown_nodes_are_refused_with_those_that_there_are(void)
+{
+	int fd;
+
+	tap_need(setup());
+	fd = ask_text("{\"command\":\"transfer\",\"node\":\"n9\"}");
+	tap_check_str(answer(fd, PATIENCE_MS), "the volume has no such node; "
+					       "its nodes are: n1, n2");
+	close(fd);
+	teardown();
+}
+
 /* The loop takes its time: longer than anybody waits for it to begin. */
 static void what_was_begun_is_answered_by_its_outcome(void)
 {
@@ -400,6 +412,7 @@ int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(what_the_loop_answers_is_told),
+		TAP_TEST(unknown_nodes_are_refused_with_those_that_there_are),
 		TAP_TEST(what_was_begun_is_answered_by_its_outcome),
 		TAP_TEST(status_is_answered_while_an_order_waits),
 		TAP_TEST(what_the_loop_does_not_get_to_is_refused_and_not_done),
