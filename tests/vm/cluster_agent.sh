@@ -63,7 +63,7 @@ test_follower_and_writers_agent_and_node_in_one_run() {
 test_device_that_was_removed_is_made_again_and_the_node_goes_on() {
 	local term
 
-	up
+	up --set 'election-timeout = "3s"'
 	write_blocks /dev/qbd0 0 100 a || fail "write"
 	term=$(status_of n1 .term)
 	on n2 tests/vm/lib/remove_device.py vol0 || fail "remove"
