@@ -67,12 +67,9 @@ static void transfer(struct qbdd *daemon, struct order *order)
 	}
 }
 
+/* Also of an agent that stops already, on a signal: its device would stay. */
 static void stop(struct qbdd *daemon, struct order *order)
 {
-	if (daemon->stopping) {
-		order_done(daemon->control, order);
-		return;
-	}
 	if (daemon->stop_order) {
 		base_error_set(&order->error, -EALREADY,
 			       "the device of %s is being removed already; see "
