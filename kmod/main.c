@@ -46,4 +46,5 @@ module_exit(qbd_exit);
 
 MODULE_LICENSE("GPL");
 MODULE_DESCRIPTION("Quorum Block Device");
+MODULE_VERSION("0.1.0"); /* as the Makefile's */
 MODULE_ALIAS_GENL_FAMILY("qbd");

@@ -154,9 +154,13 @@ void device_fence(struct node *node, const char *reason)
 		return;
 	node->ops->fence(node->context, reason);
 	if (device->epoch && !device->fenced)
-		node_say(node, BASE_LOG_WARNING,
-			 "event=fenced epoch=%lu reason=\"%s\"",
-			 (unsigned long)device->epoch, reason);
+		node_say(node, BASE_LOG_ERROR,
+			 "event=fenced epoch=%lu writer=#%u reason=\"%s\" "
+			 "remedy=\"close (unmount) the device here; its I/O "
+			 "fails until then\"",
+			 (unsigned long)device->epoch,
+			 entries_head(&node->entries, node->entries.last).writer,
+			 reason);
 	if (device->epoch)
 		device->fenced = true;
 	device_drop_all(node);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "qbdd/journal.h"
 #include "qbdd/logfile.h"
 #include "qbdd/logger.h"
 
@@ -97,11 +98,12 @@ void daemon_complain(const char *text)
 {
 	char clean[BASE_LOG_LINE_MAX];
 
-	if (complain_fd < 0) {
+	if (complain_fd < 0 && !journal_is_stderr()) {
 		dprintf(STDERR_FILENO, "qbdd: %s\n", text);
 		return;
 	}
-	dprintf(complain_fd, "qbdd: %s\n", text);
+	if (complain_fd >= 0)
+		dprintf(complain_fd, "qbdd: %s\n", text);
 	base_log(BASE_LOG_ERROR, "event=not-started error=\"%s\"",
 		 base_log_clean(text, clean, sizeof(clean)));
 }

@@ -187,6 +187,14 @@ def module_answers_what_the_spec_says():
              for name in ("device-new", "bind", "device-get")})
 
 
+def module_and_agent_have_one_version():
+    with open("Makefile", encoding="utf-8") as makefile:
+        ours = re.search(r"^VERSION := (\S+)$", makefile.read(), re.M)[1]
+    theirs = re.search(r'^MODULE_VERSION\("(.*?)"\)', text_of("kmod/main.c"),
+                       re.M)
+    return ours, theirs and theirs[1]
+
+
 TESTS = [
     constants_are_equal,
     gates_are_equal,
@@ -198,6 +206,7 @@ TESTS = [
     module_takes_what_the_spec_says,
     module_checks_the_types_the_spec_says,
     module_answers_what_the_spec_says,
+    module_and_agent_have_one_version,
 ]
 
 
