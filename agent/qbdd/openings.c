@@ -38,16 +38,26 @@ static const char *by_text(const struct openings *openings)
 	return openings->opener[0] ? openings->opener : "not known";
 }
 
+static void tell_holder(struct openings *openings, const char *clean)
+{
+	say(openings, BASE_LOG_NOTICE,
+	    "event=device-holder for=%s by=\"%s\" epoch=%lu",
+	    kind_text(openings->kind), clean, (unsigned long)openings->epoch);
+}
+
 static void tell_opened(struct openings *openings)
 {
 	char clean[512];
 
+	base_log_clean(by_text(openings), clean, sizeof(clean));
 	openings->told = true;
-	say(openings, BASE_LOG_NOTICE,
-	    "event=device-opened for=%s by=\"%s\" epoch=%lu",
-	    kind_text(openings->kind),
-	    base_log_clean(by_text(openings), clean, sizeof(clean)),
-	    (unsigned long)openings->epoch);
+	if (openings->found)
+		tell_holder(openings, clean);
+	else
+		say(openings, BASE_LOG_NOTICE,
+		    "event=device-opened for=%s by=\"%s\" epoch=%lu",
+		    kind_text(openings->kind), clean,
+		    (unsigned long)openings->epoch);
 }
 
 static void opening_end(struct openings *openings, uint64_t now_us)
@@ -85,6 +95,7 @@ static void opening_begin(struct openings *openings, enum opening_kind kind,
 	openings->since_us = now_us;
 	openings->looks = 0;
 	openings->told = false;
+	openings->found = !openings->looked;
 	openings->opener[0] = '\0';
 	openings->by[0] = '\0';
 }
@@ -106,11 +117,7 @@ static void look_for_holder(struct openings *openings,
 		tell_opened(openings);
 	} else if (by[0] && strcmp(by, openings->by) != 0) {
 		strcpy(openings->by, by);
-		say(openings, BASE_LOG_NOTICE,
-		    "event=device-holder for=%s by=\"%s\" epoch=%lu",
-		    kind_text(openings->kind),
-		    base_log_clean(by, clean, sizeof(clean)),
-		    (unsigned long)openings->epoch);
+		tell_holder(openings, base_log_clean(by, clean, sizeof(clean)));
 	}
 }
 
@@ -199,6 +206,7 @@ void openings_look(struct openings *openings, const struct nl_device *device,
 	else
 		openings->counted = false;
 	look_at_opening(openings, device, now_us);
+	openings->looked = true;
 }
 
 uint64_t openings_next_us(const struct openings *openings)

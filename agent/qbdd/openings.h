@@ -6,7 +6,7 @@
  * which is not the loop: holder() reads /proc and /sys.
  *
  *	device-opened	for=writing|reading by="mounted on /srv"
- *	device-holder	it is somebody else's now: a mount shows itself late
+ *	device-holder	a mount shows itself late; or it was open when we came
  *	device-closed	with the same and how long it was open
  *	gate		changed by the module: fenced, or no more
  *	io-failed	how many requests, and why
@@ -36,6 +36,8 @@ struct openings {
 	uint64_t since_us;
 	unsigned int looks;
 	bool told;
+	bool found; /* it was open before we ever looked */
+	bool looked;
 	char opener[64]; /* as the module noted: "mkfs.ext4 (pid 17)" */
 	char by[HOLDER_TEXT_MAX];
 

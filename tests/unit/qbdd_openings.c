@@ -120,6 +120,25 @@ static void a_holder_that_shows_itself_late_is_told_then(void)
 	tap_check_eq(asked, OPENINGS_LOOKS); /* and is then let alone */
 }
 
+static void who_had_it_open_before_the_agent_came_did_not_open_it_now(void)
+{
+	setup();
+	open_to_write(12);
+	holder = "mounted on /srv";
+	look(0);
+	look(SECOND);
+	tap_check_eq(lines, 1);
+	is_said("<5>event=device-holder for=writing by=\"mounted on /srv\" "
+		"epoch=12\n");
+	close_it();
+	look(SECOND);
+	is_said("event=device-closed");
+	open_to_write(13);
+	look(0);
+	look(SECOND);
+	is_said("event=device-opened");
+}
+
 static void an_opening_for_a_moment_is_told_whole(void)
 {
 	setup();
@@ -257,6 +276,8 @@ int main(int argc, char **argv)
 	static const struct tap_test tests[] = {
 		TAP_TEST(a_mount_is_told_by_where_it_is),
 		TAP_TEST(a_holder_that_shows_itself_late_is_told_then),
+		TAP_TEST(
+			who_had_it_open_before_the_agent_came_did_not_open_it_now),
 		TAP_TEST(an_opening_for_a_moment_is_told_whole),
 		TAP_TEST(a_grant_that_is_seen_before_its_writer_is_one_opening),
 		TAP_TEST(only_a_reader_that_stays_is_told),
