@@ -140,6 +140,13 @@ out:
 	return ret;
 }
 
+/* Nobody has answered: for want of an agent, or of a leader. */
+static int opening_unanswered(struct qbd_device *dev)
+{
+	lockdep_assert_held(&dev->lock);
+	return dev->gate == QBD_GATE_DETACHED ? -ENOTCONN : -ETIMEDOUT;
+}
+
 static int open_to_write_end(struct qbd_device *dev, u32 round, long waited)
 {
 	struct qbd_opening *opening = &dev->opening;
@@ -154,7 +161,7 @@ static int open_to_write_end(struct qbd_device *dev, u32 round, long waited)
 	else if (!err && opening->round != round)
 		err = opening->error;
 	else if (!err)
-		err = waited < 0 ? -EINTR : -EIO;
+		err = waited < 0 ? -EINTR : opening_unanswered(dev);
 	if (!err && !opening->epoch)
 		err = -EIO; /* granted, and lost again before we woke */
 	opening_settle(dev, &turn);
@@ -191,7 +198,7 @@ static int open_to_read_here(struct qbd_device *dev)
 	if (!ret && dev->gate == QBD_GATE_SUSPENDED)
 		ret = 1;
 	else if (!ret && dev->gate != QBD_GATE_ACTIVE)
-		ret = -EBUSY;
+		ret = opening_unanswered(dev);
 	if (!ret)
 		dev->opening.openers++;
 	qbd_turn_end(dev, &turn);
@@ -213,8 +220,13 @@ static int open_to_read(struct qbd_device *dev)
 		return ret;
 	if (!timeout_ms || timeout_ms > READ_OPEN_WAIT_MS)
 		timeout_ms = READ_OPEN_WAIT_MS;
-	ret = open_to_write(dev, timeout_ms);
-	return ret == -EIO ? -EBUSY : ret;
+	return open_to_write(dev, timeout_ms);
+}
+
+/* What may be otherwise at the next try, without anybody closing anything. */
+static bool opening_is_late(int err)
+{
+	return err == -EBUSY || err == -ETIMEDOUT || err == -ENOTCONN;
 }
 
 /**
@@ -222,11 +234,12 @@ static int open_to_read(struct qbd_device *dev)
  * @disk: its disk; disk->open_mutex is held
  * @write: for writing
  * @probe: with O_NONBLOCK, as udev does before it handles an event: it passes
- *	over a device that answers -ENXIO, but drops the event when it is -EBUSY
+ *	over a device that answers -ENXIO, but drops the event at other errors
  *
- * Return: 0; -EBUSY not here, not now (to probe: -ENXIO); -EIO fenced, aborted
- * or waited too long; -ENXIO being removed; -EINTR killed; or what the agent
- * answered.
+ * Return: 0; -EBUSY another node has it; -ETIMEDOUT no node leads with a
+ * majority; -ENOTCONN there is no agent (these three to probe: -ENXIO); -EIO
+ * fenced or aborted; -ENXIO being removed; -EINTR killed; or what else the
+ * agent answered.
  */
 int qbd_opening_open(struct gendisk *disk, bool write, bool probe)
 {
@@ -237,7 +250,7 @@ int qbd_opening_open(struct gendisk *disk, bool write, bool probe)
 		err = open_to_write(dev, READ_ONCE(dev->io_timeout_ms));
 	else
 		err = open_to_read(dev);
-	if (err == -EBUSY && probe && !write)
+	if (probe && !write && opening_is_late(err))
 		err = -ENXIO;
 
 	/* what others cached may be older than what this opening must see */

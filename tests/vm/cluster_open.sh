@@ -21,6 +21,23 @@ test_second_writer_gets_ebusy_and_status_names_the_first() {
 	exec 7>&-
 }
 
+# Opening to read must fail, and say so.
+open_fails_with() {
+	dd if="$1" of=/dev/null bs=4k count=1 status=none 2>"$scratch/error" &&
+		fail "the open of $1 was granted"
+	grep -q "$2" "$scratch/error" ||
+		fail "not '$2': $(cat "$scratch/error")"
+}
+
+test_open_without_quorum_or_agent_is_not_called_busy() {
+	up
+	"$cluster" kill n2 && "$cluster" kill n3 || fail "kill"
+	poll 30 status_is n1 .state no-quorum || fail "n1 has a quorum"
+	open_fails_with /dev/qbd0 'Connection timed out'
+	"$cluster" kill-agent n1
+	open_fails_with /dev/qbd0 'endpoint is not connected'
+}
+
 test_writer_moves_after_close() {
 	local i
 

@@ -297,7 +297,9 @@ static void open_to_read_asks_only_without_a_lease(void)
 
 	tap_need(rig_new(&dev, 0, 30000) == 0);
 	tap_check_eq(open(dev.path, O_RDONLY), (uint64_t)-1);
-	tap_check_eq(errno, EBUSY);
+	tap_check_eq(errno, ENOTCONN);
+	tap_check_eq(open(dev.path, O_RDONLY | O_NONBLOCK), (uint64_t)-1);
+	tap_check_eq(errno, ENXIO); /* as udev does */
 	tap_need(rig_bind(&agent, &dev, 0) == 0);
 	rig_open_start(&io, &dev, O_RDONLY);
 	tap_need(rig_next(&agent, &req, RIG_WAIT_MS) == 0);
@@ -326,8 +328,10 @@ static void open_to_read_waits_little_and_serves_the_next(void)
 	tap_need(rig_bind(&agent, &dev, 0) == 0);
 	rig_open_start(&io, &dev, O_RDONLY);
 	tap_need(rig_next(&agent, &req, RIG_WAIT_MS) == 0);
-	tap_check_eq(rig_io_end(&io), (uint64_t)-EBUSY);
+	tap_check_eq(rig_io_end(&io), (uint64_t)-ETIMEDOUT);
 	tap_check(rig_now_ms() - start < 15000);
+	rig_open_start(&io, &dev, O_RDONLY | O_NONBLOCK);
+	tap_check_eq(rig_io_end(&io), (uint64_t)-ENXIO);
 	/* its question is still open, and does for the next */
 	rig_open_start(&io, &dev, O_RDONLY);
 	tap_check(rig_silent(&agent, 100));
@@ -341,13 +345,21 @@ static void open_to_read_waits_little_and_serves_the_next(void)
 
 static void open_waits_at_most_the_timeout(void)
 {
+	struct rig_request req;
+	struct rig_agent agent;
 	struct rig_device dev;
 	struct rig_io io;
 
 	tap_need(rig_new(&dev, 0, 500) == 0);
 	rig_open_start(&io, &dev, O_RDWR | O_NONBLOCK);
 	tap_check(rig_io_waits(&io, 300));
-	tap_check_eq(rig_io_end(&io), (uint64_t)-EIO);
+	tap_check_eq(rig_io_end(&io), (uint64_t)-ENOTCONN);
+	/* There is an agent, but it has no answer: there is no leader. */
+	tap_need(rig_bind(&agent, &dev, 0) == 0);
+	rig_open_start(&io, &dev, O_RDWR);
+	tap_need(rig_next(&agent, &req, RIG_WAIT_MS) == 0);
+	tap_check_eq(rig_io_end(&io), (uint64_t)-ETIMEDOUT);
+	rig_unbind(&agent);
 	/* nobody uses it: it can go, its open still under way */
 	tap_check_eq(rig_del(&dev, false), 0);
 }

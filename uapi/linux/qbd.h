@@ -150,10 +150,20 @@
  *
  * Opening read-only asks nobody where the gate is active, and takes no role
  * there; where it is suspended it takes the device as an opening for writing
- * does, but waits at most three seconds; where it is detached: -EBUSY;
- * where it is fenced: -EIO.  With O_NONBLOCK it is -ENXIO instead of -EBUSY:
- * udev opens so before it handles an event, and drops the event when the device
- * is busy - there would be no links on the nodes that do not write.
+ * does, but waits at most three seconds.
+ *
+ * What open(2) fails with says why:
+ *	EBUSY		another node has the device open (the agent's answer)
+ *	ETIMEDOUT	no answer within io-timeout (three seconds, to read): no
+ *			node leads with a majority
+ *	ENOTCONN	no answer for want of an agent; to read, at once
+ *	EIO		this opening's predecessor was fenced and is not closed
+ *			by all, or QBD_CMD_DEVICE_ABORT ended the wait
+ *	EPERM		this node may not have it: no voter (the agent's answer)
+ *	ENXIO		the device is being removed
+ * Read-only with O_NONBLOCK it is ENXIO instead of the first three: udev opens
+ * so before it handles an event, and drops the event at other errors - there
+ * would be no links on the nodes that do not write.
  *
  * QBD_OP_WRITE carries data; QBD_OP_WRITE_ZEROES and QBD_OP_DISCARD a range
  * that reads back as zeroes; QBD_OP_FLUSH nothing: it may complete when every
