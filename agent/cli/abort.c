@@ -36,7 +36,7 @@ const struct cli_command cli_abort = {
 	.help = "Every request and every open that waits fails with EIO, and "
 		"so does all\nfurther I/O of the present opening, until it is "
 		"closed.  Nothing that was\nacknowledged is lost.  Works "
-		"without quorum and without the daemon.\n",
+		"without quorum and without the agent.\n",
 	.words_min = 1,
 	.words_max = 1,
 	.run = run,

@@ -105,7 +105,7 @@ static enum cli_exit stop_daemon(const char *volume, struct control *control)
 		return refused(volume, &error);
 	if (!ended)
 		return cli_fail("volume %s: its device is removed, but its "
-				"daemon qbdd (pid %d) has not ended within %d "
+				"agent (pid %d) has not ended within %d "
 				"s; its disk may hang",
 				volume, (int)control->pid, END_MS / 1000);
 	printf("%s: down\n", volume);

@@ -107,7 +107,7 @@ static enum cli_exit run(const struct cli_args *args)
 		return (enum cli_exit)check(args);
 	if (args->words[0] && is_unknown(args->words[0]))
 		return cli_fail("volume %s is not known on this node: it has "
-				"no %s/%s.conf, no daemon and no device",
+				"no %s/%s.conf, no agent and no device",
 				args->words[0], conf_dir(), args->words[0]);
 	do {
 		if (clear)
@@ -126,7 +126,7 @@ const struct cli_command cli_status = {
 	.usage = "[VOLUME] [--json] [--watch] [--check]",
 	.summary = "Show volumes, their nodes and devices",
 	.help = "Answers within a second, also without quorum, with a hanging "
-		"disk, or with\nthe daemon dead: then it tells what the kernel "
+		"disk, or with\nthe agent dead: then it tells what the kernel "
 		"knows.\n\n"
 		"  --json   for programs: an object with VOLUME, else an array;"
 		"\n           agent/cli/status.h describes the fields\n"

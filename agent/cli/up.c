@@ -35,7 +35,7 @@ static bool is_running(const char *volume)
 		cli_fail("%s", error.text);
 		return true;
 	}
-	cli_fail("volume %s is up already, its daemon qbdd is pid %d", volume,
+	cli_fail("volume %s is up already, its agent is pid %d", volume,
 		 (int)control.pid);
 	control_close(&control);
 	return true;
@@ -120,11 +120,11 @@ static enum cli_exit start(const char *volume, char **argv)
 		print_log_from(log, before);
 	close(log);
 	if (status == 127)
-		return cli_fail("volume %s: the daemon %s can't be run; "
+		return cli_fail("volume %s: the agent %s can't be run; "
 				"install it beside qbd or into the PATH",
 				volume, argv[0]);
 	if (status)
-		return cli_fail("volume %s: its daemon did not start (exit "
+		return cli_fail("volume %s: its agent did not start (exit "
 				"status %d); why stands above, and in %s",
 				volume, status, path);
 	return CLI_DONE;

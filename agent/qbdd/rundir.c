@@ -41,7 +41,7 @@ static int take_lock(struct rundir *run, const char *volume,
 	close(run->lock_fd);
 	run->lock_fd = -1;
 	return base_error_set(error, -EBUSY,
-			      "volume %s: a qbdd runs already (pid %s); see "
+			      "volume %s: an agent runs already (pid %s); see "
 			      "qbd status %s",
 			      volume, pid[0] ? pid : "not known", volume);
 }

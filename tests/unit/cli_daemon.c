@@ -260,7 +260,7 @@ static void up_refuses_a_second_daemon(void)
 	daemon = rig_daemon_start(RIG_ANSWERS, STATUS, REFUSAL);
 	tap_check_eq(rig_run("up", "vol0", NULL), 1);
 	snprintf(text, sizeof(text),
-		 "vol0 is up already, its daemon qbdd is "
+		 "vol0 is up already, its agent is "
 		 "pid %d",
 		 (int)daemon);
 	rig_said(text);

@@ -68,7 +68,7 @@ test_status_answers_while_a_disk_hangs_and_all_goes_on_after() {
 		poll 60 write_blocks /dev/qbd1 0 100 b ||
 			fail "no writes while the disk of $node hangs"
 		poll 10 status_is "$node" .daemon running ||
-			fail "the daemon of $node does not answer"
+			fail "the agent of $node does not answer"
 		poll 10 says "$node" 'waited for the disk' ||
 			fail "status does not say that the disk hangs"
 		"$cluster" disk "$node" ok

@@ -48,7 +48,7 @@ test_status_and_abort_and_down_work_without_quorum() {
 	tell write 1 b
 	poll 20 gate_is n1 suspended || fail "the gate is not suspended"
 	poll 10 status_is n1 .daemon running ||
-		fail "the daemon of n1 does not answer"
+		fail "the agent of n1 does not answer"
 	on n1 qbd abort vol0 || fail "abort"
 	answer EIO 10 || fail "abort did not end the write: $reply"
 	on n1 qbd down vol0 2>/dev/null && fail "down of an open device"
