@@ -62,6 +62,7 @@ const struct journal_event journal_events[] = {
 	{ "loop-late", "13f1c336899048c682b4edf184223b2b" },
 	{ "loop-late-over", "6be603051e764612ab91f35ab449dfe9" },
 	{ "not-run", "ccee33671e6041048d51dc35f0a02e57" },
+	{ "socket-not-shared", "82d5d7ddc0d44cff95f8de72622ed0d2" },
 };
 /* clang-format on */
 
