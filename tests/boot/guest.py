@@ -7,6 +7,7 @@ hangs.
 Nothing here waits without a deadline.  What fails raises Failure.
 """
 import base64
+import os
 import pathlib
 import re
 import select
@@ -110,6 +111,12 @@ class Guest:
 
     def runs(self):
         return self.qemu is not None and self.qemu.poll() is None
+
+    def cpu_seconds(self):
+        """What its emulation has taken of the host's processors."""
+        fields = pathlib.Path(f"/proc/{self.qemu.pid}/stat").read_text()
+        user, system = fields.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def kill(self):
         """Power loss."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The three machines together, and what the tests do with all of them."""
 import random
+import time
 from guest import COMMAND_SECONDS, NAMES, Failure, Guest
 
 
@@ -18,11 +19,16 @@ class Rig:
 
     def boot(self):
         """Switches on whoever is off, and waits for all."""
-        for guest in self.guests:
-            if not guest.runs():
-                guest.start()
+        started = time.monotonic()
+        off = [guest for guest in self.guests if not guest.runs()]
+        for guest in off:
+            guest.start()
         for guest in self.guests:
             guest.wait_booted()
+        if off:
+            used = ", ".join(f"{guest.cpu_seconds():.0f}" for guest in off)
+            print(f"# booted {len(off)} in {time.monotonic() - started:.0f} s "
+                  f"({used} s of a processor)", flush=True)
 
     def each(self, command, seconds=COMMAND_SECONDS):
         """On all three at a time; returns their outputs."""

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import traceback
-from guest import Failure
+from guest import NAMES, Failure
 from rig import Rig
 import quickstart
 
@@ -38,6 +38,17 @@ def note(text):
         print(f"# {line}", flush=True)
 
 
+def tell_state(rig):
+    """What one looks at first."""
+    for guest in rig.guests:
+        if guest.runs():
+            _, said = guest.order(
+                "systemctl list-jobs; systemctl --failed; qbd status; "
+                "dmesg --level=err,warn | tail -n 20; "
+                "journalctl -b -o short-monotonic -n 60 -u 'qbd*' -u srv.mount")
+            note(f"{guest.name}:\n{said}")
+
+
 def run_test(function, rig):
     """Returns whether it passed."""
     known = len(rig.complaints())
@@ -52,6 +63,11 @@ def run_test(function, rig):
         note(f"failed at {', '.join(lines)}: {failure}")
     except Exception:
         note(traceback.format_exc())
+    if not passed:
+        try:
+            tell_state(rig)
+        except Failure as failure:
+            note(str(failure))
     for complaint in rig.complaints()[known:]:
         note(f"kernel: {complaint}")
         passed = False
@@ -72,11 +88,27 @@ def run_tests(tests, rig):
     return failed
 
 
+def shell(rig):
+    """Lines of "GUEST COMMAND" from the standard input."""
+    rig.boot()
+    for line in sys.stdin:
+        name, _, command = line.strip().partition(" ")
+        guest = {guest.name: guest for guest in rig.guests}.get(name)
+        try:
+            print(guest.order(command)[1] if guest else
+                  f"write GUEST COMMAND, GUEST one of {', '.join(NAMES)}")
+        except Failure as failure:
+            print(failure)
+        sys.stdout.flush()
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--dir", type=pathlib.Path)
     parser.add_argument("--long", action="store_true")
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--shell", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("tests", nargs="*")
     options = parser.parse_args()
@@ -88,6 +120,8 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     rig = Rig(options.dir)
     try:
+        if options.shell:
+            return shell(rig)
         return 1 if run_tests(tests, rig) else 0
     finally:
         rig.kill()
