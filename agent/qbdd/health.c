@@ -255,9 +255,8 @@ static bool judge_link(struct judge *judge, unsigned int i)
 	if (link->state == NET_UP)
 		return true;
 	if (link->refused)
-		add(judge, "node-refused", node->id,
-		    "%s is not let in, or does not let us in: %s", node->name,
-		    link->problem);
+		add(judge, "node-refused", node->id, "no link to %s: %s",
+		    node->name, link->problem);
 	else
 		add(judge, "node-missing", node->id,
 		    "%s is missing%s%s%s; start its agent, or mend the network",
