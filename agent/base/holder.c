@@ -22,6 +22,8 @@
 #define NAMES_MAX 6 /* that are told of one kind; of the rest the number */
 #define NAME_MAX_BYTES 160
 #define DEPTH_MAX 4 /* of devices on devices */
+#define NAMESPACES_MAX 64
+#define NAMESPACE_BYTES 32
 
 struct text {
 	char *at;
@@ -177,29 +179,33 @@ static bool mount_is_of(const struct holder_world *world, char *line,
 	return device_named(world, source) == device;
 }
 
+/* @process: whose mounts, as /proc names it */
+static void add_mounts(const struct holder_world *world, const char *process,
+		       dev_t device, struct names *names)
+{
+	char path[PATH_MAX], *line = NULL, *point;
+	size_t room = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s/mountinfo", world->proc, process);
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	while (getline(&line, &room, file) > 0)
+		if (mount_is_of(world, line, device, &point))
+			names_add(names, point);
+	free(line);
+	fclose(file);
+}
+
 /* Of our namespace, and of the first process: a service may have its own. */
 static unsigned int look_for_mounts(const struct holder_world *world,
 				    dev_t device, struct text *text)
 {
-	static const char *const whose[] = { "self", "1" };
 	struct names names = { 0 };
-	char path[PATH_MAX], *line = NULL, *point;
-	size_t room = 0;
-	unsigned int i;
-	FILE *file;
 
-	for (i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%s/%s/mountinfo", world->proc,
-			 whose[i]);
-		file = fopen(path, "re");
-		if (!file)
-			continue;
-		while (getline(&line, &room, file) > 0)
-			if (mount_is_of(world, line, device, &point))
-				names_add(&names, point);
-		fclose(file);
-	}
-	free(line);
+	add_mounts(world, "self", device, &names);
+	add_mounts(world, "1", device, &names);
 	names_tell(&names, "mounted on", text);
 	return names.count;
 }
@@ -397,10 +403,21 @@ static bool process_has(const struct holder_world *world, const char *folder,
 	return found;
 }
 
+/* "postgres (pid 77)" */
+static void process_text(const struct holder_world *world, const char *pid,
+			 char *text)
+{
+	char comm[64];
+
+	if (!read_line(comm, sizeof(comm), "%s/%s/comm", world->proc, pid))
+		strcpy(comm, "a process");
+	snprintf(text, NAME_MAX_BYTES, "%s (pid %s)", comm, pid);
+}
+
 static unsigned int look_for_processes(const struct holder_world *world,
 				       dev_t device, struct text *text)
 {
-	char folder[PATH_MAX], comm[64], told[NAME_MAX_BYTES];
+	char folder[PATH_MAX], told[NAME_MAX_BYTES];
 	struct names names = { 0 };
 	struct dirent *entry;
 	DIR *dir = opendir(world->proc);
@@ -413,15 +430,70 @@ static unsigned int look_for_processes(const struct holder_world *world,
 		snprintf(folder, sizeof(folder), "%s/%ld/fd", world->proc, pid);
 		if (!process_has(world, folder, device))
 			continue;
-		if (!read_line(comm, sizeof(comm), "%s/%ld/comm", world->proc,
-			       pid))
-			strcpy(comm, "a process");
-		snprintf(told, sizeof(told), "%s (pid %ld)", comm, pid);
+		process_text(world, entry->d_name, told);
 		names_add(&names, told);
 	}
 	if (dir)
 		closedir(dir);
 	names_tell(&names, "open in", text);
+	return names.count;
+}
+
+struct namespaces {
+	unsigned int count;
+	char seen[NAMESPACES_MAX][NAMESPACE_BYTES]; /* "mnt:[4026531841]" */
+};
+
+/* The mount namespace of a process: is it a new one?  Of too many, each is. */
+static bool namespaces_add(struct namespaces *spaces,
+			   const struct holder_world *world,
+			   const char *process)
+{
+	char path[PATH_MAX], name[NAMESPACE_BYTES];
+	ssize_t length;
+	unsigned int i;
+
+	snprintf(path, sizeof(path), "%s/%s/ns/mnt", world->proc, process);
+	length = readlink(path, name, sizeof(name) - 1);
+	if (length <= 0)
+		return false;
+	name[length] = '\0';
+	for (i = 0; i < spaces->count; i++)
+		if (strcmp(spaces->seen[i], name) == 0)
+			return false;
+	if (spaces->count < NAMESPACES_MAX)
+		strcpy(spaces->seen[spaces->count++], name);
+	return true;
+}
+
+/*
+ * What was unmounted here may be mounted still where a container or a service has
+ * copied the mounts; each such namespace is looked at once.
+ */
+static unsigned int look_into_namespaces(const struct holder_world *world,
+					 dev_t device, struct text *text)
+{
+	struct namespaces spaces = { .count = 0 };
+	struct names names = { 0 };
+	char who[NAME_MAX_BYTES];
+	DIR *dir = opendir(world->proc);
+	struct dirent *entry;
+
+	namespaces_add(&spaces, world, "self");
+	namespaces_add(&spaces, world, "1");
+	while (dir && !names.count && (entry = readdir(dir))) {
+		if (!isdigit((unsigned char)entry->d_name[0]) ||
+		    !namespaces_add(&spaces, world, entry->d_name))
+			continue;
+		add_mounts(world, entry->d_name, device, &names);
+		if (!names.count)
+			continue;
+		process_text(world, entry->d_name, who);
+		names_tell(&names, "mounted on", text);
+		text_add(text, " in the mount namespace of %s", who);
+	}
+	if (dir)
+		closedir(dir);
 	return names.count;
 }
 
@@ -436,6 +508,8 @@ unsigned int holder_text_in(const struct holder_world *world, dev_t device,
 		return 0;
 	found = look_at(world, device, 0, &told);
 	found += look_at_relatives(world, device, &told);
+	if (!found)
+		found = look_into_namespaces(world, device, &told);
 	return found ? found : look_for_processes(world, device, &told);
 }
 

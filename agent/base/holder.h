@@ -20,8 +20,8 @@
  * @size: of @text; HOLDER_TEXT_MAX will do.  What is too long ends with "..."
  *
  * Mounts (by mount point), swap space, device-mapper, md, bcache and loop devices on
- * top, and what has those; only where there are none, the processes that have it
- * open, as far as we may look.
+ * top, and what has those; only where there are none, mounts in the namespaces of
+ * others, else the processes that have it open: as far as we may look.
  * Return: how many were found.
  */
 unsigned int holder_text(dev_t device, char *text, size_t size);

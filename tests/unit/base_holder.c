@@ -255,6 +255,25 @@ static void processes_are_told_where_nothing_else_is(void)
 	world_end();
 }
 
+static void mounts_that_only_others_have_are_found(void)
+{
+	world_begin();
+	put_link("proc/1/ns/mnt", "mnt:[1]");
+	put_link("proc/50/ns/mnt", "mnt:[1]");
+	put("proc/50/mountinfo", "30 27 8:16 / /wrong rw - ext4 /dev/sdb rw\n");
+	put_link("proc/77/ns/mnt", "mnt:[2]");
+	put("proc/77/comm", "postgres\n");
+	put("proc/77/mountinfo", "30 27 8:16 / /data rw - ext4 /dev/sdb rw\n");
+	put_link("proc/78/ns/mnt", "mnt:[2]");
+	put("proc/78/mountinfo", "30 27 8:16 / /data rw - ext4 /dev/sdb rw\n");
+	tap_check(look(SDB) == 1);
+	tap_check(strstr(text, "mounted on /data in the mount namespace of "));
+	put("proc/self/mountinfo", "30 27 8:16 / /srv rw - ext4 /dev/sdb rw\n");
+	tap_check_eq(look(SDB), 1);
+	tap_check_str(text, "mounted on /srv");
+	world_end();
+}
+
 static void many_are_counted_and_long_texts_end_in_dots(void)
 {
 	const struct holder_world world = { proc, sys, device_at };
@@ -351,6 +370,7 @@ int main(int argc, char **argv)
 		TAP_TEST(circles_end),
 		TAP_TEST(partitions_hold_their_disk_and_disks_their_partition),
 		TAP_TEST(processes_are_told_where_nothing_else_is),
+		TAP_TEST(mounts_that_only_others_have_are_found),
 		TAP_TEST(many_are_counted_and_long_texts_end_in_dots),
 		TAP_TEST(real_holders_are_found),
 	};
