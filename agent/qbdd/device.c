@@ -100,7 +100,7 @@ static int check_found(struct qbdd *daemon, const struct nl_device *found,
 
 	if (!same_disk(found->replica, daemon->disk))
 		return base_error_set(
-			error, -EEXIST,
+			error, -EINVAL,
 			"volume %s: its device /dev/qbd%u reads from %s, but "
 			"the configuration says %s; qbd down %s removes it",
 			conf->volume, found->minor, found->replica,
@@ -108,7 +108,7 @@ static int check_found(struct qbdd *daemon, const struct nl_device *found,
 	if (found->size_bytes != conf->size_bytes ||
 	    found->block_size != conf->block_size)
 		return base_error_set(
-			error, -EEXIST,
+			error, -EINVAL,
 			"volume %s: its device /dev/qbd%u has %s in blocks of "
 			"%u bytes, the configuration says %s and %u; qbd down "
 			"%s removes it",
@@ -150,7 +150,7 @@ static int make_device(struct qbdd *daemon, struct base_error *error)
  */
 static int check_disk(struct qbdd *daemon, struct base_error *error)
 {
-	struct store_identity identity;
+	struct store_identity identity, expected;
 	struct store_io *io = store_io_open(daemon->disk, 1, error);
 	struct base_error why;
 	char holder[256];
@@ -165,17 +165,12 @@ static int check_disk(struct qbdd *daemon, struct base_error *error)
 	}
 	code = store_identify(io, &identity, &why);
 	io->ops->close(io);
-	if (code)
-		return base_error_set(error, code, "disk %s: %s", daemon->disk,
-				      why.text);
-	if (memcmp(identity.volume_id, daemon->conf.volume_id,
-		   sizeof(identity.volume_id)) != 0)
-		return base_error_set(error, -EINVAL,
-				      "%s: holds a replica of another volume "
-				      "(%s); give %s the right disk in %s",
-				      daemon->disk, identity.volume_name,
-				      daemon->self->name, daemon->conf.path);
-	return 0;
+	qbdd_expected(daemon, &expected);
+	if (!code)
+		code = store_expect(&identity, &expected, &why);
+	return code ? base_error_set(error, code, "disk %s: %s", daemon->disk,
+				     why.text) :
+		      0;
 }
 
 int qbdd_device_prepare(struct qbdd *daemon, struct base_error *error)

@@ -190,6 +190,9 @@ void qbdd_jobs_image(struct qbdd *daemon);
 void qbdd_jobs_drop(struct qbdd *daemon);
 void qbdd_disk_failed(struct qbdd *daemon, const char *text);
 
+/** qbdd_expected() - the replica that the configuration means */
+void qbdd_expected(const struct qbdd *daemon, struct store_identity *expected);
+
 /* device.c */
 /** qbdd_device_prepare() - find or make the device; sets daemon->disk */
 int qbdd_device_prepare(struct qbdd *daemon, struct base_error *error);

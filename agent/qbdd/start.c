@@ -163,23 +163,31 @@ static int open_net(struct qbdd *daemon, uint64_t incarnation,
 	return net_new(&config, qbdd_now_ms(), &daemon->net, error);
 }
 
+void qbdd_expected(const struct qbdd *daemon, struct store_identity *expected)
+{
+	const struct conf *conf = &daemon->conf;
+
+	memset(expected, 0, sizeof(*expected));
+	memcpy(expected->volume_id, conf->volume_id,
+	       sizeof(expected->volume_id));
+	strcpy(expected->volume_name, conf->volume);
+	expected->node_id = daemon->self->id;
+	expected->block_size = conf->block_size;
+	expected->volume_bytes = conf->size_bytes;
+	expected->log_bytes = conf->log_bytes;
+}
+
 static int open_store(struct qbdd *daemon, struct store_boot *boot,
 		      struct base_error *error)
 {
 	const struct conf *conf = &daemon->conf;
-	struct store_identity expected = {
-		.node_id = daemon->self->id,
-		.block_size = conf->block_size,
-		.volume_bytes = conf->size_bytes,
-		.log_bytes = conf->log_bytes,
-	};
+	struct store_identity expected;
 	struct base_error why;
 	char clean[sizeof(boot->damage)];
 	struct store_io *io;
 	int code;
 
-	memcpy(expected.volume_id, conf->volume_id, sizeof(expected.volume_id));
-	strcpy(expected.volume_name, conf->volume);
+	qbdd_expected(daemon, &expected);
 	io = store_io_open(daemon->disk, 0, error);
 	if (!io)
 		return error->code;

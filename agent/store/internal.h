@@ -104,10 +104,6 @@ int store_sync(struct store *store);
 int super_read(struct store_io *io, const struct store_identity *expected,
 	       uint8_t *block, struct format_super *super, unsigned int *bad,
 	       struct base_error *error);
-/** super_expect() - -EINVAL with a text when @found is not what was expected */
-int super_expect(const struct store_identity *found,
-		 const struct store_identity *expected,
-		 struct base_error *error);
 void super_encode_block(const struct store_identity *identity, uint32_t align,
 			uint64_t offset, uint8_t *block);
 

@@ -200,7 +200,7 @@ static int open_check(struct store_io *io, const struct format_super *super,
 	int code = 0;
 
 	if (expected)
-		code = super_expect(identity, expected, error);
+		code = store_expect(identity, expected, error);
 	if (code)
 		return code;
 	if (!format_layout(identity, io->size, &layout))

@@ -117,6 +117,14 @@ int store_identify(struct store_io *io, struct store_identity *identity,
 		   struct base_error *error);
 
 /**
+ * store_expect() - is it the replica that is wanted?  The log's size may differ.
+ * Return: 0; -EINVAL with a text: another volume, node, size or block size
+ */
+int store_expect(const struct store_identity *found,
+		 const struct store_identity *expected,
+		 struct base_error *error);
+
+/**
  * store_open() - recovery
  * @io: used until store_close(), which closes it; on failure the caller's still
  * @expected: volume_id, node_id, volume_bytes and block_size must be the

@@ -86,7 +86,7 @@ int super_read(struct store_io *io, const struct store_identity *expected,
 	return 0;
 }
 
-int super_expect(const struct store_identity *found,
+int store_expect(const struct store_identity *found,
 		 const struct store_identity *expected,
 		 struct base_error *error)
 {

@@ -157,6 +157,46 @@ test_file_that_is_too_small_is_refused_with_the_size_needed() {
 	refused 1 'small|large|need' "$qbd" format small --node n1
 }
 
+# By the mount, which stays, not by mount(8), which has ended.
+test_who_has_the_device_or_the_disk_is_told() {
+	up --nodes 1
+	mkfs.ext4 -q /dev/qbd0 || fail "mkfs"
+	mkdir "$scratch/mnt"
+	mount /dev/qbd0 "$scratch/mnt" || fail "mount"
+	refused 1 "/dev/qbd0 is mounted on $scratch/mnt: unmount" \
+		on n1 qbd down vol0
+	refused 1 'it is the replica of volume vol0, .*qbd down vol0' \
+		on n1 "$qbd" format vol0 --force
+	umount "$scratch/mnt" || fail "umount"
+	exec 7</dev/qbd0
+	refused 1 "/dev/qbd0 is open in .*\(pid $BASHPID\)" \
+		on n1 qbd down vol0
+	exec 7<&-
+	on n1 qbd down vol0 || fail "down"
+}
+
+test_edited_sizes_are_told_with_what_stays() {
+	up
+	"$cluster" stop-agent n3 || fail "stop"
+	cp /etc/qbd/vol0.conf "$scratch/vol0.conf"
+	sed -i '/^log-size/d; s/^size = .*/&\nlog-size = "128M";/' \
+		/etc/qbd/vol0.conf
+	"$cluster" start-agent n3 || fail "start with another log-size"
+	"$cluster" wait n3 || fail "n3 is not healthy"
+	status_of n3 .problem |
+		grep -q 'log-size is 128M .* formatted with 64M, which stays' ||
+		fail "problem: $(status_of n3 .problem)"
+	"$cluster" stop-agent n3 || fail "stop"
+	sed 's/^size = .*/size = "1G";/' "$scratch/vol0.conf" \
+		>/etc/qbd/vol0.conf
+	refused 3 'has 64M in blocks of 512 bytes, the configuration says 1G' \
+		on n3 "$top/build/agent/qbdd" vol0
+	on n3 qbd down vol0 >/dev/null || fail "down"
+	refused 3 'put size = "64M"; back' on n3 "$top/build/agent/qbdd" vol0
+	cp "$scratch/vol0.conf" /etc/qbd/vol0.conf
+	"$cluster" start-agent n3 || fail "start as before"
+}
+
 # For systemd: RestartPreventExitStatus.
 test_exit_status_says_whether_to_try_again() {
 	local qbdd=$top/build/agent/qbdd
