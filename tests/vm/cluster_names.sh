@@ -53,7 +53,8 @@ test_dead_peer_with_a_silent_name_server_costs_nothing() {
 	done
 	note "the slowest ten blocks took $slowest us"
 	[ "$(status_of n1 .term)" = "$term" ] || fail "the term has changed"
-	[ "$slowest" -lt 5000000 ] || fail "writes waited"
+	# The library waits for a server far longer; so may not a slow guest.
+	[ "$slowest" -lt 12000000 ] || fail "writes waited"
 	status_of n1 .problem | grep -q 'n3.qbd.test' ||
 		fail "problem: $(status_of n1 .problem)"
 	# n3 does not know its own name at first, nor the others n3's.
