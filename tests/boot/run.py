@@ -14,9 +14,11 @@ import time
 import traceback
 from guest import NAMES, Failure
 from rig import Rig
+import agent
 import quickstart
+import units
 
-MODULES = (quickstart,)
+MODULES = (quickstart, units, agent)
 
 
 def collect(options):
