@@ -22,6 +22,9 @@ DATA_DISK_BYTES = 256 << 20
 # Emulated, beside others, on a machine that may be busy.
 BOOT_SECONDS = 240
 COMMAND_SECONDS = 120
+# systemd draws on the console while somebody may be waiting.
+DRAWING = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|M)|\r|^\[[ *]*\].*\n",
+                     re.MULTILINE)
 # How long an answer may be late of a command that kept its time.
 GRACE_SECONDS = 30
 
@@ -165,10 +168,12 @@ class Guest:
 
     def console(self):
         """All that was printed since the last start."""
-        return self.console_path.read_text(errors="replace").replace("\r", "")
+        text = self.console_path.read_text(errors="replace")
+        text = DRAWING.sub("", DRAWING.sub("", text))
+        return re.sub(r"\n{2,}", "\n", text)
 
     def console_end(self):
-        return "\n".join(self.console().splitlines()[-25:])
+        return "\n".join(self.console().splitlines()[-40:])
 
     def complaints(self):
         """Lines of any boot's console that no healthy kernel prints."""

@@ -19,17 +19,21 @@ def blocks():
     if [where for where, _ in found[:2]] != BUILT:
         raise Failure("README.md: the quick start does not begin with "
                       "the packages and the building")
-    return found[2:]
+    return [(where, text.replace("/dev/sdb", "/dev/vdb"))
+            for where, text in found[2:]]
+
+
+def configure(rig, text):
+    rig.each(f"cat >/etc/qbd/vol0.conf <<'END'\n{text}END\n")
 
 
 def test_quick_start_works_as_printed(rig):
     rig.boot()
     seen = set()
     for where, text in blocks():
-        text = text.replace("/dev/sdb", "/dev/vdb")
         seen.add(where)
         if where == "conf":
-            rig.each(f"cat >/etc/qbd/vol0.conf <<'END'\n{text}END\n")
+            configure(rig, text)
         elif where == "each":
             for guest in rig.guests:
                 guest.login(text)

@@ -15,10 +15,11 @@ import traceback
 from guest import NAMES, Failure
 from rig import Rig
 import agent
+import boot
 import quickstart
 import units
 
-MODULES = (quickstart, units, agent)
+MODULES = (quickstart, units, agent, boot)
 
 
 def collect(options):

@@ -5,6 +5,7 @@ units are enabled, and alpha mounts it by fstab at /srv, by the README's recipe.
 import json
 import pathlib
 import re
+import quickstart
 from guest import COMMAND_SECONDS, Failure, poll
 
 README = pathlib.Path(__file__).parents[2] / "README.md"
@@ -53,7 +54,9 @@ def wait_mounted(guest, path="/srv", seconds=COMMAND_SECONDS):
 def ready(rig):
     """All up, the units enabled, /srv mounted on alpha, whatever was before."""
     rig.boot()
-    rig.each("test -e /etc/qbd/vol0.conf")
+    if rig.alpha.order("test -e /etc/qbd/vol0.conf")[0] != 0:
+        quickstart.configure(rig, dict(quickstart.blocks())["conf"])
+        rig.each("qbd format vol0")
     # Enabling reloads all units, which an emulated machine takes seconds for.
     rig.each(f"systemctl --quiet is-enabled {UNIT} || "
              f"systemctl --quiet enable {UNIT}; systemctl start {UNIT}")
