@@ -17,9 +17,10 @@ from rig import Rig
 import agent
 import boot
 import quickstart
+import shutdown
 import units
 
-MODULES = (quickstart, units, agent, boot)
+MODULES = (quickstart, units, agent, shutdown, boot)
 
 
 def collect(options):
