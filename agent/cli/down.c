@@ -17,7 +17,9 @@
  *   here, while there still is an agent to write them to.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -34,7 +36,7 @@
 #define RELEASE_MS \
 	90000 /* a large cache may have to be written; below the
 			  * TimeoutStopSec of the unit */
-#define RELEASE_LOOK_MS 300
+#define RELEASE_LOOK_MS 1000
 
 /* Wait until the process has ended; false: it has not in time. */
 static bool wait_for_end(int pidfd)
@@ -196,6 +198,23 @@ static enum cli_exit down_unit(const char *volume)
 	return CLI_DONE;
 }
 
+/*
+ * Into the machine's own mount namespace.  A unit with file system protection
+ * has one of its own, also for a command with full privileges: what is
+ * unmounted there stays mounted everywhere else.
+ */
+static void enter_mounts(void)
+{
+	int fd = open("/proc/1/ns/mnt", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || setns(fd, CLONE_NEWNS))
+		cli_fail("the machine's mounts can't be seen from here: %s; "
+			 "is the + missing in the unit's ExecStop?",
+			 strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
 /* Until nobody has it open; false: not in time. */
 static bool release(const char *volume)
 {
@@ -206,6 +225,7 @@ static bool release(const char *volume)
 	char *stack[] = { "blkdeactivate", "-u", "-l", "wholevg", "-d",
 			  "retry",	   path, NULL };
 
+	enter_mounts();
 	while (in_use(volume, &device, holder, sizeof(holder))) {
 		if (cli_now_ms() >= until_ms) {
 			cli_fail("volume %s: the machine shuts down, and its "

@@ -59,4 +59,6 @@ def test_reboot_without_quorum_ends_within_its_limits(rig):
     volume.wait_mounted(rig.alpha)
 
 
-test_hand_made_mount_is_unmounted_before_poweroff.long = True
+for function in (test_hand_made_mount_is_unmounted_before_poweroff,
+                 test_reboot_without_quorum_ends_within_its_limits):
+    function.long = True
