@@ -89,17 +89,18 @@ initramfs() {
 }
 
 # A machine may have /dev/kvm and still hang in it (nested, emulated): boot
-# a kernel without a root; one that reaches its panic has booted.
-kvm_works() {
-	local log=$top/build/vm/kvm-probe.log
-
-	[ -w /dev/kvm ] || return 1
+# a kernel without a root; one that reaches its panic has booted.  In a shell of
+# its own, which would tell everybody how the emulator died.
+kvm_works() (
+	log=$top/build/vm/kvm-probe.log
+	exec 2>/dev/null
+	[ -w /dev/kvm ] || exit 1
 	timeout -k 1 15 qemu-system-x86_64 -nodefaults -no-user-config \
 		-machine pc -accel kvm -cpu host -m 256 -display none \
 		-no-reboot -serial "file:$log" -kernel "$image" \
-		-append "console=ttyS0 panic=-1" </dev/null >/dev/null 2>&1 &&
+		-append "console=ttyS0 panic=-1" </dev/null >/dev/null &&
 		grep -q 'Kernel panic' "$log"
-}
+)
 
 # Prints "kvm" or "tcg".  The answer holds until the machine boots again.
 choose_accel() {
