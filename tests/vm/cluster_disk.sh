@@ -69,7 +69,7 @@ test_status_answers_while_a_disk_hangs_and_all_goes_on_after() {
 			fail "no writes while the disk of $node hangs"
 		poll 10 status_is "$node" .daemon running ||
 			fail "the agent of $node does not answer"
-		poll 10 says "$node" 'waited for the disk' ||
+		poll 10 says "$node" "waited for this node's disk" ||
 			fail "status does not say that the disk hangs"
 		"$cluster" disk "$node" ok
 		"$cluster" wait || fail "not healthy after the hang of $node"
