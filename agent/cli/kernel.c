@@ -72,24 +72,6 @@ const char *kernel_problem(const struct kernel *kernel)
 	return kernel ? kernel->error.text : "out of memory";
 }
 
-static const char *gate_text(enum qbd_gate gate)
-{
-	switch (gate) {
-	case QBD_GATE_DETACHED:
-		return "detached";
-	case QBD_GATE_ACTIVE:
-		return "active";
-	case QBD_GATE_SUSPENDED:
-		return "suspended";
-	case QBD_GATE_FENCED:
-		return "fenced";
-	case QBD_GATE_REMOVED:
-		return "removed";
-	default:
-		return "unknown";
-	}
-}
-
 static uint64_t lease_left_ms(uint64_t lease_ns)
 {
 	struct timespec now;
@@ -129,7 +111,7 @@ json_t *kernel_device_json(const struct nl_device *device)
 		"minor", (int)device->minor, "path", path, "size_bytes",
 		(json_int_t)device->size_bytes, "block_size",
 		(int)device->block_size, "replica", text_json(device->replica),
-		"gate", gate_text(device->gate), "gate_reason",
+		"gate", nl_gate_text(device->gate), "gate_reason",
 		text_json(device->gate_reason), "lease_ms",
 		(json_int_t)lease_left_ms(device->lease_ns), "epoch",
 		(json_int_t)device->epoch, "openers", (int)device->openers,

@@ -40,6 +40,9 @@ struct nl_device {
 	struct qbd_stats stats;
 };
 
+/** nl_gate_text() - a gate in a word, "unknown" for a newer module's */
+const char *nl_gate_text(enum qbd_gate gate);
+
 /**
  * nl_admin_open() - -ENOENT: module not loaded
  * Whoever is not root gets -EPERM from each of the functions below.

@@ -269,3 +269,20 @@ int parse_requests(const struct nlmsghdr *head, size_t head_bytes,
 	requests->payload_offset = end;
 	return 0;
 }
+
+const char *nl_gate_text(enum qbd_gate gate)
+{
+	switch (gate) {
+	case QBD_GATE_DETACHED:
+		return "detached";
+	case QBD_GATE_ACTIVE:
+		return "active";
+	case QBD_GATE_SUSPENDED:
+		return "suspended";
+	case QBD_GATE_FENCED:
+		return "fenced";
+	case QBD_GATE_REMOVED:
+		return "removed";
+	}
+	return "unknown";
+}

@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/list.h"
+#include "qbdd/thread.h"
 
 struct helper {
 	struct qbdd_queue in;
@@ -81,21 +81,12 @@ void helper_put(struct helper *helper, struct errand *errand)
 
 bool helper_stop(struct helper *helper, unsigned int timeout_ms)
 {
-	struct timespec until;
-
 	if (!helper)
 		return true;
 	if (!helper->ending)
 		helper_put(helper, &helper->end);
 	helper->ending = true;
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
-	if (pthread_timedjoin_np(helper->thread, NULL, &until))
+	if (!qbdd_join(helper->thread, timeout_ms))
 		return false;
 	qbdd_queue_destroy(&helper->in);
 	free(helper);

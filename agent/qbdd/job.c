@@ -7,7 +7,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "qbdd/thread.h"
 
 int job_pool_fill(struct job_pool *pool)
 {
@@ -82,18 +83,10 @@ bool worker_stop(struct worker *worker, struct job_pool *pool,
 		 unsigned int timeout_ms)
 {
 	struct job *job = job_new(pool, JOB_STOP);
-	struct timespec until;
 
 	qbdd_queue_put(&worker->in, &job->item);
 	qbdd_queue_wake(&worker->in);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
-	if (pthread_timedjoin_np(worker->thread, NULL, &until))
+	if (!qbdd_join(worker->thread, timeout_ms))
 		return false;
 	qbdd_queue_destroy(&worker->in);
 	job_free(pool, job);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/list.h"
+#include "qbdd/thread.h"
 
 #define STACK_BYTES (256U << 10) /* it is locked, as all memory of the agent */
 
@@ -184,20 +185,6 @@ int logger_start(void)
 	return 0;
 }
 
-static bool join_within(unsigned int timeout_ms)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
-	return pthread_timedjoin_np(logger.thread, NULL, &until) == 0;
-}
-
 void logger_close(unsigned int timeout_ms)
 {
 	if (!logger.opened)
@@ -206,7 +193,7 @@ void logger_close(unsigned int timeout_ms)
 	if (logger.started) {
 		qbdd_queue_put(&logger.queue, &logger.last);
 		qbdd_queue_wake(&logger.queue);
-		if (!join_within(timeout_ms))
+		if (!qbdd_join(logger.thread, timeout_ms))
 			return; /* what it uses must stay */
 	}
 	write_queued();

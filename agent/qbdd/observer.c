@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "qbdd/qbdd.h"
+#include "qbdd/thread.h"
 
 struct observer {
 	const char *volume;
@@ -51,8 +52,8 @@ static void look_at_gate(struct observer *observer, uint64_t seen,
 		return;
 	base_log(device->gate == QBD_GATE_FENCED ? BASE_LOG_ERROR :
 						   BASE_LOG_NOTICE,
-		 "event=gate old=%s new=%s reason=\"%s\"", gate_text(old),
-		 gate_text(device->gate),
+		 "event=gate old=%s new=%s reason=\"%s\"", nl_gate_text(old),
+		 nl_gate_text(device->gate),
 		 base_log_clean(device->gate_reason, clean, sizeof(clean)));
 }
 
@@ -151,14 +152,10 @@ void observer_wake(struct observer *observer)
 
 void observer_stop(struct observer *observer)
 {
-	struct timespec until;
-
 	if (!observer)
 		return;
 	__atomic_store_n(&observer->stopping, true, __ATOMIC_RELEASE);
 	observer_wake(observer);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += OBSERVER_STOP_MS / 1000;
-	if (pthread_timedjoin_np(observer->thread, NULL, &until) == 0)
+	if (qbdd_join(observer->thread, OBSERVER_STOP_MS))
 		observer_free(observer);
 }

@@ -242,20 +242,3 @@ bool gate_told_differs(struct gate_told *told, uint64_t seen,
 					   ((seen >> 8) + 1) << 8 | gate, false,
 					   __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
-
-const char *gate_text(enum qbd_gate gate)
-{
-	switch (gate) {
-	case QBD_GATE_DETACHED:
-		return "detached";
-	case QBD_GATE_ACTIVE:
-		return "active";
-	case QBD_GATE_SUSPENDED:
-		return "suspended";
-	case QBD_GATE_FENCED:
-		return "fenced";
-	case QBD_GATE_REMOVED:
-		return "removed";
-	}
-	return "?";
-}

@@ -79,6 +79,5 @@ uint64_t gate_told_look(const struct gate_told *told);
  */
 bool gate_told_differs(struct gate_told *told, uint64_t seen,
 		       enum qbd_gate gate, enum qbd_gate *old);
-const char *gate_text(enum qbd_gate gate);
 
 #endif

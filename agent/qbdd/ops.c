@@ -249,7 +249,7 @@ static void gate_changed(struct qbdd *daemon, enum qbd_gate gate,
 		return;
 	old = gate_told_set(&daemon->gate, gate);
 	base_log(BASE_LOG_NOTICE, "event=gate old=%s new=%s reason=\"%s\"",
-		 gate_text(old), gate_text(gate),
+		 nl_gate_text(old), nl_gate_text(gate),
 		 reason[0] ? reason : "this node leads and has a lease");
 	observer_wake(daemon->observer);
 }

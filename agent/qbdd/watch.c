@@ -18,13 +18,14 @@
 
 #include "base/log.h"
 #include "qbdd/qbdd.h"
+#include "qbdd/thread.h"
 
 #define LOOKS 5 /* in an election timeout */
 #define BOUND_SHARE 2 /* of it, that the loop may be late */
 #define LINES_MAX 10 /* logged in a minute */
 #define STATUS_US 2000000 /* between two texts */
 #define EXTEND_US 60000000
-#define END_S 2 /* for what was to be said */
+#define END_MS 2000 /* for what was to be said */
 
 enum phase { PHASE_START, PHASE_RUN, PHASE_STOP, PHASE_END };
 
@@ -296,14 +297,10 @@ void watch_stopping(struct watch *watch)
 
 bool watch_end(struct watch *watch)
 {
-	struct timespec until;
-
 	if (!watch)
 		return true;
 	set_phase(watch, PHASE_END);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += END_S;
-	if (pthread_timedjoin_np(watch->thread, NULL, &until))
+	if (!qbdd_join(watch->thread, END_MS))
 		return false;
 	close(watch->wake_fd);
 	free(watch);

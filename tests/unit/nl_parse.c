@@ -313,6 +313,13 @@ static void bound_needs_a_cookie(void)
 	nlmsg_free(msg);
 }
 
+/* The module may be newer than the agent. */
+static void gate_is_told_in_a_word(void)
+{
+	tap_check_str(nl_gate_text(QBD_GATE_FENCED), "fenced");
+	tap_check_str(nl_gate_text((enum qbd_gate)99), "unknown");
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -329,6 +336,7 @@ int main(int argc, char **argv)
 		TAP_TEST(stats_of_other_versions_are_read),
 		TAP_TEST(device_without_name_is_refused),
 		TAP_TEST(bound_needs_a_cookie),
+		TAP_TEST(gate_is_told_in_a_word),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);
