@@ -12,7 +12,7 @@ fill() {
 }
 
 test_node_too_far_behind_is_copied_while_writing_goes_on() {
-	up --size 64M --set 'log-size = "16M"'
+	share --size 64M --set 'log-size = "16M"'
 	write_blocks /dev/qbd0 0 100 a || fail "write"
 	"$cluster" kill n3 || fail "kill n3"
 	fill 48M
@@ -21,6 +21,17 @@ test_node_too_far_behind_is_copied_while_writing_goes_on() {
 		--iodepth=4
 	"$cluster" wait --timeout 120 || fail "n3 does not come back"
 	fio_wait || fail "fio saw an error"
+	replicas_equal
+}
+
+long_test_copy_survives_the_death_of_its_target() {
+	share --size 64M --set 'log-size = "16M"'
+	"$cluster" kill n3 || fail "kill n3"
+	fill 48M
+	"$cluster" start n3 || fail "start n3"
+	"$cluster" kill n3 || fail "kill n3 again"
+	"$cluster" start n3 || fail "start n3 again"
+	"$cluster" wait --timeout 120 || fail "n3 does not come back"
 	replicas_equal
 }
 
@@ -37,17 +48,6 @@ test_replica_formatted_anew_is_filled() {
 	"$cluster" kill n1 || fail "kill n1"
 	poll 30 write_blocks /dev/qbd1 3000 1 b || fail "n2 can't open"
 	blocks_are /dev/qbd1 0 2000 a || fail "data lost"
-}
-
-test_copy_survives_the_death_of_its_target() {
-	up --size 64M --set 'log-size = "16M"'
-	"$cluster" kill n3 || fail "kill n3"
-	fill 48M
-	"$cluster" start n3 || fail "start n3"
-	"$cluster" kill n3 || fail "kill n3 again"
-	"$cluster" start n3 || fail "start n3 again"
-	"$cluster" wait --timeout 120 || fail "n3 does not come back"
-	replicas_equal
 }
 
 run_tests

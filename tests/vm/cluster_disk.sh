@@ -23,21 +23,21 @@ replace_disk() {
 }
 
 test_followers_failed_disk_is_out_and_the_volume_goes_on() {
-	up --disks dm
-	fio_start /dev/qbd0 --rw=randwrite --bs=4k --size=32M --io_size=12M \
+	share --disks dm
+	fio_start /dev/qbd0 --rw=randwrite --bs=4k --size=32M --io_size=6M \
 		--iodepth=8
 	poll 180 has_written n1 1000000 || fail "no progress"
 	"$cluster" disk n3 error
 	poll 30 status_is n3 .state disk-failed || fail "n3 does not say so"
 	poll 30 peer_disk_failed n1 n3 || fail "n1 does not say so"
-	poll 180 has_written n1 5000000 || fail "no progress without n3"
+	poll 180 has_written n1 3000000 || fail "no progress without n3"
 	fio_wait || fail "fio saw an error"
 	replace_disk n3
 	replicas_equal
 }
 
 test_writers_failed_disk_ends_its_opening_and_another_has_all() {
-	up --disks dm
+	share --disks dm
 	start_writer /dev/qbd0
 	tell write 0 a
 	answer ok || fail "the first write"
@@ -61,7 +61,7 @@ test_writers_failed_disk_ends_its_opening_and_another_has_all() {
 test_status_answers_while_a_disk_hangs_and_all_goes_on_after() {
 	local node
 
-	up --disks dm
+	share --disks dm
 	write_blocks /dev/qbd0 0 100 a || fail "write"
 	for node in n3 n1; do
 		"$cluster" disk "$node" hang

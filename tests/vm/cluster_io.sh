@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib/tap.sh"
 
 test_all_sizes_and_alignments_read_back() {
-	up --size 64M
+	share --size 64M
 	fio --name=mixed --filename=/dev/qbd0 --direct=1 --ioengine=libaio \
 		--rw=randwrite --bsrange=512-256k --blockalign=512 --size=60M \
 		--io_size=24M --iodepth=16 --verify=crc32c --verify_fatal=1 \
@@ -15,7 +15,7 @@ test_all_sizes_and_alignments_read_back() {
 }
 
 test_discard_and_zeroes_read_back_as_zeroes() {
-	up --size 64M
+	share --size 64M
 	write_blocks /dev/qbd0 0 4096 x || fail "write"
 	blkdiscard --offset 1M --length 4M /dev/qbd0 || fail "blkdiscard"
 	blkdiscard --zeroout --offset 8M --length 512K /dev/qbd0 || fail "zero"

@@ -40,21 +40,6 @@ test_damaged_superblock_is_told_and_others_go_on() {
 	write_blocks /dev/qbd0 0 100 b || fail "the volume does not go on"
 }
 
-test_damaged_log_is_repaired_from_the_others() {
-	local disk
-
-	up
-	write_blocks /dev/qbd0 0 500 a || fail "write"
-	"$cluster" kill n3
-	disk=$(disk_of n3)
-	# 8 MiB in the middle of what was written to the ring.
-	dd if=/dev/urandom of="$disk" bs=64k count=8 conv=notrunc \
-		status=none seek=$(((64 << 20) / 65536 + 8))
-	"$cluster" start n3 || fail "start n3"
-	"$cluster" wait --timeout 120 || fail "n3 is not repaired"
-	replicas_equal
-}
-
 test_disk_of_another_volume_is_refused() {
 	up
 	"$cluster" kill n3
@@ -77,8 +62,23 @@ test_formatting_a_disk_with_data_needs_force() {
 		fail "the filesystem was touched"
 }
 
+test_damaged_log_is_repaired_from_the_others() {
+	local disk
+
+	share
+	write_blocks /dev/qbd0 0 500 a || fail "write"
+	"$cluster" kill n3
+	disk=$(disk_of n3)
+	# 8 MiB in the middle of what was written to the ring.
+	dd if=/dev/urandom of="$disk" bs=64k count=8 conv=notrunc \
+		status=none seek=$(((64 << 20) / 65536 + 8))
+	"$cluster" start n3 || fail "start n3"
+	"$cluster" wait --timeout 120 || fail "n3 is not repaired"
+	replicas_equal
+}
+
 test_port_in_use_is_named() {
-	up
+	share
 	"$cluster" kill-agent n2
 	on n2 python3 -c '
 import socket, time
@@ -91,24 +91,25 @@ time.sleep(600)' &
 	refused 1 '7700' on n2 qbd up vol0
 	kill $!
 	wait
+	"$cluster" start-agent n2 || fail "start n2"
 }
 
 test_second_agent_of_a_volume_is_refused() {
-	up
+	share
 	refused 1 'running|already' on n1 qbd up vol0
 	write_blocks /dev/qbd0 0 1 a || fail "the first one is harmed"
 }
 
 test_garbage_on_the_peer_port_harms_nobody() {
-	up
-	fio_start /dev/qbd0 --rw=randwrite --bs=4k --size=16M --io_size=8M \
+	share
+	fio_start /dev/qbd0 --rw=randwrite --bs=4k --size=16M --io_size=4M \
 		--iodepth=4
 	on n3 python3 -c '
 import os, socket
-for i in range(60):
+for i in range(30):
     s = socket.create_connection(("10.77.0.%d" % (1 + i % 2), 7700), 5)
     try:
-        s.sendall(os.urandom(1 + i * 997))
+        s.sendall(os.urandom(1 + i * 1997))
         s.settimeout(0.2)
         s.recv(4096)
     except OSError:
@@ -117,6 +118,28 @@ for i in range(60):
 	fio_wait || fail "fio saw an error"
 	"$cluster" wait || fail "not healthy"
 	replicas_equal
+}
+
+test_edited_sizes_are_told_with_what_stays() {
+	share
+	"$cluster" stop-agent n3 || fail "stop"
+	cp /etc/qbd/vol0.conf "$scratch/vol0.conf"
+	sed -i '/^log-size/d; s/^size = .*/&\nlog-size = "128M";/' \
+		/etc/qbd/vol0.conf
+	"$cluster" start-agent n3 || fail "start with another log-size"
+	"$cluster" wait n3 || fail "n3 is not healthy"
+	status_of n3 .problem |
+		grep -q 'log-size is 128M .* formatted with 64M, which stays' ||
+		fail "problem: $(status_of n3 .problem)"
+	"$cluster" stop-agent n3 || fail "stop"
+	sed 's/^size = .*/size = "1G";/' "$scratch/vol0.conf" \
+		>/etc/qbd/vol0.conf
+	refused 3 'has 64M in blocks of 512 bytes, the configuration says 1G' \
+		on n3 "$top/build/agent/qbdd" vol0
+	on n3 qbd down vol0 >/dev/null || fail "down"
+	refused 3 'put size = "64M"; back' on n3 "$top/build/agent/qbdd" vol0
+	cp "$scratch/vol0.conf" /etc/qbd/vol0.conf
+	"$cluster" start-agent n3 || fail "start as before"
 }
 
 test_mistakes_in_the_configuration_are_told_all_at_once() {
@@ -173,28 +196,6 @@ test_who_has_the_device_or_the_disk_is_told() {
 		on n1 qbd down vol0
 	exec 7<&-
 	on n1 qbd down vol0 || fail "down"
-}
-
-test_edited_sizes_are_told_with_what_stays() {
-	up
-	"$cluster" stop-agent n3 || fail "stop"
-	cp /etc/qbd/vol0.conf "$scratch/vol0.conf"
-	sed -i '/^log-size/d; s/^size = .*/&\nlog-size = "128M";/' \
-		/etc/qbd/vol0.conf
-	"$cluster" start-agent n3 || fail "start with another log-size"
-	"$cluster" wait n3 || fail "n3 is not healthy"
-	status_of n3 .problem |
-		grep -q 'log-size is 128M .* formatted with 64M, which stays' ||
-		fail "problem: $(status_of n3 .problem)"
-	"$cluster" stop-agent n3 || fail "stop"
-	sed 's/^size = .*/size = "1G";/' "$scratch/vol0.conf" \
-		>/etc/qbd/vol0.conf
-	refused 3 'has 64M in blocks of 512 bytes, the configuration says 1G' \
-		on n3 "$top/build/agent/qbdd" vol0
-	on n3 qbd down vol0 >/dev/null || fail "down"
-	refused 3 'put size = "64M"; back' on n3 "$top/build/agent/qbdd" vol0
-	cp "$scratch/vol0.conf" /etc/qbd/vol0.conf
-	"$cluster" start-agent n3 || fail "start as before"
 }
 
 # For systemd: RestartPreventExitStatus.

@@ -58,7 +58,7 @@ test_status_and_abort_and_down_work_without_quorum() {
 }
 
 test_status_answers_while_the_agent_hangs_or_is_dead() {
-	up
+	share
 	write_blocks /dev/qbd0 0 1 a || fail "write"
 	"$cluster" stop n1
 	on n1 timeout 5 qbd status vol0 >"$scratch/status" 2>&1
@@ -75,7 +75,7 @@ test_status_answers_while_the_agent_hangs_or_is_dead() {
 test_restart_of_everything_keeps_everything() {
 	local i
 
-	up
+	share
 	write_blocks /dev/qbd0 0 1000 a || fail "write"
 	for i in 1 2 3; do
 		"$cluster" kill "n$i" || fail "kill n$i"

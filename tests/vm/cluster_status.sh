@@ -40,54 +40,6 @@ test_check_tells_ok_degraded_and_not_serving() {
 	check_is n1 2 || fail "down: $(cat "$scratch/check")"
 }
 
-# Its link goes down with it, so no FIN comes: as with a loss of power.
-test_node_that_lost_its_power_is_silent_soon() {
-	up
-	write_blocks /dev/qbd0 0 1 a || fail "write"
-	ip link set n3-up down
-	SECONDS=0
-	poll 30 link_is n1 n3 silent || fail "the link is not silent"
-	note "it took $SECONDS s"
-	[ "$SECONDS" -le 8 ] || fail "it took $SECONDS s"
-	has_problem n1 node-silent n3 || fail "no problem says so"
-	lacks_is n1 n3 null || fail "what it lacks is known"
-	check_is n1 1 || fail "not degraded: $(cat "$scratch/check")"
-	ip link set n3-up up
-	"$cluster" wait || fail "not healthy again"
-}
-
-test_path_that_drops_large_packets_is_told() {
-	local path='.problems[] | select(.what == "path-stuck") | .text'
-
-	up --set 'io-timeout = "0"'
-	"$cluster" cut --large n1 n2
-	"$cluster" cut --large n1 n3
-	"$cluster" cut --large n2 n3
-	status_is n1 .state ok || fail "small packets do not get through"
-	(write_blocks /dev/qbd0 0 16 a) 2>/dev/null &
-	poll 60 eval "status_of n1 '$path' | grep -q 'check the MTU'" ||
-		fail "n1 does not say so: $(on n1 qbd status vol0)"
-	status_is n1 .state ok && fail "it is ok"
-	note "$(status_of n1 "$path" | head -1)"
-	"$cluster" heal
-	wait $! || fail "the write does not go on"
-	"$cluster" wait --timeout 120 || fail "not healthy again"
-	blocks_are /dev/qbd0 0 16 a || fail "the write is not there"
-}
-
-test_terms_that_rise_again_and_again_are_told() {
-	up --set 'io-timeout = "0"'
-	"$cluster" cut --large n1 n2
-	"$cluster" cut --large n1 n3
-	"$cluster" cut --large n2 n3
-	# Whoever leads is lost with the next write that it sends.
-	(write_blocks /dev/qbd0 0 16 a) 2>/dev/null &
-	poll 120 eval "has_problem n2 terms-rise n2" ||
-		fail "n2 does not say so: $(on n2 qbd status vol0)"
-	"$cluster" heal
-	wait $! || fail "the write does not go on"
-}
-
 test_refused_node_is_told_at_both_ends() {
 	local i
 
@@ -109,9 +61,57 @@ test_refused_node_is_told_at_both_ends() {
 	done
 }
 
+test_path_that_drops_large_packets_is_told() {
+	local path='.problems[] | select(.what == "path-stuck") | .text'
+
+	share --set 'io-timeout = "0"'
+	"$cluster" cut --large n1 n2
+	"$cluster" cut --large n1 n3
+	"$cluster" cut --large n2 n3
+	status_is n1 .state ok || fail "small packets do not get through"
+	(write_blocks /dev/qbd0 0 16 a) 2>/dev/null &
+	poll 60 eval "status_of n1 '$path' | grep -q 'check the MTU'" ||
+		fail "n1 does not say so: $(on n1 qbd status vol0)"
+	status_is n1 .state ok && fail "it is ok"
+	note "$(status_of n1 "$path" | head -1)"
+	"$cluster" heal
+	wait $! || fail "the write does not go on"
+	"$cluster" wait --timeout 120 || fail "not healthy again"
+	blocks_are /dev/qbd0 0 16 a || fail "the write is not there"
+}
+
+long_test_terms_that_rise_again_and_again_are_told() {
+	share --set 'io-timeout = "0"'
+	"$cluster" cut --large n1 n2
+	"$cluster" cut --large n1 n3
+	"$cluster" cut --large n2 n3
+	# Whoever leads is lost with the next write that it sends.
+	(write_blocks /dev/qbd0 0 16 a) 2>/dev/null &
+	poll 120 eval "has_problem n2 terms-rise n2" ||
+		fail "n2 does not say so: $(on n2 qbd status vol0)"
+	"$cluster" heal
+	wait $! || fail "the write does not go on"
+}
+
+# Its link goes down with it, so no FIN comes: as with a loss of power.
+test_node_that_lost_its_power_is_silent_soon() {
+	share
+	write_blocks /dev/qbd0 0 1 a || fail "write"
+	ip link set n3-up down
+	SECONDS=0
+	poll 30 link_is n1 n3 silent || fail "the link is not silent"
+	note "it took $SECONDS s"
+	[ "$SECONDS" -le 8 ] || fail "it took $SECONDS s"
+	has_problem n1 node-silent n3 || fail "no problem says so"
+	lacks_is n1 n3 null || fail "what it lacks is known"
+	check_is n1 1 || fail "not degraded: $(cat "$scratch/check")"
+	ip link set n3-up up
+	"$cluster" wait || fail "not healthy again"
+}
+
 test_monitor_asks_as_a_member_of_the_group() {
 	grep -q '^qbd:' /etc/group || echo 'qbd:x:987:' >>/etc/group
-	up
+	share
 	on n1 setpriv --reuid nobody --regid nogroup --groups qbd \
 		"$top/build/agent/qbd" status vol0 --check >"$scratch/check" ||
 		fail "a member is told: $(cat "$scratch/check")"
@@ -130,10 +130,11 @@ test_monitor_asks_as_a_member_of_the_group() {
 		"$top/build/agent/qbd" status vol0 >"$scratch/status" 2>&1
 	grep -q '^vol0: \(unknown\|dead\)' "$scratch/status" ||
 		fail "agent dead: $(cat "$scratch/status")"
+	"$cluster" start-agent n1 || fail "start-agent"
 }
 
 test_wait_ends_when_the_volume_can_be_opened() {
-	up
+	share
 	exec 7<>/dev/qbd1 || fail "open on n2"
 	on n1 qbd wait vol0 --timeout 0 2>"$scratch/error" &&
 		fail "n2 has it open"
@@ -152,6 +153,7 @@ test_wait_ends_when_the_volume_can_be_opened() {
 	on n1 qbd wait vol0 --for quorum --timeout 60 >/dev/null ||
 		fail "no quorum of two"
 	write_blocks /dev/qbd0 0 1 a || fail "it can't be opened"
+	"$cluster" start n3 || fail "start n3"
 }
 
 run_tests

@@ -3,14 +3,16 @@
 #
 # What the guest's test scripts share: TAP, a cluster that is always taken
 # down, and polling with deadlines.  A script sources this, defines functions
-# named test_*, and ends with run_tests.
+# named test_*, and ends with run_tests; long_test_* are for "make check-long".
 set -uo pipefail
 
 # The kselftest runner reaches this file by a link.
 top=$(cd "$(dirname "$(realpath "${BASH_SOURCE[0]}")")/../../.." && pwd)
+script=$(realpath "$0")
 cd "$top" || exit 1
 cluster=scripts/cluster
 scratch=$(mktemp -d)
+written_before=0 # by n1, when fio_start began
 
 note() {
 	echo "# $*"
@@ -54,10 +56,23 @@ leads() {
 }
 
 up() {
+	rm -f "$scratch/shared"
+	(down) || exit 1
 	"$cluster" up "$@" >"$scratch/up" 2>&1 || {
 		sed 's/^/# /' "$scratch/up"
 		fail "cluster up $*"
 	}
+}
+
+# For a test that leaves its cluster whole: takes that of the test before, if
+# it did so too and wanted the same.
+share() {
+	if [ "$(cat "$scratch/shared" 2>/dev/null)" = "$*" ] &&
+		[ -e /run/qbd-cluster ] && "$cluster" wait; then
+		return
+	fi
+	up "$@"
+	echo "$*" >"$scratch/shared"
 }
 
 # Marked blocks: writes N blocks of 4 KiB at OFFSET (in blocks), all of PATTERN.
@@ -65,18 +80,30 @@ write_blocks() {
 	local device=$1 offset=$2 count=$3 pattern=$4
 
 	head -c $((count * 4096)) /dev/zero | tr '\0' "$pattern" |
-		dd of="$device" bs=4k seek="$offset" iflag=fullblock \
-			oflag=direct conv=notrunc status=none
+		dd of="$device" bs="$(piece "$count")" seek=$((offset * 4096)) \
+			iflag=fullblock oflag=direct,seek_bytes conv=notrunc \
+			status=none
+}
+
+# In what pieces to write so many blocks, the last one whole.
+piece() {
+	local blocks=16
+
+	while [ $(($1 % blocks)) -ne 0 ]; do
+		blocks=$((blocks / 2))
+	done
+	echo $((blocks * 4096))
 }
 
 # Are these blocks all of PATTERN?
 blocks_are() {
 	local device=$1 offset=$2 count=$3 pattern=$4
 
-	[ "$(dd if="$device" bs=4k skip="$offset" count="$count" iflag=direct \
-		status=none | tr -d "$pattern" | wc -c)" = 0 ] &&
-		[ "$(dd if="$device" bs=4k skip="$offset" count="$count" \
-			iflag=direct status=none | wc -c)" = $((count * 4096)) ]
+	dd if="$device" of="$scratch/blocks" bs="$(piece "$count")" \
+		skip=$((offset * 4096)) count=$((count * 4096)) \
+		iflag=direct,skip_bytes,count_bytes status=none &&
+		[ "$(stat -c %s "$scratch/blocks")" = $((count * 4096)) ] &&
+		[ "$(tr -d "$pattern" <"$scratch/blocks" | wc -c)" = 0 ]
 }
 
 # fio in the background on a device; fio_wait tells how it ended.
@@ -84,6 +111,7 @@ fio_start() {
 	local device=$1
 	shift
 
+	written_before=$(written n1)
 	fio --name=load --filename="$device" --direct=1 --ioengine=libaio \
 		--verify=crc32c --verify_fatal=1 --randrepeat=1 \
 		--output="$scratch/fio" "$@" >/dev/null 2>&1 &
@@ -127,8 +155,9 @@ written() {
 	status_of "$1" .device.write_bytes
 }
 
+# Since $written_before.
 has_written() {
-	[ "$(written "$1")" -ge "$2" ]
+	[ "$(written "$1")" -ge $((written_before + $2)) ]
 }
 
 replicas_equal() {
@@ -149,23 +178,27 @@ down() {
 run_tests() {
 	local tests test number=0 failed=0
 
-	mapfile -t tests < <(declare -F | awk '$3 ~ /^test_/ { print $3 }')
+	mapfile -t tests < <(sed -nE \
+		"s/^(${QBD_CHECK_LONG:+(long_)?}test_[a-z0-9_]+)\(\).*/\1/p" \
+		"$script")
 	echo "1..${#tests[@]}"
 	for test in "${tests[@]}"; do
 		number=$((number + 1))
 		SECONDS=0
 		if ("$test"); then
-			echo "ok $number - ${test#test_} # $SECONDS s"
+			echo "ok $number - ${test#*test_} # $SECONDS s"
 		else
 			failed=1
-			echo "not ok $number - ${test#test_} # $SECONDS s"
+			echo "not ok $number - ${test#*test_} # $SECONDS s"
+			rm -f "$scratch/shared"
 			[ ! -e /run/qbd-cluster ] ||
 				"$cluster" status 2>&1 | sed 's/^/# /'
 			tail -n 15 /run/qbd-cluster/n*/log 2>/dev/null |
 				sed 's/^/# /'
 		fi
-		(down) || failed=1
+		[ -e "$scratch/shared" ] || (down) || failed=1
 	done
+	(down) || failed=1
 	rm -rf "$scratch"
 	exit "$failed"
 }
