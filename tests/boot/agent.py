@@ -80,5 +80,6 @@ def test_stop_and_down_of_a_mounted_volume_are_refused(rig):
 for function in (test_agent_killed_under_an_idle_mount_disturbs_nothing,
                  test_agent_killed_often_under_an_idle_mount_disturbs_nothing,
                  test_agent_killed_often_under_a_busy_mount_disturbs_nothing,
+                 test_restart_of_the_unit_under_a_writer_disturbs_nothing,
                  test_upgrade_under_a_writer_disturbs_nothing):
     function.long = True

@@ -53,7 +53,7 @@ long_test_followers_agents_killed_in_turn_cost_nothing() {
 	replicas_equal
 }
 
-test_graceful_stop_keeps_the_device_and_its_io() {
+long_test_graceful_stop_keeps_the_device_and_its_io() {
 	share
 	fio_start /dev/qbd0 --rw=randwrite --bs=4k --size=32M --io_size=8M \
 		--iodepth=4

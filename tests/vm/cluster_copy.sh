@@ -35,7 +35,7 @@ long_test_copy_survives_the_death_of_its_target() {
 	replicas_equal
 }
 
-test_replica_formatted_anew_is_filled() {
+long_test_replica_formatted_anew_is_filled() {
 	up --size 64M
 	write_blocks /dev/qbd0 0 2000 a || fail "write"
 	"$cluster" kill n2 || fail "kill n2"

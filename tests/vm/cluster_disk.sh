@@ -22,7 +22,7 @@ replace_disk() {
 	"$cluster" wait --timeout 120 || fail "$1 is not filled"
 }
 
-test_followers_failed_disk_is_out_and_the_volume_goes_on() {
+long_test_followers_failed_disk_is_out_and_the_volume_goes_on() {
 	share --disks dm
 	fio_start /dev/qbd0 --rw=randwrite --bs=4k --size=32M --io_size=6M \
 		--iodepth=8

@@ -82,7 +82,7 @@ test_a_refused_opening_says_who_has_the_device() {
 	must_log 60 n2 "event=device-closed .*by=\"mounted on $scratch/mnt\""
 }
 
-test_an_abort_and_a_stop_are_told() {
+long_test_an_abort_and_a_stop_are_told() {
 	up --set 'io-timeout = "0"'
 	start_writer /dev/qbd0
 	tell write 0 a

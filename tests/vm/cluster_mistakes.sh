@@ -80,7 +80,8 @@ test_damaged_log_is_repaired_from_the_others() {
 test_port_in_use_is_named() {
 	share
 	"$cluster" kill-agent n2
-	on n2 python3 -c '
+	# Not by on(): what is killed below must be Python itself.
+	/run/qbd-cluster/n2/exec python3 -c '
 import socket, time
 s = socket.socket()
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -72,7 +72,7 @@ test_status_answers_while_the_agent_hangs_or_is_dead() {
 	"$cluster" wait || fail "not healthy"
 }
 
-test_restart_of_everything_keeps_everything() {
+long_test_restart_of_everything_keeps_everything() {
 	local i
 
 	share

@@ -4,6 +4,9 @@
 # shellcheck source=tests/vm/lib/tap.sh
 . "$(dirname "$0")/lib/tap.sh"
 
+# Agents look for it when they start.
+grep -q '^qbd:' /etc/group || echo 'qbd:x:987:' >>/etc/group
+
 # Is there a problem of this kind, of this node, in what a node says?
 has_problem() {
 	status_of "$1" ".problems[] | select(.what == \"$2\" and
@@ -40,7 +43,7 @@ test_check_tells_ok_degraded_and_not_serving() {
 	check_is n1 2 || fail "down: $(cat "$scratch/check")"
 }
 
-test_refused_node_is_told_at_both_ends() {
+long_test_refused_node_is_told_at_both_ends() {
 	local i
 
 	up
@@ -110,7 +113,6 @@ test_node_that_lost_its_power_is_silent_soon() {
 }
 
 test_monitor_asks_as_a_member_of_the_group() {
-	grep -q '^qbd:' /etc/group || echo 'qbd:x:987:' >>/etc/group
 	share
 	on n1 setpriv --reuid nobody --regid nogroup --groups qbd \
 		"$top/build/agent/qbd" status vol0 --check >"$scratch/check" ||
