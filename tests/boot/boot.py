@@ -102,6 +102,7 @@ def test_luks_on_the_volume_comes_up_at_boot(rig):
 for function in (test_mount_comes_back_after_power_loss_of_one,
                  test_mount_waits_for_peers_after_power_loss_of_all,
                  test_agent_comes_up_when_its_disk_appears,
+                 test_agent_comes_up_when_its_address_appears,
                  test_mount_without_netdev_comes_up_at_boot,
                  test_luks_on_the_volume_comes_up_at_boot):
     function.long = True

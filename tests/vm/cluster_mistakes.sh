@@ -40,7 +40,7 @@ test_damaged_superblock_is_told_and_others_go_on() {
 	write_blocks /dev/qbd0 0 100 b || fail "the volume does not go on"
 }
 
-test_disk_of_another_volume_is_refused() {
+long_test_disk_of_another_volume_is_refused() {
 	up
 	"$cluster" kill n3
 	sed 's/^id = .*/id = "11111111-2222-3333-4444-555555555555";/' \
@@ -53,7 +53,7 @@ test_disk_of_another_volume_is_refused() {
 	grep -qi 'volume' "$scratch/error" || fail "$(cat "$scratch/error")"
 }
 
-test_formatting_a_disk_with_data_needs_force() {
+long_test_formatting_a_disk_with_data_needs_force() {
 	up --nodes 1
 	"$cluster" kill n1
 	mkfs.ext4 -q -F "$(disk_of n1)" || fail "mkfs"
@@ -160,7 +160,7 @@ test_mistakes_in_the_configuration_are_told_all_at_once() {
 	grep -q 'bad.conf:7.*n1' "$scratch/error" || fail "line 7"
 }
 
-test_missing_module_is_told_with_the_remedy() {
+long_test_missing_module_is_told_with_the_remedy() {
 	up --nodes 1
 	"$cluster" kill n1
 	cp -r /run/qbd-cluster "$scratch/state"
