@@ -56,6 +56,17 @@ static bool running(pid_t pid)
 	return waitpid(pid, NULL, WNOHANG) == 0;
 }
 
+/* fio may take long to start: an abort before it would hit nothing. */
+static bool writes_begin(const struct rig_device *dev)
+{
+	uint64_t before = rig_stats(dev).writes;
+	int i;
+
+	for (i = 0; i < 600 && rig_stats(dev).writes < before + 10; i++)
+		rig_sleep_ms(100);
+	return i < 600;
+}
+
 static void ends_clean(struct rig_device *dev, pid_t agent)
 {
 	tap_check(RIG_STAT_BECOMES(dev, inflight, 0));
@@ -144,16 +155,17 @@ static void aborts_under_load_end_everything(void)
 {
 	struct rig_device dev;
 	pid_t agent, fio;
-	int i, fd;
+	int i, fd, status;
 
 	tap_need(rig_new(&dev, 0, 60000) == 0);
 	agent = rig_serve(&dev, 0);
 	tap_need(rig_gate_becomes(&dev, QBD_GATE_ACTIVE));
 	for (i = 0; i < 5; i++) {
 		fio = fio_start(&dev, 30, "--continue_on_error=none");
-		rig_sleep_ms(1500);
+		tap_check(writes_begin(&dev));
 		tap_check_eq(rig_abort(&dev), 0);
-		waitpid(fio, NULL, 0);
+		waitpid(fio, &status, 0);
+		tap_check(status != 0);
 		/* the next opening works */
 		fd = open(dev.path, O_RDWR | O_CLOEXEC);
 		tap_check(fd >= 0);
