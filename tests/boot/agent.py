@@ -62,7 +62,8 @@ def test_upgrade_under_a_writer_disturbs_nothing(rig):
     volume.ready(rig)
     with Undisturbed(rig.alpha), Writer(rig.alpha) as writer:
         rig.alpha.run("cd /root/qbd && make install && "
-                      f"systemctl daemon-reload && systemctl restart {UNIT}")
+                      f"systemctl daemon-reload && systemctl restart {UNIT}",
+                      seconds=600)  # emulated, beside the writer
         writer.goes_on()
 
 
