@@ -10,6 +10,7 @@
 #include "cli/program.h"
 
 #define LOOK_MS 100
+#define REASON_LOOKS 100 /* for more than a try or two */
 #define NAME_BYTES (CONF_NAME_MAX + 32)
 #define OUTPUT_BYTES 4096
 
@@ -74,12 +75,21 @@ static bool has_job(const char *volume)
 	return strtoul(property(volume, "Job", job, sizeof(job)), NULL, 10);
 }
 
-/* Why it did not start stands in its status line. */
+/*
+ * Why it did not start stands in its status line, which is empty while it is
+ * tried again.
+ */
 static enum cli_exit start_failed(const char *volume)
 {
 	char unit[NAME_BYTES], output[OUTPUT_BYTES], text[1024];
+	unsigned int i;
 
-	property(volume, "StatusText", text, sizeof(text));
+	for (i = 0; i < REASON_LOOKS; i++) {
+		property(volume, "StatusText", text, sizeof(text));
+		if (*text || !property_is(volume, "ActiveState", "activating"))
+			break;
+		cli_sleep_ms(LOOK_MS);
+	}
 	ask("stop", agent_unit(volume, unit), "--no-block", output);
 	return cli_fail("volume %s: its agent did not start%s%s; journalctl "
 			"-u %s tells more",

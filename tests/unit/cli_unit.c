@@ -87,6 +87,28 @@ static void failed_start_is_told_and_not_tried_again(void)
 	rig_teardown();
 }
 
+/* As on a busy machine, where it is being tried again by now. */
+static void reason_of_a_failed_start_is_waited_for(void)
+{
+	char path[128];
+	pid_t child;
+
+	tap_need(begin());
+	put("show-LoadState", "loaded\n");
+	put("show-ActiveState", "activating\n");
+	child = fork();
+	if (child == 0) {
+		usleep(500000);
+		put("show-StatusText", "disk /dev/vdz: no replica\n");
+		_exit(0);
+	}
+	tap_check_eq(unit_start("vol0"), CLI_FAILED);
+	snprintf(path, sizeof(path), "%s/show-StatusText", rig_folder);
+	tap_check(access(path, F_OK) == 0);
+	waitpid(child, NULL, 0);
+	rig_teardown();
+}
+
 static void unit_that_is_not_installed_is_told(void)
 {
 	tap_need(begin());
@@ -146,6 +168,7 @@ int main(int argc, char **argv)
 		TAP_TEST(tests_folders_are_not_systemds),
 		TAP_TEST(start_waits_for_the_units_job),
 		TAP_TEST(failed_start_is_told_and_not_tried_again),
+		TAP_TEST(reason_of_a_failed_start_is_waited_for),
 		TAP_TEST(unit_that_is_not_installed_is_told),
 		TAP_TEST(down_stops_the_unit),
 		TAP_TEST(jobs_are_told_apart),
