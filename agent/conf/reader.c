@@ -16,6 +16,7 @@
 #include "conf/value.h"
 
 #define FILE_BYTES_MAX (1U << 20)
+#define BYTE_ORDER_MARK "\xef\xbb\xbf" /* some editors begin with it */
 #define KEYS_MAX 16
 
 struct reader {
@@ -253,11 +254,14 @@ static int read_whole(struct reader *reader, char **text)
 			reader->path);
 	}
 	fclose(file);
-	if (ret)
+	if (ret) {
 		free(*text);
-	else
-		(*text)[length] = '\0';
-	return ret;
+		return ret;
+	}
+	(*text)[length] = '\0';
+	if (strncmp(*text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0)
+		memset(*text, ' ', strlen(BYTE_ORDER_MARK));
+	return 0;
 }
 
 static void tell_slip(void *context, unsigned int line, const char *what)

@@ -228,6 +228,8 @@ static void odd_but_good_files_are_taken(void)
 			"address:\"a:1\"\ndisk=\"/dev/a;b = c\"})",
 			&conf));
 	tap_check_str(report, "");
+	tap_check(!load("\xef\xbb\xbf" LIST(N1), &conf));
+	tap_check_str(report, "");
 }
 
 /*
