@@ -111,14 +111,16 @@ int loopdev_open(const char *disk, char *path, size_t path_bytes,
 	int fd;
 
 	if (stat(disk, &file))
-		return base_error_set(error, -errno, "disk %s: %s", disk,
-				      strerror(errno));
+		return base_error_set(error, -errno,
+				      "disk %s: %s; lsblk lists those that are "
+				      "there",
+				      disk, strerror(errno));
 	if (S_ISREG(file.st_mode))
 		return open_file(disk, &file, path, path_bytes, error);
 	if (!S_ISBLK(file.st_mode))
 		return base_error_set(error, -EINVAL,
 				      "disk %s: neither a block device nor a "
-				      "file",
+				      "file; change disk in the configuration",
 				      disk);
 	fd = open(disk, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)

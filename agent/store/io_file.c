@@ -369,7 +369,9 @@ struct store_io *store_io_open(const char *path, int exclusive,
 	fd = open_path(path, exclusive);
 	if (fd == -EINVAL) {
 		base_error_set(error, fd,
-			       "%s: neither a block device nor a file", path);
+			       "%s: neither a block device nor a file; change "
+			       "disk in the configuration",
+			       path);
 		return NULL;
 	}
 	if (fd < 0) {
