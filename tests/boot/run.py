@@ -101,7 +101,7 @@ def shell(rig):
         try:
             print(guest.order(command)[1] if guest else
                   f"write GUEST COMMAND, GUEST one of {', '.join(NAMES)}")
-        except Failure as failure:
+        except (Failure, OSError) as failure:  # it may have no power
             print(failure)
         sys.stdout.flush()
     return 0
