@@ -257,36 +257,18 @@ static void a_doubled_node_is_told(void)
 	rig_stop_all();
 }
 
-static void refused_as(uint32_t from, const char *name, const char *text)
-{
-	struct wire_msg hello, reply;
-	struct rig_inbox inbox = { .used = 0 };
-	int fd = rig_raw(2);
-
-	rig_raw_hello(&hello, from, 2);
-	memset(hello.hello.node_name, 0, 64);
-	strcpy(hello.hello.node_name, name);
-	rig_raw_msg(fd, &hello);
-	if (tap_check(rig_raw_receive(fd, &inbox, &reply))) {
-		tap_check_eq(reply.type, WIRE_REFUSE);
-		if (!tap_check(strstr(reply.text, text)))
-			printf("# %s\n", reply.text);
-	}
-	close(fd);
-}
-
 static void who_is_no_member_is_refused(void)
 {
 	tap_need(rig_begin(2));
 	tap_need(rig_until(rig_both_up(1, 2)));
-	refused_as(9, "n9", "node 9 (n9) is not a member");
-	refused_as(1, "other", "node 1 is called other");
+	rig_refused_as(9, "n9", "node 9 (n9) is not a member");
+	rig_refused_as(1, "other", "node 1 is called other");
 	rig_stop(1);
 	tap_check(rig_until(rig_nodes[2].downs[1] == 1));
 	rig_stop_all();
 	/* A higher id has to wait for us. */
 	tap_need(rig_begin(3));
-	refused_as(3, "n3", "n3 has the higher id");
+	rig_refused_as(3, "n3", "n3 has the higher id");
 	rig_stop_all();
 }
 
@@ -496,123 +478,6 @@ static void strangers_who_stall_are_bounded(void)
 	rig_stop_all();
 }
 
-/* The same process again, as when its old connection died on the way. */
-static void a_new_connection_replaces_the_old_one(void)
-{
-	struct rig_inbox first_inbox = { .used = 0 }, inbox = { .used = 0 };
-	struct wire_msg hello, reply;
-	int first, second;
-
-	rig_skip(100000);
-	rig_configure(2, 2);
-	tap_need(rig_start(2));
-	rig_raw_hello(&hello, 1, 2);
-	first = rig_raw(2);
-	rig_raw_msg(first, &hello);
-	tap_need(rig_raw_receive(first, &first_inbox, &reply));
-	tap_check_eq(reply.type, WIRE_HELLO);
-	tap_check_eq(rig_nodes[2].ups[1], 1);
-	second = rig_raw(2);
-	rig_raw_msg(second, &hello);
-	tap_need(rig_raw_receive(second, &inbox, &reply));
-	tap_check_eq(reply.type, WIRE_HELLO);
-	tap_check_eq(rig_nodes[2].downs[1], 1);
-	tap_check_eq(rig_nodes[2].ups[1], 2);
-	tap_check(is_ended(first, &first_inbox));
-	/* What is sent goes over the new one. */
-	tap_check_eq(rig_send_ask(2, 1, 5), 0);
-	tap_need(rig_raw_receive(second, &inbox, &reply));
-	tap_check_eq(reply.open_ask.serial, 5);
-	/* A stranger who does not get through replaces nothing. */
-	refused_as(1, "other", "node 1 is called other");
-	tap_check(net_up(rig_nodes[2].net, 1));
-	tap_check_eq(rig_nodes[2].ups[1], 2);
-	close(first);
-	close(second);
-	rig_stop_all();
-}
-
-/* Half open: the machine of node 1 was reset, nothing ended its connection. */
-static void another_process_replaces_a_silent_one(void)
-{
-	struct rig_inbox inbox = { .used = 0 };
-	struct wire_msg hello, reply;
-	int first, second;
-
-	rig_skip(100000);
-	rig_configure(2, 2);
-	tap_need(rig_start(2));
-	rig_raw_hello(&hello, 1, 2);
-	first = rig_raw(2);
-	rig_raw_msg(first, &hello);
-	tap_need(rig_until(net_up(rig_nodes[2].net, 1)));
-	rig_skip(2000);
-	hello.hello.incarnation++;
-	second = rig_raw(2);
-	rig_raw_msg(second, &hello);
-	tap_need(rig_raw_receive(second, &inbox, &reply));
-	tap_check_eq(reply.type, WIRE_HELLO);
-	tap_check_eq(rig_nodes[2].ups[1], 2);
-	tap_check_eq(rig_nodes[2].refused, 0);
-	close(first);
-	close(second);
-	rig_stop_all();
-}
-
-/* Its end and its next beginning arrive while our loop is busy elsewhere. */
-static void a_quick_restart_is_no_double(void)
-{
-	struct rig_inbox inbox = { .used = 0 };
-	struct wire_msg hello, reply;
-	int first, second, i;
-
-	rig_skip(100000);
-	rig_configure(2, 2);
-	tap_need(rig_start(2));
-	rig_raw_hello(&hello, 1, 2);
-	first = rig_raw(2);
-	rig_raw_msg(first, &hello);
-	tap_need(rig_until(net_up(rig_nodes[2].net, 1)));
-	for (i = 0; i < 20; i++) {
-		hello.hello.incarnation++;
-		/* Node 2 accepts the new one before the old one ends. */
-		second = rig_raw(2);
-		rig_pass(2);
-		rig_raw_msg(second, &hello);
-		close(first);
-		memset(&inbox, 0, sizeof(inbox));
-		tap_need(rig_raw_receive(second, &inbox, &reply));
-		tap_check_eq(reply.type, WIRE_HELLO);
-		first = second;
-	}
-	tap_check_eq(rig_nodes[2].refused, 0);
-	tap_check_eq(rig_nodes[2].ups[1], 21);
-	close(first);
-	rig_stop_all();
-}
-
-static void a_second_hello_ends_the_link(void)
-{
-	struct rig_inbox inbox = { .used = 0 };
-	struct wire_msg hello, reply;
-	int fd;
-
-	rig_skip(100000);
-	rig_configure(2, 2);
-	tap_need(rig_start(2));
-	rig_raw_hello(&hello, 1, 2);
-	fd = rig_raw(2);
-	rig_raw_msg(fd, &hello);
-	rig_raw_msg(fd, &hello);
-	tap_need(rig_raw_receive(fd, &inbox, &reply));
-	tap_check_eq(reply.type, WIRE_HELLO);
-	tap_need(rig_raw_receive(fd, &inbox, &reply));
-	tap_check_eq(reply.type, WIRE_REFUSE);
-	tap_check(rig_until(rig_nodes[2].downs[1] == 1));
-	close(fd);
-	rig_stop_all();
-}
-
 static bool looks_up(uint32_t id, uint32_t peer)
 {
 	struct net_peer_view view;
@@ -659,37 +524,6 @@ static void who_is_refused_does_not_believe_its_link(void)
 	rig_stop_all();
 }
 
-/* A peer whose memory flips bits: its frame is not delivered, its link ends. */
-static void a_damaged_frame_ends_the_link(void)
-{
-	struct rig_inbox inbox = { .used = 0 };
-	struct wire_msg hello, reply, msg = { .type = WIRE_STATUS };
-	struct wire_frame frame;
-	int fd;
-
-	rig_skip(100000);
-	rig_configure(2, 2);
-	tap_need(rig_start(2));
-	rig_raw_hello(&hello, 1, 2);
-	fd = rig_raw(2);
-	rig_raw_msg(fd, &hello);
-	rig_raw_msg(fd, &msg);
-	tap_need(wire_encode(&msg, &frame) == 0);
-	frame.head[WIRE_HEAD_BYTES + 20] ^= 4;
-	rig_raw_send(fd, frame.head, frame.bytes);
-	wire_frame_clear(&frame);
-	rig_raw_msg(fd, &msg);
-	tap_need(rig_raw_receive(fd, &inbox, &reply));
-	tap_need(rig_raw_receive(fd, &inbox, &reply));
-	tap_check_eq(reply.type, WIRE_REFUSE);
-	tap_check(strstr(reply.text, "checksum"));
-	tap_check(rig_until(rig_nodes[2].downs[1] == 1));
-	tap_check_eq(rig_nodes[2].received[1], 1);
-	tap_check_eq(rig_told(&rig_nodes[2], "checksum"), 1);
-	close(fd);
-	rig_stop_all();
-}
-
 static void drop_one(struct rig_node *node)
 {
 	net_drop(node->net, 1, "dropped while told of a refusal");
@@ -731,63 +565,6 @@ static void owners_may_drop_while_told_of_a_refusal(void)
 	rig_stop_all();
 }
 
-/* Cut anywhere, in pieces of any size: what is whole arrives, once. */
-static void frames_in_pieces_are_put_together(void)
-{
-	struct wire_msg hello, msg = { .type = WIRE_COPY_DATA };
-	unsigned int round, i;
-
-	rig_skip(100000);
-	rig_configure(2, 2);
-	tap_need(rig_start(2));
-	srand(3);
-	for (round = 0; round < 30; round++) {
-		static uint8_t stream[1 << 20];
-		uint32_t length = round % 3 ? 512 : 16384;
-		struct base_buf *buf = base_buf_new(length);
-		size_t used = 0, at = 0;
-		struct wire_frame frame;
-		int fd;
-
-		memset(buf->data, (int)round, length);
-		msg.copy_data.length = length;
-		msg.copy_data.buf = buf;
-		msg.copy_data.data = buf->data;
-		msg.copy_data.data_crc = base_crc32c(0, buf->data, length);
-		rig_raw_hello(&hello, 1, 2);
-		for (i = 0; i < 11; i++) {
-			unsigned int piece;
-
-			wire_encode(i ? &msg : &hello, &frame);
-			for (piece = 0; piece < frame.iov_count; piece++) {
-				memcpy(stream + used, frame.iov[piece].iov_base,
-				       frame.iov[piece].iov_len);
-				used += frame.iov[piece].iov_len;
-			}
-			wire_frame_clear(&frame);
-		}
-		rig_nodes[2].received[1] = 0;
-		rig_nodes[2].bytes[1] = 0;
-		fd = rig_raw(2);
-		while (at < used) {
-			size_t size = 1 + (size_t)rand() % (length / 2);
-
-			if (size > used - at)
-				size = used - at;
-			tap_need(rig_raw_send(fd, stream + at, size));
-			at += size;
-			rig_turn(1);
-		}
-		tap_check(rig_until(rig_nodes[2].received[1] == 10));
-		tap_check_eq(rig_nodes[2].bytes[1], 10 * length);
-		close(fd);
-		tap_check(rig_until(!net_up(rig_nodes[2].net, 1)));
-		wire_msg_clear(&msg);
-	}
-	tap_check_eq(rig_nodes[2].refused, 0);
-	rig_stop_all();
-}
-
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -803,14 +580,8 @@ int main(int argc, char **argv)
 		TAP_TEST(a_refusal_is_not_followed_by_a_reset),
 		TAP_TEST(who_accepts_and_is_silent_is_given_up),
 		TAP_TEST(strangers_who_stall_are_bounded),
-		TAP_TEST(a_new_connection_replaces_the_old_one),
-		TAP_TEST(another_process_replaces_a_silent_one),
-		TAP_TEST(a_quick_restart_is_no_double),
-		TAP_TEST(a_second_hello_ends_the_link),
 		TAP_TEST(who_is_refused_does_not_believe_its_link),
-		TAP_TEST(a_damaged_frame_ends_the_link),
 		TAP_TEST(owners_may_drop_while_told_of_a_refusal),
-		TAP_TEST(frames_in_pieces_are_put_together),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);

@@ -504,4 +504,24 @@ static inline bool rig_raw_receive(int fd, struct rig_inbox *inbox,
 	return err == 0;
 }
 
+/* Node 2 refuses who says HELLO as @from, called @name, with that @text. */
+static inline void rig_refused_as(uint32_t from, const char *name,
+				  const char *text)
+{
+	struct wire_msg hello, reply;
+	struct rig_inbox inbox = { .used = 0 };
+	int fd = rig_raw(2);
+
+	rig_raw_hello(&hello, from, 2);
+	memset(hello.hello.node_name, 0, 64);
+	strcpy(hello.hello.node_name, name);
+	rig_raw_msg(fd, &hello);
+	if (tap_check(rig_raw_receive(fd, &inbox, &reply))) {
+		tap_check_eq(reply.type, WIRE_REFUSE);
+		if (!tap_check(strstr(reply.text, text)))
+			printf("# %s\n", reply.text);
+	}
+	close(fd);
+}
+
 #endif
