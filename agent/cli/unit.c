@@ -10,7 +10,7 @@
 #include "cli/program.h"
 
 #define LOOK_MS 100
-#define REASON_LOOKS 100 /* for more than a try or two */
+#define REASON_MS 10000 /* more than a try or two */
 #define NAME_BYTES (CONF_NAME_MAX + 32)
 #define OUTPUT_BYTES 4096
 
@@ -82,14 +82,12 @@ static bool has_job(const char *volume)
 static enum cli_exit start_failed(const char *volume)
 {
 	char unit[NAME_BYTES], output[OUTPUT_BYTES], text[1024];
-	unsigned int i;
+	uint64_t until_ms = cli_now_ms() + REASON_MS;
 
-	for (i = 0; i < REASON_LOOKS; i++) {
-		property(volume, "StatusText", text, sizeof(text));
-		if (*text || !property_is(volume, "ActiveState", "activating"))
-			break;
+	while (!*property(volume, "StatusText", text, sizeof(text)) &&
+	       property_is(volume, "ActiveState", "activating") &&
+	       cli_now_ms() < until_ms)
 		cli_sleep_ms(LOOK_MS);
-	}
 	ask("stop", agent_unit(volume, unit), "--no-block", output);
 	return cli_fail("volume %s: its agent did not start%s%s; journalctl "
 			"-u %s tells more",
