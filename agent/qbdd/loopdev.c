@@ -112,8 +112,8 @@ int loopdev_open(const char *disk, char *path, size_t path_bytes,
 
 	if (stat(disk, &file))
 		return base_error_set(error, -errno,
-				      "disk %s: %s; lsblk lists those that are "
-				      "there",
+				      "disk %s: %s; attach it, or change disk "
+				      "in the configuration",
 				      disk, strerror(errno));
 	if (S_ISREG(file.st_mode))
 		return open_file(disk, &file, path, path_bytes, error);
