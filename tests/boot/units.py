@@ -17,6 +17,13 @@ def test_units_are_without_fault(rig):
         raise Failure(said)
 
 
+def test_agent_without_a_configuration_fails_to_start(rig):
+    volume.ready(rig)
+    status, said = rig.alpha.order("systemctl start qbd@nosuch")
+    if status == 0 or "Assertion failed" not in said:
+        raise Failure(f"status {status}: {said}")
+
+
 def test_agent_is_exposed_little(rig):
     volume.ready(rig)
     said = rig.alpha.run(f"systemd-analyze security --no-pager {UNIT}")
