@@ -101,7 +101,10 @@ test_node_that_lost_its_power_is_silent_soon() {
 	share
 	write_blocks /dev/qbd0 0 1 a || fail "write"
 	ip link set n3-up down
+	SECONDS=0
 	poll 30 link_is n1 n3 silent || fail "the link is not silent"
+	note "it took $SECONDS s"
+	[ "$SECONDS" -le 8 ] || fail "it took $SECONDS s"
 	has_problem n1 node-silent n3 || fail "no problem says so"
 	lacks_is n1 n3 null || fail "what it lacks is known"
 	check_is n1 1 || fail "not degraded: $(cat "$scratch/check")"
