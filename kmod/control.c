@@ -19,7 +19,9 @@
 #include <linux/uaccess.h>
 #include <net/genetlink.h>
 
-#include "device.h"
+#include "control.h"
+#include "netlink.h"
+#include "session.h"
 
 #define CONTROL_BYTES_MAX                   \
 	(NLMSG_HDRLEN + GENL_HDRLEN + 256 + \

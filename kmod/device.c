@@ -25,6 +25,12 @@
 #include <net/sock.h>
 
 #include "device.h"
+#include "gate.h"
+#include "read.h"
+#include "send.h"
+#include "timeout.h"
+#include "turn.h"
+#include "write.h"
 
 struct workqueue_struct *qbd_workqueue; /* lets I/O go on */
 struct workqueue_struct *qbd_delete_workqueue; /* may wait */

@@ -11,8 +11,11 @@
 #include <linux/ktime.h>
 #include <linux/string.h>
 
-#include "device.h"
+#include "gate.h"
+#include "read.h"
 #include "trace.h"
+#include "turn.h"
+#include "write.h"
 
 static enum qbd_gate gate_follows(const struct qbd_device *dev)
 {

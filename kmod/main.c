@@ -7,7 +7,9 @@
 #include <linux/module.h>
 #include <net/genetlink.h>
 
+#include "control.h"
 #include "device.h"
+#include "netlink.h"
 
 #define CREATE_TRACE_POINTS
 #include "trace.h"

@@ -13,6 +13,9 @@
 #include <net/sock.h>
 
 #include "device.h"
+#include "gate.h"
+#include "netlink.h"
+#include "turn.h"
 
 #define IO_TIMEOUT_MS 30000 /* when DEVICE_NEW does not say */
 

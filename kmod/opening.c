@@ -17,7 +17,12 @@
 #include <linux/sched/signal.h>
 
 #include "device.h"
+#include "gate.h"
+#include "opening.h"
+#include "send.h"
 #include "trace.h"
+#include "turn.h"
+#include "write.h"
 
 #define READ_OPEN_WAIT_MS 3000
 

@@ -18,6 +18,11 @@
 #include <trace/events/block.h>
 
 #include "device.h"
+#include "gate.h"
+#include "parked.h"
+#include "read.h"
+#include "timeout.h"
+#include "turn.h"
 
 static struct qbd_read *read_alloc(gfp_t gfp)
 {

@@ -17,8 +17,14 @@
 #include <net/genetlink.h>
 
 #include "device.h"
+#include "gate.h"
+#include "netlink.h"
+#include "send.h"
 #include "trace.h"
+#include "turn.h"
+#include "write.h"
 
+#define RETRY_MS 5 /* after no memory, or a full socket */
 #define SEND_GFP (GFP_ATOMIC | __GFP_NOWARN)
 
 /**
@@ -30,7 +36,7 @@ void qbd_send_retry(struct qbd_device *dev)
 	lockdep_assert_held(&dev->lock);
 	if (!dev->removed)
 		queue_delayed_work(qbd_workqueue, &dev->send_work,
-				   msecs_to_jiffies(QBD_RETRY_MS));
+				   msecs_to_jiffies(RETRY_MS));
 }
 
 /* What a message will weigh, rounded up */

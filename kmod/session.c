@@ -13,7 +13,12 @@
 #include <net/sock.h>
 
 #include "device.h"
+#include "gate.h"
+#include "send.h"
+#include "session.h"
 #include "trace.h"
+#include "turn.h"
+#include "write.h"
 
 /**
  * qbd_session_has_room() - may a message go to the agent?

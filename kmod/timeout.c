@@ -9,6 +9,12 @@
  * Opens time themselves (opening.c), a close waits for ever and for nobody.
  */
 #include "device.h"
+#include "gate.h"
+#include "parked.h"
+#include "read.h"
+#include "timeout.h"
+#include "turn.h"
+#include "write.h"
 
 struct oldest {
 	bool any;

@@ -8,7 +8,10 @@
 #include <net/sock.h>
 
 #include "device.h"
+#include "read.h"
 #include "trace.h"
+#include "turn.h"
+#include "write.h"
 
 /**
  * qbd_turn_pass_on() - those whose blocker has left go on

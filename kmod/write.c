@@ -14,7 +14,13 @@
 #include <linux/slab.h>
 
 #include "device.h"
+#include "gate.h"
+#include "parked.h"
+#include "send.h"
+#include "timeout.h"
 #include "trace.h"
+#include "turn.h"
+#include "write.h"
 
 #define BLOCK_MASK ((1ULL << QBD_RANGE_SHIFT) - 1)
 

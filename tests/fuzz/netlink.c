@@ -11,9 +11,14 @@
  */
 #include "kernel.h"
 
+#include "control.h"
 #include "device.h"
 #include "kshim/shim.h"
+#include "netlink.h"
 #include "rig/input.h"
+#include "send.h"
+#include "timeout.h"
+#include "write.h"
 
 #define ACTIONS_MAX 300
 #define MESSAGE_MAX 16384

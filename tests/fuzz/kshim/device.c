@@ -7,7 +7,13 @@
 #include "kernel.h"
 
 #include "device.h"
+#include "gate.h"
+#include "netlink.h"
+#include "read.h"
+#include "send.h"
 #include "shim.h"
+#include "turn.h"
+#include "write.h"
 
 struct net kshim_net;
 static struct nsproxy proxy = { .net_ns = &kshim_net };
