@@ -22,14 +22,13 @@
 /* What of a disk depends on the device it is made for */
 struct qbd_compat_limits {
 	u32 block_size;
-	u32 range_max;
+	u32 physical_block_size;
+	u32 data_max; /* bytes, of a write */
+	u32 segments_max;
+	u32 range_max; /* bytes, of what has no data */
 	u32 dma_alignment;
 	bool nowait;
 };
-
-#define QBD_PHYSICAL_BLOCK 4096
-#define QBD_MAX_HW_SECTORS (QBD_REQ_DATA_MAX >> SECTOR_SHIFT)
-#define QBD_MAX_SEGMENTS 16
 
 #if QBD_KERNEL_BEFORE(6, 11)
 static inline struct gendisk *
@@ -42,10 +41,10 @@ qbd_compat_disk_alloc(const struct qbd_compat_limits *want)
 		return ERR_PTR(-ENOMEM);
 	q = disk->queue;
 	blk_queue_logical_block_size(q, want->block_size);
-	blk_queue_physical_block_size(q, QBD_PHYSICAL_BLOCK);
-	blk_queue_io_min(q, QBD_PHYSICAL_BLOCK);
-	blk_queue_max_hw_sectors(q, QBD_MAX_HW_SECTORS);
-	blk_queue_max_segments(q, QBD_MAX_SEGMENTS);
+	blk_queue_physical_block_size(q, want->physical_block_size);
+	blk_queue_io_min(q, want->physical_block_size);
+	blk_queue_max_hw_sectors(q, want->data_max >> SECTOR_SHIFT);
+	blk_queue_max_segments(q, want->segments_max);
 	blk_queue_max_segment_size(q, PAGE_SIZE);
 	blk_queue_dma_alignment(q, want->dma_alignment);
 	blk_queue_max_discard_sectors(q, want->range_max >> SECTOR_SHIFT);
@@ -66,10 +65,10 @@ qbd_compat_disk_alloc(const struct qbd_compat_limits *want)
 	struct queue_limits limits = {
 		.features = BLK_FEAT_STABLE_WRITES | BLK_FEAT_IO_STAT,
 		.logical_block_size = want->block_size,
-		.physical_block_size = QBD_PHYSICAL_BLOCK,
-		.io_min = QBD_PHYSICAL_BLOCK,
-		.max_hw_sectors = QBD_MAX_HW_SECTORS,
-		.max_segments = QBD_MAX_SEGMENTS,
+		.physical_block_size = want->physical_block_size,
+		.io_min = want->physical_block_size,
+		.max_hw_sectors = want->data_max >> SECTOR_SHIFT,
+		.max_segments = want->segments_max,
 		.max_segment_size = PAGE_SIZE,
 		.dma_alignment = want->dma_alignment,
 		.max_hw_discard_sectors = want->range_max >> SECTOR_SHIFT,

@@ -2,11 +2,8 @@
 /*
  * qbd: devices - made, found, removed
  *
- * The list of devices is an xarray by minor.  It is changed under
- * devices_mutex, which is held neither while the replica is opened nor while a
- * disk is added or removed; it is read under RCU.  A device holds a reference
- * on the module from before it can be seen until it is removed, so the module
- * cannot go while there are any.
+ * A device holds a reference on the module from before it can be seen until it
+ * is removed, so the module cannot go while there are any.
  *
  * Who may still use a device that is being removed, and why each ends:
  * the block layer - nobody has it open and del_gendisk() waits for the rest;
@@ -15,18 +12,17 @@
  * place - they hold a reference on the kref, which keeps the pools as well.
  */
 #include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/sysfs.h>
-#include <linux/xarray.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include <net/sock.h>
 
 #include "device.h"
+#include "disk.h"
 #include "gate.h"
 #include "read.h"
+#include "registry.h"
 #include "send.h"
 #include "timeout.h"
 #include "turn.h"
@@ -36,59 +32,6 @@ struct workqueue_struct *qbd_workqueue; /* lets I/O go on */
 struct workqueue_struct *qbd_delete_workqueue; /* may wait */
 struct kmem_cache *qbd_write_cache;
 struct kmem_cache *qbd_read_cache;
-
-static int qbd_major;
-static DEFINE_MUTEX(devices_mutex); /* changes of devices; name, net, live */
-static DEFINE_XARRAY_ALLOC(devices);
-
-static void qbd_submit_bio(struct bio *bio)
-{
-	struct qbd_device *dev = bio->bi_bdev->bd_disk->private_data;
-
-	switch (bio_op(bio)) {
-	case REQ_OP_READ:
-		qbd_read_submit(dev, bio);
-		break;
-	case REQ_OP_WRITE:
-	case REQ_OP_WRITE_ZEROES:
-	case REQ_OP_DISCARD:
-	case REQ_OP_FLUSH:
-		qbd_write_submit(dev, bio);
-		break;
-	default:
-		bio->bi_status = BLK_STS_NOTSUPP;
-		bio_endio(bio);
-	}
-}
-
-QBD_COMPAT_OPEN(qbd_block_open, qbd_opening_open)
-QBD_COMPAT_RELEASE(qbd_block_release, qbd_opening_release)
-
-static const struct block_device_operations qbd_fops = {
-	.owner = THIS_MODULE,
-	.submit_bio = qbd_submit_bio,
-	.open = qbd_block_open,
-	.release = qbd_block_release,
-};
-
-static ssize_t volume_show(struct device *device, struct device_attribute *attr,
-			   char *text)
-{
-	struct qbd_device *dev = dev_to_disk(device)->private_data;
-
-	return sysfs_emit(text, "%s\n", dev->name);
-}
-static DEVICE_ATTR_RO(volume);
-
-static struct attribute *qbd_attrs[] = { &dev_attr_volume.attr, NULL };
-
-static const struct attribute_group qbd_attr_group = {
-	.name = "qbd",
-	.attrs = qbd_attrs,
-};
-
-static const struct attribute_group *qbd_attr_groups[] = { &qbd_attr_group,
-							   NULL };
 
 static void device_free(struct kref *kref)
 {
@@ -107,111 +50,6 @@ static void device_free(struct kref *kref)
 void qbd_device_put(struct qbd_device *dev)
 {
 	kref_put(&dev->kref, device_free);
-}
-
-/* A reference on what the list has, if it may be seen; or NULL */
-static struct qbd_device *device_get(struct qbd_device *dev,
-				     const struct net *net)
-{
-	if (!dev || !READ_ONCE(dev->live) ||
-	    (net && !net_eq(READ_ONCE(dev->net), net)) ||
-	    !kref_get_unless_zero(&dev->kref))
-		return NULL;
-	return dev;
-}
-
-/**
- * qbd_device_next() - walk over the devices
- * @net: of this namespace; NULL: all
- * @minor: from this one on; set to the one found
- *
- * Return: a device with a reference for the caller, or NULL.
- */
-struct qbd_device *qbd_device_next(struct net *net, unsigned long *minor)
-{
-	struct qbd_device *dev;
-
-	rcu_read_lock();
-	for (dev = xa_find(&devices, minor, ULONG_MAX, XA_PRESENT); dev;
-	     dev = xa_find_after(&devices, minor, ULONG_MAX, XA_PRESENT))
-		if (device_get(dev, net))
-			break;
-	rcu_read_unlock();
-	return dev;
-}
-
-/**
- * qbd_device_find() - find a device
- * @net: its namespace
- * @minor: its minor, or -1
- * @name: its name, or NULL; when both are given both must match
- *
- * Return: the device with a reference for the caller, or NULL.
- */
-struct qbd_device *qbd_device_find(struct net *net, s32 minor, const char *name)
-{
-	unsigned long at = 0;
-	struct qbd_device *dev;
-
-	if (minor >= 0) {
-		rcu_read_lock();
-		dev = device_get(xa_load(&devices, minor), net);
-		rcu_read_unlock();
-		if (!dev || !name || !strcmp(dev->name, name))
-			return dev;
-		qbd_device_put(dev);
-		return NULL;
-	}
-	while ((dev = qbd_device_next(net, &at))) {
-		if (!name || !strcmp(dev->name, name))
-			return dev;
-		qbd_device_put(dev);
-		at++;
-	}
-	return NULL;
-}
-
-static bool name_taken(struct net *net, const char *name)
-{
-	struct qbd_device *dev;
-	unsigned long minor;
-
-	lockdep_assert_held(&devices_mutex);
-	xa_for_each(&devices, minor, dev)
-		if (net_eq(dev->net, net) && !strcmp(dev->name, name))
-			return true;
-	return false;
-}
-
-/* Into the list, not live yet. */
-static int device_reserve(struct qbd_device *dev, s32 want,
-			  struct netlink_ext_ack *extack)
-{
-	struct xa_limit limit = XA_LIMIT(0, QBD_MINORS_MAX - 1);
-	int err;
-
-	if (want >= 0)
-		limit = XA_LIMIT(want, want);
-	mutex_lock(&devices_mutex);
-	if (name_taken(dev->net, dev->name)) {
-		NL_SET_ERR_MSG(extack, "the name is taken: choose another");
-		err = -EEXIST;
-	} else {
-		err = xa_alloc(&devices, &dev->minor, dev, limit, GFP_KERNEL);
-		if (err == -EBUSY) {
-			NL_SET_ERR_MSG(extack, "the minor is taken: give none");
-			err = -EEXIST;
-		}
-	}
-	mutex_unlock(&devices_mutex);
-	return err;
-}
-
-static void device_unreserve(struct qbd_device *dev)
-{
-	mutex_lock(&devices_mutex);
-	xa_erase(&devices, dev->minor);
-	mutex_unlock(&devices_mutex);
 }
 
 static void delete_work(struct work_struct *work);
@@ -269,36 +107,6 @@ static int replica_open(struct qbd_device *dev, struct netlink_ext_ack *extack)
 	return err;
 }
 
-static int disk_make(struct qbd_device *dev)
-{
-	struct block_device *replica = dev->replica.bdev;
-	struct qbd_compat_limits limits = {
-		.block_size = dev->block_size,
-		.range_max = QBD_REQ_RANGE_MAX,
-		.dma_alignment = max_t(u32, bdev_dma_alignment(replica),
-				       SECTOR_SIZE - 1),
-		.nowait = bdev_nowait(replica),
-	};
-	struct gendisk *disk = qbd_compat_disk_alloc(&limits);
-	int err;
-
-	if (IS_ERR(disk))
-		return PTR_ERR(disk);
-	disk->major = qbd_major;
-	disk->first_minor = dev->minor;
-	disk->minors = 1;
-	disk->flags |= GENHD_FL_NO_PART;
-	disk->fops = &qbd_fops;
-	disk->private_data = dev;
-	snprintf(disk->disk_name, sizeof(disk->disk_name), "qbd%u", dev->minor);
-	set_capacity(disk, dev->size >> SECTOR_SHIFT);
-	dev->disk = disk;
-	err = device_add_disk(NULL, disk, qbd_attr_groups);
-	if (err)
-		put_disk(disk);
-	return err;
-}
-
 /**
  * qbd_device_new() - make a device
  * @config: what it shall be; checked by the caller, but for the replica
@@ -318,12 +126,12 @@ struct qbd_device *qbd_device_new(const struct qbd_device_config *config,
 	if (!dev)
 		return ERR_PTR(-ENOMEM);
 	device_init(dev, config);
-	err = device_reserve(dev, config->minor, extack);
+	err = qbd_registry_add(dev, config->minor, extack);
 	if (err)
 		goto out_put;
 	err = replica_open(dev, extack);
 	if (err)
-		goto out_unreserve;
+		goto out_registry;
 	err = mempool_init_slab_pool(&dev->pool, QBD_WRITES_MIN,
 				     qbd_write_cache);
 	if (err)
@@ -332,21 +140,19 @@ struct qbd_device *qbd_device_new(const struct qbd_device_config *config,
 	if (err)
 		goto out_replica;
 	__module_get(THIS_MODULE);
-	err = disk_make(dev);
+	err = qbd_disk_add(dev);
 	if (err)
 		goto out_module;
 	kref_get(&dev->kref);
-	mutex_lock(&devices_mutex);
-	WRITE_ONCE(dev->live, true);
-	mutex_unlock(&devices_mutex);
+	qbd_registry_show(dev);
 	return dev;
 
 out_module:
 	module_put(THIS_MODULE);
 out_replica:
 	qbd_compat_bdev_close(&dev->replica);
-out_unreserve:
-	device_unreserve(dev);
+out_registry:
+	qbd_registry_del(dev);
 out_put:
 	qbd_device_put(dev);
 	return ERR_PTR(err);
@@ -370,10 +176,7 @@ static void device_teardown(struct qbd_device *dev)
 {
 	struct qbd_turn turn;
 
-	mutex_lock(&devices_mutex);
-	WRITE_ONCE(dev->live, false);
-	mutex_unlock(&devices_mutex);
-
+	qbd_registry_hide(dev);
 	qbd_turn_begin(dev, &turn);
 	qbd_session_unbind(dev, &turn, NULL);
 	qbd_turn_end(dev, &turn);
@@ -388,7 +191,7 @@ static void device_teardown(struct qbd_device *dev)
 		qbd_write_put(dev, &dev->opening.close->req);
 	put_disk(dev->disk);
 	qbd_compat_bdev_close(&dev->replica);
-	device_unreserve(dev);
+	qbd_registry_del(dev);
 	qbd_device_put(dev);
 	module_put(THIS_MODULE);
 }
@@ -445,7 +248,7 @@ static void __net_exit net_exit(struct net *net)
 	struct qbd_turn turn;
 	bool mine, open;
 
-	while ((dev = qbd_device_next(net, &minor))) {
+	while ((dev = qbd_registry_next(net, &minor))) {
 		qbd_turn_begin(dev, &turn);
 		mine = !dev->removed;
 		open = dev->opening.openers || dev->opening.waiting;
@@ -456,9 +259,7 @@ static void __net_exit net_exit(struct net *net)
 			dev->orphan = open;
 		}
 		qbd_turn_end(dev, &turn);
-		mutex_lock(&devices_mutex);
-		WRITE_ONCE(dev->net, NULL);
-		mutex_unlock(&devices_mutex);
+		qbd_registry_net_gone(dev);
 		if (mine && !open)
 			queue_work(qbd_delete_workqueue, &dev->delete_work);
 		qbd_device_put(dev);
@@ -490,18 +291,16 @@ int __init qbd_devices_init(void)
 	qbd_read_cache = KMEM_CACHE(qbd_read, 0);
 	if (!qbd_read_cache)
 		goto out_writes;
-	qbd_major = register_blkdev(0, "qbd");
-	if (qbd_major < 0) {
-		err = qbd_major;
+	err = qbd_disk_init();
+	if (err)
 		goto out_reads;
-	}
 	err = register_pernet_device(&qbd_net_ops);
 	if (err)
-		goto out_major;
+		goto out_disk;
 	return 0;
 
-out_major:
-	unregister_blkdev(qbd_major, "qbd");
+out_disk:
+	qbd_disk_exit();
 out_reads:
 	kmem_cache_destroy(qbd_read_cache);
 out_writes:
@@ -519,11 +318,11 @@ out_workqueue:
 void qbd_devices_exit(void)
 {
 	unregister_pernet_device(&qbd_net_ops);
-	unregister_blkdev(qbd_major, "qbd");
+	qbd_disk_exit();
 	/* a delete work may have put its module reference and still return */
 	destroy_workqueue(qbd_delete_workqueue);
 	kmem_cache_destroy(qbd_read_cache);
 	kmem_cache_destroy(qbd_write_cache);
 	destroy_workqueue(qbd_workqueue);
-	xa_destroy(&devices);
+	qbd_registry_exit();
 }

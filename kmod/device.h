@@ -29,13 +29,13 @@ struct qbd_write;
 
 /**
  * struct qbd_device - a device
- * @kref: one for the list of devices until it is removed, one per user
+ * @kref: one for the registry until it is removed, one per user
  * @rcu: frees it
  * @minor: its number
  * @name: of the volume
  * @net: whose it is, for comparing only; NULL when its namespace has gone.
- *	Protected by the list of devices
- * @live: was made completely.  Protected by the list of devices
+ *	Protected by the registry
+ * @live: was made completely.  Protected by the registry
  * @size: bytes
  * @block_size: bytes
  * @replica_path: for people
@@ -135,9 +135,6 @@ struct qbd_device *qbd_device_new(const struct qbd_device_config *config,
 				  struct netlink_ext_ack *extack);
 int qbd_device_del(struct qbd_device *dev, bool force,
 		   struct netlink_ext_ack *extack);
-struct qbd_device *qbd_device_find(struct net *net, s32 minor,
-				   const char *name);
-struct qbd_device *qbd_device_next(struct net *net, unsigned long *minor);
 void qbd_device_put(struct qbd_device *dev);
 int qbd_devices_init(void);
 void qbd_devices_exit(void);

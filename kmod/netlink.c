@@ -15,6 +15,7 @@
 #include "device.h"
 #include "gate.h"
 #include "netlink.h"
+#include "registry.h"
 #include "turn.h"
 
 #define IO_TIMEOUT_MS 30000 /* when DEVICE_NEW does not say */
@@ -115,9 +116,9 @@ static struct qbd_device *named_device(struct genl_info *info)
 				 "name the device: give its minor or name");
 		return ERR_PTR(-EINVAL);
 	}
-	dev = qbd_device_find(genl_info_net(info),
-			      minor ? (s32)nla_get_u32(minor) : -1,
-			      name ? nla_data(name) : NULL);
+	dev = qbd_registry_find(genl_info_net(info),
+				minor ? (s32)nla_get_u32(minor) : -1,
+				name ? nla_data(name) : NULL);
 	if (!dev) {
 		GENL_SET_ERR_MSG(info,
 				 "no such device in this network namespace");
@@ -458,7 +459,7 @@ static int dump_get(struct sk_buff *skb, struct netlink_callback *cb)
 	struct qbd_device *dev;
 	int err;
 
-	while ((dev = qbd_device_next(sock_net(skb->sk), &minor))) {
+	while ((dev = qbd_registry_next(sock_net(skb->sk), &minor))) {
 		err = fill_device(skb, dev, NETLINK_CB(cb->skb).portid,
 				  cb->nlh->nlmsg_seq, NLM_F_MULTI);
 		qbd_device_put(dev);

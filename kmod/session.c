@@ -14,6 +14,7 @@
 
 #include "device.h"
 #include "gate.h"
+#include "registry.h"
 #include "send.h"
 #include "session.h"
 #include "trace.h"
@@ -199,7 +200,7 @@ void qbd_session_socket_gone(void)
 	struct qbd_device *dev;
 	struct qbd_turn turn;
 
-	while ((dev = qbd_device_next(NULL, &minor))) {
+	while ((dev = qbd_registry_next(NULL, &minor))) {
 		qbd_turn_begin(dev, &turn);
 		if (dev->session.sk && sock_flag(dev->session.sk, SOCK_DEAD))
 			qbd_session_unbind(dev, &turn, "the agent has gone");
@@ -349,7 +350,7 @@ int qbd_session_command(struct net *net, u8 cmd, struct nlattr **attrs,
 	err = session_complete(cmd, attrs, extack);
 	if (err)
 		return err;
-	dev = qbd_device_find(net, nla_get_u32(attrs[QBD_A_MINOR]), NULL);
+	dev = qbd_registry_find(net, nla_get_u32(attrs[QBD_A_MINOR]), NULL);
 	if (!dev) {
 		NL_SET_ERR_MSG(extack,
 			       "no such device in this network namespace");

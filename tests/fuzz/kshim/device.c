@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * In place of kmod/device.c, read.c and send.c: devices without disks, no
+ * In place of kmod/device.c, registry.c, read.c and send.c: devices without disks, no
  * reads, and handing over without payloads.  What belongs to the request table
  * and the session is done as there.
  */
@@ -10,6 +10,7 @@
 #include "gate.h"
 #include "netlink.h"
 #include "read.h"
+#include "registry.h"
 #include "send.h"
 #include "shim.h"
 #include "turn.h"
@@ -93,7 +94,7 @@ void qbd_device_put(struct qbd_device *dev)
 	free(dev);
 }
 
-struct qbd_device *qbd_device_next(struct net *net, unsigned long *minor)
+struct qbd_device *qbd_registry_next(struct net *net, unsigned long *minor)
 {
 	for (; *minor < KSHIM_DEVICES; (*minor)++) {
 		struct qbd_device *dev = kshim_devices[*minor];
@@ -106,7 +107,8 @@ struct qbd_device *qbd_device_next(struct net *net, unsigned long *minor)
 	return NULL;
 }
 
-struct qbd_device *qbd_device_find(struct net *net, s32 minor, const char *name)
+struct qbd_device *qbd_registry_find(struct net *net, s32 minor,
+				     const char *name)
 {
 	unsigned long at;
 
