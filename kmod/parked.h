@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * qbd: bios that wait as they are, in lists linked by themselves
+ *
+ * The time of arrival stands in bi_cookie meanwhile.  The block layer uses that
+ * of polled bios only, and a bio-based disk without ->poll_bio is given none;
+ * but its submitter may still call bio_poll() for it, which believes the cookie
+ * once bi_bdev is the replica.  So the cookie is cleared when the wait ends.
  */
 #ifndef QBD_PARKED_H
 #define QBD_PARKED_H
@@ -8,18 +13,25 @@
 #include <linux/bio.h>
 #include <linux/jiffies.h>
 
-/*
- * When a parked bio arrived.  The block layer uses bi_cookie of polled bios
- * only, and a bio-based disk without ->poll_bio is given none.
- */
-static inline void qbd_bio_stamp(struct bio *bio)
+static inline void qbd_bio_park(struct bio_list *list, struct bio *bio)
 {
 	bio->bi_cookie = (u32)jiffies;
+	bio_list_add(list, bio);
 }
 
 static inline unsigned long qbd_bio_arrived(const struct bio *bio)
 {
 	return jiffies - (u32)((u32)jiffies - bio->bi_cookie);
+}
+
+/* The one that has waited longest, or NULL; it waits no more. */
+static inline struct bio *qbd_bio_unpark(struct bio_list *list)
+{
+	struct bio *bio = bio_list_pop(list);
+
+	if (bio)
+		bio->bi_cookie = BLK_QC_T_NONE;
+	return bio;
 }
 
 #endif /* QBD_PARKED_H */

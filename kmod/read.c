@@ -9,9 +9,10 @@
  * is; so is who finds no memory, until another read returns some.
  *
  * It is the reader's own bio that goes down, with our end in place of his, and
- * everything put back when it comes up again.  Only a bio that others hang on
- * (BIO_CHAIN) is cloned: it ends when the last of them does, which has nothing
- * to do with the replica, and may itself wait for a write that waits for us.
+ * everything in it is put back when it comes up again.  Only one that others
+ * hang on (BIO_CHAIN) is cloned: it ends when the last of them does, which has
+ * nothing to do with the replica, and may itself wait for a write that waits
+ * for us.
  */
 #include <linux/bio.h>
 #include <linux/slab.h>
@@ -23,6 +24,9 @@
 #include "read.h"
 #include "timeout.h"
 #include "turn.h"
+
+/* Of a lent bio, not put back: who holds it, and how its error is reported */
+#define FLAGS_KEPT (BIT(BIO_REFFED) | BIT(BIO_QUIET))
 
 static struct qbd_read *read_alloc(gfp_t gfp)
 {
@@ -136,8 +140,9 @@ static void clone_end_io(struct bio *clone)
 	bio_endio(bio);
 }
 
-static void clone_down(struct qbd_read *read, struct block_device *replica)
+static void clone_down(struct qbd_read *read, blk_opf_t without)
 {
+	struct block_device *replica = read->dev->replica.bdev;
 	struct bio *clone = &read->clone;
 	struct bio *bio = read->bio;
 
@@ -147,45 +152,74 @@ static void clone_down(struct qbd_read *read, struct block_device *replica)
 		bio_endio(bio);
 		return;
 	}
+	clone->bi_opf &= ~without;
 	clone->bi_end_io = clone_end_io;
 	clone->bi_private = read;
 	submit_bio_noacct(clone);
+}
+
+/*
+ * Everything the replica's way may have changed.  A queue that has split the
+ * bio has used up its __bi_remaining, one that has merged it leaves a bi_next,
+ * and md drops flags of bi_opf.  The blkcg is not among this: the end of a bio
+ * has released it.
+ */
+static void lent_put_back(struct qbd_read *read)
+{
+	struct bio *bio = read->bio;
+
+	bio->bi_next = NULL;
+	bio->bi_bdev = read->dev->disk->part0;
+	bio->bi_opf = read->opf;
+	bio->bi_flags = (read->flags & ~FLAGS_KEPT) |
+			(bio->bi_flags & FLAGS_KEPT);
+	bio->bi_ioprio = read->ioprio;
+	atomic_set(&bio->__bi_remaining, read->remaining);
+	bio->bi_iter = read->iter;
+	bio->bi_end_io = read->end_io;
+	bio->bi_private = read->private;
 }
 
 /* The reader gets his bio back as he gave it, and ended: so it is not again. */
 static void lent_end_io(struct bio *bio)
 {
 	struct qbd_read *read = bio->bi_private;
-	struct gendisk *disk = read->dev->disk;
 
-	bio->bi_end_io = read->end_io;
-	bio->bi_private = read->private;
-	bio->bi_iter = read->iter;
-	bio->bi_bdev = disk->part0;
-	if (read->traced)
-		trace_block_bio_complete(disk->queue, bio);
+	lent_put_back(read);
+	if (bio_flagged(bio, BIO_TRACE_COMPLETION)) {
+		trace_block_bio_complete(read->dev->disk->queue, bio);
+		bio_clear_flag(bio, BIO_TRACE_COMPLETION);
+	}
 	bio->bi_status = read_over(read, bio->bi_status);
 	if (bio->bi_end_io)
 		bio->bi_end_io(bio);
 }
 
-static void pass_down(struct qbd_read *read)
+static void lend_down(struct qbd_read *read, blk_opf_t without)
 {
-	struct block_device *replica = read->dev->replica.bdev;
 	struct bio *bio = read->bio;
 
-	if (unlikely(bio_flagged(bio, BIO_CHAIN))) {
-		clone_down(read, replica);
-		return;
-	}
 	read->end_io = bio->bi_end_io;
 	read->private = bio->bi_private;
-	read->traced = bio_flagged(bio, BIO_TRACE_COMPLETION);
+	read->opf = bio->bi_opf;
+	read->remaining = atomic_read(&bio->__bi_remaining);
+	read->flags = bio->bi_flags;
+	read->ioprio = bio->bi_ioprio;
 	bio->bi_end_io = lent_end_io;
 	bio->bi_private = read;
+	bio->bi_opf &= ~without;
 	bio_clear_flag(bio, BIO_TRACE_COMPLETION); /* the replica's own */
-	bio_set_dev(bio, replica);
+	bio_set_dev(bio, read->dev->replica.bdev);
 	submit_bio_noacct(bio);
+}
+
+/* To the replica; @without: flags of bi_opf that shall not go down. */
+static void pass_down(struct qbd_read *read, blk_opf_t without)
+{
+	if (unlikely(bio_flagged(read->bio, BIO_CHAIN)))
+		clone_down(read, without);
+	else
+		lend_down(read, without);
 }
 
 /* The gate is shut, or there is no memory: fail or park. */
@@ -197,8 +231,7 @@ static void read_wait(struct qbd_device *dev, struct qbd_turn *turn,
 		bio_list_add(&turn->bios, bio);
 		return;
 	}
-	qbd_bio_stamp(bio);
-	bio_list_add(&dev->parked_reads, bio);
+	qbd_bio_park(&dev->parked_reads, bio);
 	dev->n_parked_reads++;
 	qbd_timeout_arm(dev);
 }
@@ -248,7 +281,7 @@ void qbd_read_submit(struct qbd_device *dev, struct bio *bio)
 		read_wait(dev, &turn, bio);
 	qbd_turn_end(dev, &turn);
 	if (goes)
-		pass_down(read);
+		pass_down(read, 0);
 }
 
 /**
@@ -286,6 +319,7 @@ static struct qbd_read *next_ready(struct qbd_device *dev)
 static bool next_parked(struct qbd_device *dev, struct qbd_read **goes)
 {
 	struct qbd_read *read = NULL;
+	unsigned long arrived;
 	struct qbd_turn turn;
 	struct bio *bio;
 
@@ -295,27 +329,23 @@ static bool next_parked(struct qbd_device *dev, struct qbd_read **goes)
 	    qbd_gate_now(dev, &turn) == QBD_GATE_ACTIVE)
 		read = pool_take(dev);
 	if (read) {
-		bio = bio_list_pop(&dev->parked_reads);
+		bio = bio_list_peek(&dev->parked_reads);
+		arrived = qbd_bio_arrived(bio);
+		qbd_bio_unpark(&dev->parked_reads);
 		dev->n_parked_reads--;
-		if (read_enter(dev, read, bio, qbd_bio_arrived(bio)))
+		if (read_enter(dev, read, bio, arrived))
 			*goes = read;
 	}
 	qbd_turn_end(dev, &turn);
 	return read != NULL;
 }
 
-/* We may sleep for him, and he does not wait in the call any more. */
-static void pass_down_late(struct qbd_read *read)
-{
-	read->bio->bi_opf &= ~REQ_NOWAIT;
-	pass_down(read);
-}
-
 /**
  * qbd_read_work() - pass down what had to wait
  * @work: &qbd_device.read_work
  *
- * Its own work, since the replica may let it wait for a long time.
+ * Its own work, since the replica may let it wait for a long time.  So it may
+ * even where the reader must not wait: the submitter has returned already.
  */
 void qbd_read_work(struct work_struct *work)
 {
@@ -324,10 +354,10 @@ void qbd_read_work(struct work_struct *work)
 	struct qbd_read *read;
 
 	while ((read = next_ready(dev)))
-		pass_down_late(read);
+		pass_down(read, REQ_NOWAIT);
 	while (next_parked(dev, &read))
 		if (read)
-			pass_down_late(read);
+			pass_down(read, REQ_NOWAIT);
 }
 
 static void fail_list(struct qbd_device *dev, struct qbd_turn *turn,

@@ -22,10 +22,13 @@ struct work_struct;
  * @dev: the device
  * @bio: the reader's
  * @iter: of @bio as it came
- * @traced: the end of @bio shall be traced
  * @arrived: jiffies
- * @end_io: of @bio while the replica has it
- * @private: of @bio while the replica has it
+ * @end_io: of @bio while the replica has it, like all up to @ioprio
+ * @private: of @bio
+ * @opf: of @bio
+ * @remaining: of @bio
+ * @flags: of @bio
+ * @ioprio: of @bio
  * @clone: what the replica has instead of a @bio that cannot be lent
  */
 struct qbd_read {
@@ -34,10 +37,13 @@ struct qbd_read {
 	struct qbd_device *dev;
 	struct bio *bio;
 	struct bvec_iter iter;
-	bool traced;
 	unsigned long arrived;
 	bio_end_io_t *end_io;
 	void *private;
+	blk_opf_t opf;
+	int remaining;
+	unsigned short flags;
+	unsigned short ioprio;
 	struct bio clone;
 };
 

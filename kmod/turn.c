@@ -8,6 +8,7 @@
 #include <net/sock.h>
 
 #include "device.h"
+#include "parked.h"
 #include "read.h"
 #include "trace.h"
 #include "turn.h"
@@ -54,7 +55,7 @@ static void turn_carry_out(struct qbd_device *dev, struct qbd_turn *turn)
 		list_del_init(&req->ending);
 		qbd_write_end(dev, req);
 	}
-	while ((bio = bio_list_pop(&turn->bios)))
+	while ((bio = qbd_bio_unpark(&turn->bios))) /* most were parked */
 		bio_io_error(bio);
 	if (turn->sock)
 		sock_put(turn->sock);

@@ -148,7 +148,7 @@ static bool take_piece(struct qbd_device *dev)
 		bio_inc_remaining(bio);
 		bio_advance(bio, bytes);
 	} else {
-		bio_list_pop(&dev->parked_writes);
+		qbd_bio_unpark(&dev->parked_writes);
 		dev->n_parked_writes--;
 	}
 	count_write(dev, op, bytes);
@@ -240,12 +240,11 @@ void qbd_write_submit(struct qbd_device *dev, struct bio *bio)
 	bool keeps = plug_keeps(dev, bio);
 	struct qbd_turn turn;
 
-	qbd_bio_stamp(bio);
 	qbd_turn_begin(dev, &turn);
 	if (qbd_gate_is_dead(dev) || !dev->opening.epoch) {
 		bio_list_add(&turn.bios, bio);
 	} else {
-		bio_list_add(&dev->parked_writes, bio);
+		qbd_bio_park(&dev->parked_writes, bio);
 		dev->n_parked_writes++;
 		qbd_write_take(dev, &turn);
 		qbd_timeout_arm(dev);

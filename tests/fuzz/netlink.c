@@ -271,7 +271,7 @@ static void submit(struct input *input)
 	if (!dev || !dev->opening.openers || kshim_bios >= BIOS_MAX)
 		return;
 	bio = calloc(1, sizeof(*bio));
-	bio->remaining = 1;
+	atomic_set(&bio->__bi_remaining, 1);
 	bio->bi_opf = how % 2 ? REQ_OP_WRITE :
 		      how & 2 ? REQ_OP_FLUSH :
 		      how & 4 ? REQ_OP_DISCARD :

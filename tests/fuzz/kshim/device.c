@@ -38,8 +38,8 @@ int misc_register(struct miscdevice *device)
 
 void bio_endio(struct bio *bio)
 {
-	WARN_ON_ONCE(bio->remaining <= 0);
-	if (--bio->remaining)
+	WARN_ON_ONCE(bio->__bi_remaining.counter <= 0);
+	if (--bio->__bi_remaining.counter)
 		return;
 	kshim_bios--;
 	free(bio);

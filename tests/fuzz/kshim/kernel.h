@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Enough of the kernel for what the module's two doors lead to - netlink.c,
- * control.c, session.c, gate.c, opening.c, write.c and what they call - in
- * userspace.  Every header that those include and that tests/unit/kshim lacks is
- * a link to this file.  One thread: a lock knows whether it is held, works and
+ * control.c, session.c, gate.c, opening.c, write.c and what they call - and for
+ * read.c (tests/unit/kmod_read.c) in userspace.  Every header that those include
+ * and that tests/unit/kshim lacks is a link to this file.  One thread: a lock knows whether it is held, works and
  * timers run when the fuzzer says so, and so does time.
  */
 #ifndef KSHIM_KERNEL_H
@@ -36,6 +36,7 @@
 #define __ro_after_init
 #define __user
 #define __aligned(bytes) __attribute__((aligned(bytes)))
+#define likely(condition) (condition)
 #define unlikely(condition) (condition)
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define READ_ONCE(value) (value)
@@ -120,6 +121,7 @@ typedef struct {
 } mempool_t;
 
 #define kmem_cache_alloc(cache, gfp) malloc((cache)->bytes)
+#define kmem_cache_free(cache, object) free(object)
 #define mempool_alloc(pool, gfp) malloc((pool)->bytes)
 #define mempool_free(object, pool) free(object)
 #define kvzalloc(bytes, gfp) calloc(1, bytes)
@@ -206,7 +208,11 @@ extern struct task *current;
 
 /* Block layer: a bio is one piece of memory without any pages. */
 typedef u8 blk_status_t;
+typedef u32 blk_opf_t;
+#define BLK_STS_RESOURCE ((blk_status_t)9)
 #define BLK_STS_IOERR ((blk_status_t)10)
+#define BLK_STS_AGAIN ((blk_status_t)12)
+#define BLK_QC_T_NONE UINT32_MAX
 
 enum req_op {
 	REQ_OP_READ,
@@ -218,6 +224,32 @@ enum req_op {
 
 #define REQ_FUA (1U << 8)
 #define REQ_PREFLUSH (1U << 9)
+#define REQ_NOMERGE (1U << 10)
+#define REQ_NOWAIT (1U << 11)
+
+enum {
+	BIO_QUIET,
+	BIO_CHAIN,
+	BIO_REFFED,
+	BIO_TRACE_COMPLETION,
+	BIO_REMAPPED,
+};
+
+#define BIT(number) (1U << (number))
+#define bio_flagged(bio, flag) (((bio)->bi_flags & BIT(flag)) != 0)
+#define bio_set_flag(bio, flag) ((bio)->bi_flags |= BIT(flag))
+#define bio_clear_flag(bio, flag) ((bio)->bi_flags &= ~BIT(flag))
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+#define atomic_read(atomic) ((atomic)->counter)
+#define atomic_set(atomic, value) ((atomic)->counter = (value))
+
+struct block_device;
+struct bio;
+typedef void bio_end_io_t(struct bio *bio);
 
 struct bvec_iter {
 	u64 bi_sector;
@@ -230,22 +262,28 @@ struct bio_vec {
 
 struct bio {
 	struct bio *bi_next;
-	u32 bi_opf;
-	u32 bi_cookie;
+	struct block_device *bi_bdev;
+	blk_opf_t bi_opf;
+	u16 bi_flags;
+	u16 bi_ioprio;
 	blk_status_t bi_status;
+	atomic_t __bi_remaining;
 	struct bvec_iter bi_iter;
-	int remaining;
+	u32 bi_cookie;
+	bio_end_io_t *bi_end_io;
+	void *bi_private;
 };
 
 struct bio_list {
 	struct bio *head, *tail;
 };
 
-typedef void bio_end_io_t(struct bio *bio);
+struct request_queue;
 
 struct gendisk {
 	void *private_data;
-	void *part0;
+	struct block_device *part0;
+	struct request_queue *queue;
 };
 
 struct rcu_head {
@@ -261,7 +299,7 @@ struct kref {
 #define module_put(module) ((void)(module))
 
 struct qbd_compat_bdev {
-	int unused;
+	struct block_device *bdev;
 };
 
 #define qbd_compat_acct_start(part, op, sectors, start) ((void)(start))
@@ -272,10 +310,16 @@ struct qbd_compat_bdev {
 #define bio_list_init(list) ((list)->head = (list)->tail = NULL)
 #define bio_list_empty(list) (!(list)->head)
 #define bio_list_peek(list) ((list)->head)
-#define bio_inc_remaining(bio) ((bio)->remaining++)
+#define bio_inc_remaining(bio) ((bio)->__bi_remaining.counter++)
 #define errno_to_blk_status(error) ((void)(error), BLK_STS_IOERR)
 
 void bio_endio(struct bio *bio);
+int bio_init_clone(struct block_device *bdev, struct bio *clone,
+		   struct bio *bio, gfp_t gfp);
+void bio_uninit(struct bio *bio);
+void bio_set_dev(struct bio *bio, struct block_device *bdev);
+void submit_bio_noacct(struct bio *bio);
+void trace_block_bio_complete(struct request_queue *queue, struct bio *bio);
 
 static inline void bio_io_error(struct bio *bio)
 {

@@ -29,6 +29,14 @@ static inline void list_add_tail(struct list_head *item, struct list_head *list)
 	list_add(item, list->prev);
 }
 
+static inline void list_del(struct list_head *item)
+{
+	item->prev->next = item->next;
+	item->next->prev = item->prev;
+	item->next = NULL;
+	item->prev = NULL;
+}
+
 static inline void list_del_init(struct list_head *item)
 {
 	item->prev->next = item->next;
@@ -44,6 +52,8 @@ static inline void list_move_tail(struct list_head *item,
 }
 
 #define list_entry(ptr, type, member) container_of(ptr, type, member)
+#define list_first_entry_or_null(list, type, member) \
+	(list_empty(list) ? NULL : list_entry((list)->next, type, member))
 #define list_for_each_entry(at, list, member)                          \
 	for (at = container_of((list)->next, __typeof__(*at), member); \
 	     &at->member != (list);                                    \
