@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "net/internal.h"
+#include "net/address.h"
 
 struct parts {
 	char host[128];

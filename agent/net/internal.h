@@ -10,13 +10,14 @@
  * A connection is closed at once but freed only when all is settled, behind the
  * last event of a turn and in net_tick(): so whoever closes it - a callback too -
  * leaves memory that callers further up the stack, and later events, may still
- * look at.  The owner is told of a link's end from there as well, or right before the peer's next
- * connection is up.
+ * look at.  The owner is told of a link's end from there as well, or right
+ * before the peer's next connection is up.
  */
 #ifndef NET_INTERNAL_H
 #define NET_INTERNAL_H
 
 #include "base/list.h"
+#include "net/address.h"
 #include "net/net.h"
 
 /* All bounds that net.h does not name. */
@@ -41,17 +42,6 @@
 #define NET_ACCEPT_PAUSE_MS 1000
 #define NET_SAID_MAX 32
 #define NET_SAY_STRANGERS_MAX 10 /* refusals of strangers told per minute */
-
-/* address.c */
-
-/** net_resolve_number() - net_resolve() of a number; false: it is a name */
-bool net_resolve_number(const char *text, struct net_addresses *addresses);
-/** net_address_check() - the syntax only; 0 or -EINVAL with a text */
-int net_address_check(const char *text, struct base_error *error);
-/** net_host_text() - the numeric address without its port */
-void net_host_text(const struct net_address *address, char *text, size_t size);
-/** net_address_is_local() - does it lead to this machine alone (127.0.1.1)? */
-bool net_address_is_local(const struct net_address *address);
 
 /* name.c */
 

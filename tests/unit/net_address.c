@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* net/: addresses as people write them, and what stands in the way of ours. */
-#include "net/internal.h"
+#include "net/address.h"
 #include "net_rig.h"
 
 static void wrong_addresses_are_told_apart(void)
