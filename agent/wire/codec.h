@@ -9,6 +9,7 @@
 #ifndef WIRE_CODEC_H
 #define WIRE_CODEC_H
 
+#include "base/crc.h"
 #include "wire/bytes.h"
 #include "wire/wire.h"
 
@@ -26,8 +27,17 @@ struct wire_decoder {
  * Return: where they are, NULL when there are fewer or they are not those that
  * @crc was made of.
  */
-const uint8_t *wire_take_payload(struct wire_decoder *decoder, uint32_t length,
-				 uint32_t crc);
+static inline const uint8_t *wire_take_payload(struct wire_decoder *decoder,
+					       uint32_t length, uint32_t crc)
+{
+	const uint8_t *data = decoder->payload.at;
+
+	if (wire_left(&decoder->payload) < length ||
+	    base_crc32c(0, data, length) != crc)
+		return NULL;
+	decoder->payload.at += length;
+	return data;
+}
 
 /* An errno as it may stand in a message; what is no errno would be a pointer
  * or a success to somebody. */

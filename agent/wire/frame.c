@@ -293,18 +293,6 @@ int wire_frame_extent(const uint8_t *head, struct wire_extent *extent,
 	return 0;
 }
 
-const uint8_t *wire_take_payload(struct wire_decoder *decoder, uint32_t length,
-				 uint32_t crc)
-{
-	const uint8_t *data = decoder->payload.at;
-
-	if (wire_left(&decoder->payload) < length ||
-	    base_crc32c(0, data, length) != crc)
-		return NULL;
-	decoder->payload.at += length;
-	return data;
-}
-
 static int get_fixed(struct wire_decoder *decoder, struct wire_msg *msg)
 {
 	switch (msg->type) {
