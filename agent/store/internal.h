@@ -74,10 +74,6 @@ struct store {
 	uint8_t *image_block; /* FORMAT_BLOCK */
 };
 
-/* open.c: what was found damaged, for boot.damage; several texts are joined. */
-void open_damage_add(struct store_boot *boot, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
 /* store.c */
 struct store *store_new(struct store_io *io, bool read_only,
 			const struct format_super *super);
@@ -148,6 +144,10 @@ static inline bool log_live(const struct format_mark *mark, uint64_t generation,
 }
 
 /* recover.c */
+
+/* What was found damaged, for boot.damage; several texts are joined. */
+void recover_damage_add(struct store_boot *boot, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 struct recovery {
 	/* In: the newest of all slots.  Out: and what records prove. */

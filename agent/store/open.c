@@ -5,27 +5,10 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "store/internal.h"
-
-void open_damage_add(struct store_boot *boot, const char *format, ...)
-{
-	size_t used = strlen(boot->damage), room = sizeof(boot->damage) - used;
-	va_list args;
-
-	if (used && room > 2) {
-		memcpy(boot->damage + used, "; ", 3);
-		used += 2;
-		room -= 2;
-	}
-	va_start(args, format);
-	vsnprintf(boot->damage + used, room, format, args);
-	va_end(args);
-}
 
 /* What the slots said. */
 struct slots {
@@ -76,7 +59,7 @@ static int log_load(struct store *store, const struct slots *slots,
 		log->base = slot->base;
 		return recover_log(store, found, boot);
 	}
-	open_damage_add(boot, "both checkpoint slots can't be read");
+	recover_damage_add(boot, "both checkpoint slots can't be read");
 	boot->state.damaged = true;
 	store->checkpoint.incomplete = true;
 	recover_ring_top(store, found);
@@ -93,10 +76,11 @@ static void state_load(struct store *store, const struct slots *slots,
 	if (slots->state.newest) {
 		store->state = slots->state.newest->state;
 		if (store->state.damaged && !damaged)
-			open_damage_add(boot, "damaged since an earlier run");
+			recover_damage_add(boot,
+					   "damaged since an earlier run");
 	} else {
-		open_damage_add(boot,
-				"both slots of term and vote can't be read");
+		recover_damage_add(boot,
+				   "both slots of term and vote can't be read");
 		store->state.term = found->term;
 		store->state.joined = true; /* not known: the careful answer */
 		damaged = true;

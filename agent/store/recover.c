@@ -9,6 +9,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +48,21 @@ struct scan {
 	uint64_t room; /* of boot->entries */
 	bool proven; /* the mark holds what all records tell */
 };
+
+void recover_damage_add(struct store_boot *boot, const char *format, ...)
+{
+	size_t used = strlen(boot->damage), room = sizeof(boot->damage) - used;
+	va_list args;
+
+	if (used && room > 2) {
+		memcpy(boot->damage + used, "; ", 3);
+		used += 2;
+		room -= 2;
+	}
+	va_start(args, format);
+	vsnprintf(boot->damage + used, room, format, args);
+	va_end(args);
+}
 
 static void window_fill(struct scan *scan, uint64_t position)
 {
@@ -247,8 +264,8 @@ static void damaged(struct scan *scan, enum verdict verdict)
 
 	if (planted(PLANTED_DAMAGE_CUT_OFF))
 		return;
-	open_damage_add(scan->boot, "log entry %" PRIu64 ": %s",
-			scan->last_index + 1, texts[verdict]);
+	recover_damage_add(scan->boot, "log entry %" PRIu64 ": %s",
+			   scan->last_index + 1, texts[verdict]);
 	scan->boot->state.damaged = true;
 }
 
@@ -313,9 +330,10 @@ static void applied_check(struct scan *scan)
 			       ->term;
 	if (term == checkpoint->applied_term)
 		return;
-	open_damage_add(scan->boot,
-			"log entry %" PRIu64 ": not the one that was applied",
-			checkpoint->applied);
+	recover_damage_add(scan->boot,
+			   "log entry %" PRIu64
+			   ": not the one that was applied",
+			   checkpoint->applied);
 	scan->boot->state.damaged = true;
 }
 
