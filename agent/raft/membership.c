@@ -199,6 +199,17 @@ bool raft_has_all_voters(const struct raft *raft, uint32_t bits)
 		has_voters(raft, bits, &raft->membership.before));
 }
 
+enum raft_member_role raft_own_role(const struct raft *raft)
+{
+	return raft_members_role(&raft->membership.now, raft->config.id);
+}
+
+bool raft_is_barred(const struct raft *raft)
+{
+	return (raft->hard.damaged || !raft->hard.joined) &&
+	       !planted(PLANTED_BARRED_IGNORED);
+}
+
 bool raft_is_electable(const struct raft *raft)
 {
 	uint32_t id = raft->config.id;

@@ -62,11 +62,6 @@ uint64_t raft_members_since(const struct raft *raft)
 	return raft->membership.since;
 }
 
-enum raft_member_role raft_own_role(const struct raft *raft)
-{
-	return raft_members_role(&raft->membership.now, raft->config.id);
-}
-
 uint64_t raft_entry_term(const struct raft *raft, uint64_t index)
 {
 	return raft_log_term(&raft->log, index);

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The core as a whole: its birth, the switch over events, what it tells of
- * itself.  See raft.h for the contract and state.h for the map.
+ * The core as a whole: its birth and the switch over events.  See raft.h for
+ * the contract and state.h for the map.
  */
 #include "base/planted.h"
 #include "raft/state.h"
 
 #include <assert.h>
-#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 static void check_config(const struct raft_config *config)
 {
@@ -75,27 +73,6 @@ struct raft *raft_new(const struct raft_config *config,
 void raft_free(struct raft *raft)
 {
 	free(raft);
-}
-
-struct raft_msg *raft_msg_add(struct raft *raft, uint32_t to,
-			      enum raft_msg_type type)
-{
-	struct raft_update *update = raft->update;
-	struct raft_msg *msg = &update->msgs[update->msg_count++];
-
-	assert(update->msg_count <= RAFT_MSGS_MAX);
-	memset(msg, 0, sizeof(*msg));
-	msg->type = type;
-	msg->from = raft->config.id;
-	msg->to = to;
-	msg->term = raft->hard.term;
-	return msg;
-}
-
-bool raft_is_barred(const struct raft *raft)
-{
-	return (raft->hard.damaged || !raft->hard.joined) &&
-	       !planted(PLANTED_BARRED_IGNORED);
 }
 
 static void tick(struct raft *raft)
@@ -233,41 +210,10 @@ static void campaign(struct raft *raft)
 		raft_campaign(raft, false);
 }
 
-static void finish(struct raft *raft)
-{
-	struct raft_update *update = raft->update;
-	unsigned int i;
-
-	if (raft->hard_dirty) {
-		raft->hard_dirty = false;
-		raft->state_seq++;
-		update->flags |= RAFT_UP_STATE;
-	}
-	update->state = raft->hard;
-	update->state_seq = raft->state_seq;
-	update->log_seq = raft->log_seq;
-	for (i = 0; i < update->msg_count; i++) {
-		struct raft_msg *msg = &update->msgs[i];
-		bool prevote =
-			(msg->type == RAFT_MSG_VOTE && msg->vote.prevote) ||
-			(msg->type == RAFT_MSG_VOTE_REPLY &&
-			 msg->vote_reply.prevote);
-
-		/* PreVote promises nothing. */
-		msg->needs_state = !prevote &&
-				   raft->saved_seq < raft->state_seq;
-	}
-	assert(raft->commit <= raft->log.last_index);
-	assert(raft->commit >= raft->log.base_index);
-	assert(raft->log.durable <= raft->log.last_index);
-	raft->update = NULL;
-}
-
 void raft_step(struct raft *raft, const struct raft_event *event,
 	       struct raft_update *update)
 {
-	memset(update, 0, offsetof(struct raft_update, msgs));
-	raft->update = update;
+	raft_update_begin(raft, update);
 	/* A clock that went back would prolong promises and leases alike. */
 	if (event->now_us > raft->now_us)
 		raft->now_us = event->now_us;
@@ -318,5 +264,5 @@ void raft_step(struct raft *raft, const struct raft_event *event,
 		link_up(raft, event->peer);
 		break;
 	}
-	finish(raft);
+	raft_update_end(raft);
 }

@@ -15,18 +15,6 @@
 #include <assert.h>
 #include <string.h>
 
-struct raft_peer *raft_peer_find(struct raft *raft, uint32_t id)
-{
-	unsigned int i;
-
-	if (raft->role != RAFT_LEADER || id == raft->config.id || id == 0)
-		return NULL;
-	for (i = 0; i < RAFT_PEERS_MAX; i++)
-		if (raft->peers[i].id == id)
-			return &raft->peers[i];
-	return NULL;
-}
-
 /* Places that are not taken have no id. */
 static bool is_other(const struct raft *raft, const struct raft_peer *peer)
 {
@@ -65,30 +53,10 @@ void raft_heartbeat_all(struct raft *raft)
 	raft->heartbeat_due_us = raft->now_us + raft->config.heartbeat_us;
 }
 
-/*
- * A witness is sent what is on our disk: should we lose the rest in a crash, it
- * would hold what nobody has who can lead, and refuse us its vote for that.
- */
-static uint64_t last_for(const struct raft *raft, const struct raft_peer *peer)
-{
-	enum raft_member_role role =
-		raft_members_role(&raft->membership.now, peer->id);
-
-	return role == RAFT_MEMBER_WITNESS ? raft->log.durable :
-					     raft->log.last_index;
-}
-
-bool raft_peer_sendable(const struct raft *raft, const struct raft_peer *peer)
-{
-	return raft->role == RAFT_LEADER && !peer->probing &&
-	       !peer->needs_copy && peer->next <= last_for(raft, peer) &&
-	       peer->next - 1 - peer->match < RAFT_INFLIGHT_MAX;
-}
-
 void raft_send_entries(struct raft *raft, struct raft_peer *peer,
 		       uint32_t count)
 {
-	uint64_t most = last_for(raft, peer) - peer->next + 1;
+	uint64_t most = raft_peer_last(raft, peer) - peer->next + 1;
 	uint64_t window = RAFT_INFLIGHT_MAX - (peer->next - 1 - peer->match);
 
 	assert(raft_peer_sendable(raft, peer));

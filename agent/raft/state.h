@@ -3,11 +3,13 @@
  * Inside the consensus core: its state, and who of its files does what.
  *
  *	raft.c		birth, the switch over events
+ *	update.c	what a step returns
  *	query.c		what it tells of itself
  *	log.c		which term each index has
  *	membership.c	who the members are, and which majorities follow
  *	election.c	terms, votes, roles (thesis 3.4, 4.2.3, 9.6)
  *	follow.c	a follower's side of appends, filling, rejoining
+ *	peer.c		a leader's view of one peer
  *	replicate.c	a leader's side of appends, commit (thesis 3.5, 3.6.2)
  *	lease.c		lease and CheckQuorum (thesis 6.2, 6.4.1)
  *	change.c	a leader changes a member (thesis 4.1)
@@ -123,10 +125,11 @@ struct raft {
 	struct raft_update *update; /* NULL outside of raft_step() */
 };
 
-/* raft.c */
+/* update.c */
+void raft_update_begin(struct raft *raft, struct raft_update *update);
 struct raft_msg *raft_msg_add(struct raft *raft, uint32_t to,
 			      enum raft_msg_type type);
-bool raft_is_barred(const struct raft *raft);
+void raft_update_end(struct raft *raft);
 
 /* membership.c */
 void raft_membership_init(struct raft *raft, const struct raft_boot *boot);
@@ -158,6 +161,8 @@ unsigned int raft_votes_among(const struct raft *raft, uint32_t bits,
 bool raft_meets_majorities(const struct raft *raft, uint32_t bits);
 /* Are all who hold the data among them, by the same memberships? */
 bool raft_has_all_voters(const struct raft *raft, uint32_t bits);
+/* Damaged or not joined: we may have forgotten what we promised. */
+bool raft_is_barred(const struct raft *raft);
 bool raft_is_electable(const struct raft *raft);
 
 /* log.c */
@@ -192,17 +197,21 @@ void raft_follow_persisted(struct raft *raft);
 void raft_reset(struct raft *raft, const struct raft_event *event);
 void raft_damaged(struct raft *raft);
 
+/* peer.c */
+/* Leader only: NULL when it is no other member. */
+struct raft_peer *raft_peer_find(struct raft *raft, uint32_t id);
+/* The last entry that it may be sent. */
+uint64_t raft_peer_last(const struct raft *raft, const struct raft_peer *peer);
+bool raft_peer_sendable(const struct raft *raft, const struct raft_peer *peer);
+
 /* replicate.c */
 void raft_lead(struct raft *raft);
 void raft_propose(struct raft *raft, uint32_t count);
 void raft_append_members(struct raft *raft, const struct raft_members *members);
-/* Leader only: NULL when it is no other member. */
-struct raft_peer *raft_peer_find(struct raft *raft, uint32_t id);
 void raft_heartbeat(struct raft *raft, struct raft_peer *peer);
 void raft_heartbeat_all(struct raft *raft);
 void raft_send_entries(struct raft *raft, struct raft_peer *peer,
 		       uint32_t count);
-bool raft_peer_sendable(const struct raft *raft, const struct raft_peer *peer);
 void raft_peer_link(struct raft *raft, struct raft_peer *peer);
 void raft_base_moved(struct raft *raft);
 void raft_commit_advance(struct raft *raft);
