@@ -43,6 +43,20 @@
 #define NET_SAID_MAX 32
 #define NET_SAY_STRANGERS_MAX 10 /* refusals of strangers told per minute */
 
+/* watch.c */
+
+struct net;
+
+/** net_watch() - put @fd into the owner's epoll set, or change it there */
+int net_watch(const struct net *net, int operation, int fd, uint32_t events,
+	      const void *source);
+/** net_kick() - have the owner's epoll_wait() return, and settle */
+void net_kick(struct net *net);
+/** net_kick_open() - make the eventfd; 0 or -errno */
+int net_kick_open(struct net *net);
+/** net_kick_taken() - epoll_wait() has returned it */
+void net_kick_taken(struct net *net);
+
 /* name.c */
 
 struct net_name {
@@ -262,11 +276,5 @@ struct net {
 	struct base_list closed;
 	struct net_said said;
 };
-
-/** net_watch() - put @fd into the owner's epoll set, or change it there */
-int net_watch(const struct net *net, int operation, int fd, uint32_t events,
-	      const void *source);
-/** net_kick() - have the owner's epoll_wait() return, and settle */
-void net_kick(struct net *net);
 
 #endif

@@ -9,29 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "net/internal.h"
-
-int net_watch(const struct net *net, int operation, int fd, uint32_t events,
-	      const void *source)
-{
-	struct epoll_event event = { .events = events,
-				     .data.u64 = (uintptr_t)source };
-
-	return epoll_ctl(net->config.epoll_fd, operation, fd, &event) ? -errno :
-									0;
-}
-
-static int open_kick(struct net *net)
-{
-	net->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (net->kick_fd < 0)
-		return -errno;
-	return net_watch(net, EPOLL_CTL_ADD, net->kick_fd, EPOLLIN,
-			 &net->kick_fd);
-}
 
 static int check_addresses(const struct net_config *config,
 			   struct base_error *error)
@@ -65,7 +45,7 @@ int net_new(const struct net_config *config, uint64_t now_ms, struct net **out,
 	net->listen_ms = UINT64_MAX;
 	base_list_init(&net->conns);
 	base_list_init(&net->closed);
-	err = open_kick(net);
+	err = net_kick_open(net);
 	if (err)
 		base_error_set(error, err, "can't wait for events: %s",
 			       strerror(-err));
@@ -110,23 +90,6 @@ void net_free(struct net *net)
 	free(net);
 }
 
-void net_kick(struct net *net)
-{
-	uint64_t one = 1;
-
-	if (net->kicked || net->kick_fd < 0)
-		return;
-	net->kicked = write(net->kick_fd, &one, sizeof(one)) == sizeof(one);
-}
-
-static void take_kick(struct net *net)
-{
-	uint64_t count;
-
-	net->kicked = false;
-	(void)!read(net->kick_fd, &count, sizeof(count));
-}
-
 void net_event(struct net *net, uint64_t source, uint32_t events,
 	       uint64_t now_ms)
 {
@@ -135,7 +98,7 @@ void net_event(struct net *net, uint64_t source, uint32_t events,
 
 	net->now_ms = now_ms;
 	if (address == &net->kick_fd)
-		take_kick(net);
+		net_kick_taken(net);
 	else if (address == &net->listen_fd)
 		net_listen_accept(net);
 	else if (conn->state != NET_CONN_CLOSED)
