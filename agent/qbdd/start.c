@@ -329,16 +329,11 @@ static int start_helper(struct qbdd *daemon, struct base_error *error)
 		      0;
 }
 
-int qbdd_start(struct qbdd *daemon, struct base_error *error)
+/* What a daemon has before it looks at its disk: log, loop, control, watch */
+static int start_base(struct qbdd *daemon, struct base_error *error)
 {
-	struct store_boot boot = { 0 };
-	uint64_t incarnation;
-	bool lookups = true; /* have ended */
-	int code;
+	int code = rundir_open(&daemon->run, daemon->conf.volume, error);
 
-	daemon->disk_fd = -1;
-	block_signals();
-	code = rundir_open(&daemon->run, daemon->conf.volume, error);
 	if (code)
 		return code;
 	daemon_log(daemon->run.log_path);
@@ -354,13 +349,67 @@ int qbdd_start(struct qbdd *daemon, struct base_error *error)
 	code = qbdd_loop_open(daemon, error);
 	if (code)
 		goto close_run;
-	incarnation = qbdd_random(daemon);
 	code = start_control(daemon, error);
 	if (code)
 		goto close_loop;
 	code = start_watch(daemon, error);
 	if (code)
-		goto close_device;
+		goto stop_control;
+	return 0;
+
+stop_control:
+	control_stop(daemon->control);
+close_loop:
+	free(daemon->cell);
+	qbdd_loop_close(daemon);
+close_run:
+	rundir_close(&daemon->run);
+	return code;
+}
+
+/* Undo start_base(); @lookups: those have ended, nobody wakes the loop. */
+static void stop_base(struct qbdd *daemon, bool lookups)
+{
+	control_stop(daemon->control);
+	if (!watch_end(daemon->watch))
+		daemon->cell = NULL; /* it may look there still */
+	free(daemon->cell);
+	if (lookups)
+		qbdd_loop_close(daemon);
+	rundir_close(&daemon->run);
+}
+
+/* Return: whether all lookups have ended. */
+static bool close_net_and_store(struct qbdd *daemon, struct store_boot *boot)
+{
+	bool lookups;
+
+	daemon->ended = true; /* no order is carried out */
+	lookups = resolver_stop(daemon->resolver, STOP_HELPER_MS);
+	if (lookups) {
+		errands_take(&daemon->errands, daemon);
+		resolver_free(daemon->resolver);
+	}
+	net_free(daemon->net);
+	if (boot->entries) /* else the node took them over */
+		store_boot_free(boot);
+	store_close(daemon->store);
+	return lookups;
+}
+
+int qbdd_start(struct qbdd *daemon, struct base_error *error)
+{
+	struct store_boot boot = { 0 };
+	uint64_t incarnation;
+	bool lookups = true; /* have ended */
+	int code;
+
+	daemon->disk_fd = -1;
+	block_signals();
+	code = start_base(daemon, error);
+	if (code)
+		return code;
+	incarnation = qbdd_random(daemon);
 	code = qbdd_device_prepare(daemon, error);
 	if (code)
 		goto close_device;
@@ -401,30 +450,13 @@ free_node:
 	node_free(daemon->node);
 	job_pool_empty(&daemon->pool);
 close_net:
-	daemon->ended = true; /* no order is carried out */
-	lookups = resolver_stop(daemon->resolver, STOP_HELPER_MS);
-	if (lookups) {
-		errands_take(&daemon->errands, daemon);
-		resolver_free(daemon->resolver);
-	}
-	net_free(daemon->net);
-	if (boot.entries) /* else the node took them over */
-		store_boot_free(&boot);
-	store_close(daemon->store);
+	lookups = close_net_and_store(daemon, &boot);
 close_device:
 	qbdd_device_unmake(daemon);
 	if (daemon->disk_fd >= 0)
 		close(daemon->disk_fd);
 	nl_admin_close(daemon->admin);
-	control_stop(daemon->control);
-	if (!watch_end(daemon->watch))
-		daemon->cell = NULL; /* it may look there still */
-close_loop:
-	free(daemon->cell);
-	if (lookups)
-		qbdd_loop_close(daemon);
-close_run:
-	rundir_close(&daemon->run);
+	stop_base(daemon, lookups);
 	return code;
 }
 
