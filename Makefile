@@ -153,6 +153,9 @@ $(UNIT_BINS): $(B)/tests/unit/%: tests/unit/%.c $(B)/asan/libagent.a
 	$(call say,TEST)$(CC) $(CPPFLAGS_ALL) -I. -Itests/unit $(CFLAGS_ALL) \
 		$(ASAN_FLAGS) -o $@ $< $(extra) $(B)/asan/libagent.a $(PKG_LIBS)
 
+$(foreach test,$(UNIT_BINS),$(if $(findstring /kmod_,$(test)),$(test))): \
+	$(wildcard kmod/*.[ch] tests/fuzz/kshim/*.h)
+
 $(SCENARIO_BINS): $(B)/tests/scenario/%: tests/scenario/%.c \
 		$(wildcard tests/scenario/rig/*.[ch]) $(B)/asan/libagent.a
 	@mkdir -p $(@D)
