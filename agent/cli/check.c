@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See check.h; cli/status.h describes what is read here. */
+/* See check.h; control/status.h describes what is read here. */
 #include "cli/check.h"
 
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The status of volumes as status.h describes it: what the daemons say, and
- * what the kernel says beside it.
+ * The status of volumes as control/status.h describes it: what the daemons say,
+ * and what the kernel says beside it.
  */
 #ifndef CLI_COLLECT_H
 #define CLI_COLLECT_H

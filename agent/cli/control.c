@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/status.h"
+#include "control/status.h"
 
 static int connect_failed(const char *volume, int code,
 			  struct base_error *error)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "control/status.h"
 #include "nl/nl.h"
 
 #define SYSFS_DEVICES "/sys/block"
@@ -82,21 +83,6 @@ static uint64_t lease_left_ms(uint64_t lease_ns)
 	return lease_ns > now_ns ? (lease_ns - now_ns) / 1000000 : 0;
 }
 
-/* JSON is UTF-8; a process may call itself anything. */
-static json_t *text_json(const char *text)
-{
-	char plain[QBD_PATH_MAX + 1];
-	json_t *json = json_string(text);
-	size_t i;
-
-	if (json)
-		return json;
-	for (i = 0; i < sizeof(plain) - 1 && text[i]; i++)
-		plain[i] = text[i] & 0x80 ? '?' : text[i];
-	plain[i] = '\0';
-	return json_string(plain);
-}
-
 json_t *kernel_device_json(const struct nl_device *device)
 {
 	char path[32];
@@ -110,20 +96,21 @@ json_t *kernel_device_json(const struct nl_device *device)
 		"s:b, s:I}",
 		"minor", (int)device->minor, "path", path, "size_bytes",
 		(json_int_t)device->size_bytes, "block_size",
-		(int)device->block_size, "replica", text_json(device->replica),
-		"gate", nl_gate_text(device->gate), "gate_reason",
-		text_json(device->gate_reason), "lease_ms",
+		(int)device->block_size, "replica",
+		control_text(device->replica), "gate",
+		nl_gate_text(device->gate), "gate_reason",
+		control_text(device->gate_reason), "lease_ms",
 		(json_int_t)lease_left_ms(device->lease_ns), "epoch",
 		(json_int_t)device->epoch, "openers", (int)device->openers,
 		"writers", (int)device->writers, "agent",
 		device->agent_portid != 0, "io_timeout_ms",
 		(json_int_t)device->io_timeout_ms);
-	json_object_set_new(json, "opener",
-			    device->opener_pid ?
-				    json_pack("{s:i, s:o}", "pid",
-					      (int)device->opener_pid, "comm",
-					      text_json(device->opener_comm)) :
-				    json_null());
+	json_object_set_new(
+		json, "opener",
+		device->opener_pid ?
+			json_pack("{s:i, s:o}", "pid", (int)device->opener_pid,
+				  "comm", control_text(device->opener_comm)) :
+			json_null());
 	for (i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
 		memcpy(&value,
 		       (const char *)&device->stats + counters[i].offset,

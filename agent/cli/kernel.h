@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the kernel knows of devices, as JSON (status.h).
+ * What the kernel knows of devices, as JSON (control/status.h).
  */
 #ifndef CLI_KERNEL_H
 #define CLI_KERNEL_H

@@ -129,7 +129,7 @@ const struct cli_command cli_status = {
 		"disk, or with\nthe agent dead: then it tells what the kernel "
 		"knows.\n\n"
 		"  --json   for programs: an object with VOLUME, else an array;"
-		"\n           agent/cli/status.h describes the fields\n"
+		"\n           agent/control/status.h describes the fields\n"
 		"  --watch  again every second, until interrupted (with --json: "
 		"a line each)\n"
 		"  --check  for monitors: a line per volume; the exit status is "

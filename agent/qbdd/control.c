@@ -23,7 +23,7 @@
 #include <urcu/urcu-memb.h>
 
 #include "base/log.h"
-#include "cli/status.h"
+#include "control/status.h"
 #include "qbdd/qbdd.h"
 
 enum { POLL_STOP, POLL_LISTEN, POLL_DONE, POLL_CLIENTS };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The control socket (cli/status.h describes what is said there) and its thread.
+ * The control socket (control/status.h says what is said there) and its thread.
  * The thread reads snapshots and passes orders on to the loop; it waits for
  * nobody, so that status is answered whatever becomes of an order.
  *

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the loop tells the control thread: an immutable picture of the node,
- * published through an RCU pointer, and the JSON of it (cli/status.h says what
- * the fields mean).  Whoever reads it waits for nobody; its age tells whether
- * the loop still runs.
+ * published through an RCU pointer, and the JSON of it (control/status.h says
+ * what the fields mean).  Whoever reads it waits for nobody; its age tells
+ * whether the loop still runs.
  */
 #ifndef QBDD_SNAPSHOT_H
 #define QBDD_SNAPSHOT_H

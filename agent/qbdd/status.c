@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The status object of cli/status.h, made from a snapshot.  Any thread; changes
- * nothing.
+ * The status object of control/status.h, made from a snapshot.  Any thread;
+ * changes nothing.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include <uuid/uuid.h>
 
+#include "control/status.h"
 #include "qbdd/snapshot.h"
 
-#define PROBLEM_MAX 2048 /* all of them as one text */
+#define PROBLEM_MAX CONTROL_TEXT_MAX /* all of them as one text */
 
 struct status {
 	const struct snapshot_identity *identity;
@@ -60,23 +61,6 @@ json_t *snapshot_name(const struct snapshot_identity *identity, uint32_t id)
 	return json_null();
 }
 
-/*
- * JSON is UTF-8: a text that was cut off, or that a peer wrote, may not be.
- */
-static json_t *text_json(const char *text)
-{
-	char plain[PROBLEM_MAX];
-	json_t *json = json_string(text);
-	size_t i;
-
-	if (json)
-		return json;
-	for (i = 0; i < sizeof(plain) - 1 && text[i]; i++)
-		plain[i] = text[i] & 0x80 ? '?' : text[i];
-	plain[i] = '\0';
-	return json_string(plain);
-}
-
 static json_t *number(uint64_t value)
 {
 	return json_integer((json_int_t)value);
@@ -116,7 +100,7 @@ static json_t *problem_json(const struct health *health)
 		used += (size_t)snprintf(text + used, sizeof(text) - used,
 					 "%s%s", i ? ". " : "",
 					 health->problems[i].text);
-	return text_json(text);
+	return control_text(text);
 }
 
 static json_t *problems_json(const struct status *status)
@@ -132,7 +116,8 @@ static json_t *problems_json(const struct status *status)
 				  health->problems[i].what, "node",
 				  snapshot_name(status->identity,
 						health->problems[i].node),
-				  "text", text_json(health->problems[i].text)));
+				  "text",
+				  control_text(health->problems[i].text)));
 	return list;
 }
 
@@ -162,10 +147,11 @@ static json_t *self_json(const struct status *status,
 			 "name", node->name, "id", (int)node->id, "address",
 			 node->address, "self", 1, "role",
 			 role_text(view->role), "link", "self", "problem",
-			 text_json(view->problem), "term", number(view->term),
-			 "last", number(view->last), "durable",
-			 number(view->durable), "commit", number(view->commit),
-			 "applied", number(view->applied), "match",
+			 control_text(view->problem), "term",
+			 number(view->term), "last", number(view->last),
+			 "durable", number(view->durable), "commit",
+			 number(view->commit), "applied", number(view->applied),
+			 "match",
 			 number_if(view->role == RAFT_LEADER, view->durable),
 			 "lacks", number(lacks(status->commit, view->durable)),
 			 "copy_percent",
@@ -224,7 +210,7 @@ static json_t *peer_json(const struct status *status, unsigned int i)
 		"name", node->name, "id", (int)node->id, "address",
 		node->address, "self", 0, "role", role, "link",
 		is_silent(status, i) ? "silent" : link_text(link->state),
-		"problem", text_json(peer_problem(status, i, peer)), "term",
+		"problem", control_text(peer_problem(status, i, peer)), "term",
 		number_if(told, said->term), "last",
 		number_if(told, said->last), "durable",
 		number_if(told, said->durable), "commit",
@@ -349,7 +335,7 @@ json_t *snapshot_status(const struct snapshot_identity *identity,
 	json_object_set_new(json, "problem", problem_json(&status.health));
 	json_object_set_new(json, "problems", problems_json(&status));
 	json_object_set_new(json, "listen_problem",
-			    text_json(status.snapshot->listen_problem));
+			    control_text(status.snapshot->listen_problem));
 	json_object_set_new(json, "term_changed_ms",
 			    number_if(changed_us,
 				      (now_us - changed_us) / 1000));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The status object that the control socket gives: cli/status.h describes it. */
+/* The status object that the control socket gives: control/status.h describes it. */
 #include <jansson.h>
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Is a status what agent/cli/status.schema.json and status.h say?
+"""Is a status what agent/control/status.schema.json and status.h say?
 
   tests/unit/status_schema.py FILE    the output of qbd status --json VOLUME
 
@@ -43,9 +43,9 @@ def complain(place, message):
 
 
 def main():
-    with open("agent/cli/status.schema.json", encoding="utf-8") as file:
+    with open("agent/control/status.schema.json", encoding="utf-8") as file:
         schema = json.load(file)
-    with open("agent/cli/status.h", encoding="utf-8") as file:
+    with open("agent/control/status.h", encoding="utf-8") as file:
         words = set(re.findall(r"\w+", file.read()))
     with open("uapi/linux/qbd.h", encoding="utf-8") as file:
         words |= set(re.findall(r"__u64 (\w+);", file.read()))

@@ -133,9 +133,20 @@
  * 30 s), 2 in every other state and where the device serves nobody: gate
  * "fenced" or "detached", or "suspended" and open for writing here; "no-device".
  */
-#ifndef CLI_STATUS_H
-#define CLI_STATUS_H
+#ifndef CONTROL_STATUS_H
+#define CONTROL_STATUS_H
+
+#include <jansson.h>
 
 #define CONTROL_PACKET_MAX 65536
+#define CONTROL_TEXT_MAX 2048 /* of what is not UTF-8; the rest is cut off */
+
+/**
+ * control_text() - a string, whatever bytes are in it
+ * JSON is UTF-8; a text that was cut off, that a peer wrote or that a process
+ * calls itself may not be: each byte that is not ASCII becomes a "?" then.
+ * Return: one reference, the caller's
+ */
+json_t *control_text(const char *text);
 
 #endif
