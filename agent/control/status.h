@@ -10,7 +10,7 @@
  * per request, in order; a connection may ask many times.
  *
  *	{"command":"status"}	{"ok":true,"status":{...}}, see below.  Answered
- *				from a snapshot: never waits for a disk, a peer
+ *				from what is published: never waits for a disk, a peer
  *				or the loop.
  *	{"command":"transfer","node":"n2"}
  *				{"ok":true} once the handover has begun; who asks

@@ -35,8 +35,8 @@ struct client {
 };
 
 struct control {
-	struct snapshot_identity identity;
-	struct snapshot_cell *cell;
+	struct status_identity identity;
+	struct status_cell *cell;
 	struct qbdd_queue *loop;
 	struct sockaddr_un address;
 	pthread_t thread;
@@ -103,13 +103,12 @@ static json_t *refusal(const char *text)
 
 static json_t *answer_status(struct control *control)
 {
-	struct snapshot snapshot;
-	bool any = snapshot_read(control->cell, &snapshot);
+	struct published_status published;
+	bool any = status_read(control->cell, &published);
 
 	return json_pack("{s:b, s:o}", "ok", 1, "status",
-			 snapshot_status(&control->identity,
-					 any ? &snapshot : NULL,
-					 qbdd_now_us()));
+			 status_json(&control->identity,
+				     any ? &published : NULL, qbdd_now_us()));
 }
 
 static uint64_t order_until(const json_t *request)
@@ -160,8 +159,8 @@ static json_t *order_answer(struct control *control, const struct order *order)
 
 	if (order->error.code == -ENOTCONN)
 		json_object_set_new(answer, "leader",
-				    snapshot_name(&control->identity,
-						  order->leader));
+				    status_node_name(&control->identity,
+						     order->leader));
 	return answer;
 }
 
@@ -440,8 +439,8 @@ static int control_open(struct control *control)
 	return control_listen(control);
 }
 
-int control_start(const char *path, const struct snapshot_identity *identity,
-		  struct snapshot_cell *cell, struct qbdd_queue *loop,
+int control_start(const char *path, const struct status_identity *identity,
+		  struct status_cell *cell, struct qbdd_queue *loop,
 		  struct control **result, struct base_error *error)
 {
 	struct control *control = calloc(1, sizeof(*control));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The control socket (control/status.h says what is said there) and its thread.
- * The thread reads snapshots and passes orders on to the loop; it waits for
- * nobody, so that status is answered whatever becomes of an order.
+ * The thread reads what the loop publishes, and passes orders on to the loop; it
+ * waits for nobody, so that status is answered whatever becomes of an order.
  *
  * An order is carried out only while its asker waits for it: who has hung up or
  * whose time is over - an agent that was stopped finds such requests unread -
@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 #include "qbdd/errand.h"
-#include "qbdd/snapshot.h"
+#include "qbdd/published_status.h"
 
 #define ORDER_WAIT_MS 3000 /* of an asker that does not say how long */
 #define ORDER_WAIT_MAX_MS 60000
@@ -53,8 +53,8 @@ struct control;
  * control_start() - listen at @path and make the thread
  * @loop: the queue that orders go to
  */
-int control_start(const char *path, const struct snapshot_identity *identity,
-		  struct snapshot_cell *cell, struct qbdd_queue *loop,
+int control_start(const char *path, const struct status_identity *identity,
+		  struct status_cell *cell, struct qbdd_queue *loop,
 		  struct control **control, struct base_error *error);
 /** control_stop() - end the thread, remove the socket; NULL is allowed */
 void control_stop(struct control *control);

@@ -23,8 +23,7 @@ void events_say(struct events *events, int level, const char *format, ...)
 	events->say(events->context, level, text);
 }
 
-void events_init(struct events *events,
-		 const struct snapshot_identity *identity,
+void events_init(struct events *events, const struct status_identity *identity,
 		 void (*say)(void *context, int level, const char *text),
 		 void *context)
 {
@@ -72,14 +71,14 @@ void events_put_names(const struct conf *conf, const char *text, char *out,
 	out[used] = '\0';
 }
 
-static const struct node_peer_view *peer_view(const struct snapshot *snapshot,
-					      uint32_t id)
+static const struct node_peer_view *
+peer_view(const struct published_status *published, uint32_t id)
 {
 	unsigned int i;
 
-	for (i = 0; i < snapshot->view.peer_count; i++)
-		if (snapshot->view.peers[i].id == id)
-			return &snapshot->view.peers[i];
+	for (i = 0; i < published->view.peer_count; i++)
+		if (published->view.peers[i].id == id)
+			return &published->view.peers[i];
 	return NULL;
 }
 
@@ -112,7 +111,7 @@ static void add_text(char *text, size_t size, const char *format, ...)
 
 static void quorum_miss(struct quorum *quorum, const char *name,
 			const struct node_peer_view *peer,
-			const struct snapshot_link *link, uint64_t now_us)
+			const struct published_link *link, uint64_t now_us)
 {
 	char clean[160];
 
@@ -131,7 +130,8 @@ static void quorum_miss(struct quorum *quorum, const char *name,
 }
 
 static void quorum_count(const struct events *events,
-			 const struct snapshot *snapshot, struct quorum *quorum)
+			 const struct published_status *published,
+			 struct quorum *quorum)
 {
 	const struct conf *conf = events->identity->conf;
 	uint64_t heard_us = (uint64_t)conf->election_timeout_ms * 1000;
@@ -140,25 +140,25 @@ static void quorum_count(const struct events *events,
 	memset(quorum, 0, sizeof(*quorum));
 	if (heard_us < HEARD_US)
 		heard_us = HEARD_US;
-	quorum->voters = votes(snapshot->view.member);
+	quorum->voters = votes(published->view.member);
 	quorum->reached = quorum->voters;
 	for (i = 0; i < conf->node_count; i++) {
-		const struct snapshot_link *link = &snapshot->links[i];
+		const struct published_link *link = &published->links[i];
 		const struct node_peer_view *peer =
-			peer_view(snapshot, conf->nodes[i].id);
+			peer_view(published, conf->nodes[i].id);
 
 		if (!peer || !votes(peer->member))
 			continue;
 		quorum->voters++;
 		if (link->state == NET_UP && peer->up && peer->known &&
-		    snapshot->taken_us - peer->heard_us <= heard_us)
+		    published->taken_us - peer->heard_us <= heard_us)
 			quorum->reached++;
 		else
 			quorum_miss(quorum, conf->nodes[i].name, peer, link,
-				    snapshot->taken_us);
+				    published->taken_us);
 	}
 	quorum->needed = quorum->voters / 2 + 1;
-	if (snapshot->view.blank) /* a volume is born by all of them */
+	if (published->view.blank) /* a volume is born by all of them */
 		quorum->needed = quorum->voters;
 }
 
@@ -187,12 +187,12 @@ static double seconds(uint64_t from_us, uint64_t to_us)
 }
 
 static void leader_is_there(struct events *events,
-			    const struct snapshot *snapshot)
+			    const struct published_status *published)
 {
-	uint64_t now_us = snapshot->taken_us;
+	uint64_t now_us = published->taken_us;
 	char text[16];
 	const char *name = events_name(events->identity->conf,
-				       snapshot->view.leader, text,
+				       published->view.leader, text,
 				       sizeof(text));
 
 	if (events->lost_us)
@@ -200,13 +200,13 @@ static void leader_is_there(struct events *events,
 			   "event=quorum-regained after_s=%.1f leader=%s "
 			   "term=%lu",
 			   seconds(events->lost_us, now_us), name,
-			   (unsigned long)snapshot->view.term);
+			   (unsigned long)published->view.term);
 	else if (events->awaited)
 		events_say(events, BASE_LOG_NOTICE,
 			   "event=quorum-reached after_s=%.1f leader=%s "
 			   "term=%lu",
 			   seconds(events->began_us, now_us), name,
-			   (unsigned long)snapshot->view.term);
+			   (unsigned long)published->view.term);
 	events->led = true;
 	events->lost_us = 0;
 	events->awaited = false;
@@ -215,21 +215,21 @@ static void leader_is_there(struct events *events,
 }
 
 static void look_at_quorum(struct events *events,
-			   const struct snapshot *snapshot)
+			   const struct published_status *published)
 {
-	uint64_t now_us = snapshot->taken_us;
+	uint64_t now_us = published->taken_us;
 	struct quorum quorum;
 
-	if (snapshot->view.leader) {
-		leader_is_there(events, snapshot);
+	if (published->view.leader) {
+		leader_is_there(events, published);
 		return;
 	}
 	if (!events->leaderless_us)
 		events->leaderless_us = now_us;
-	if (events->lost_us || snapshot->view.outside ||
-	    snapshot->view.disk_failed)
+	if (events->lost_us || published->view.outside ||
+	    published->view.disk_failed)
 		return;
-	quorum_count(events, snapshot, &quorum);
+	quorum_count(events, published, &quorum);
 	if (quorum.reached < quorum.needed) {
 		if (events->led) {
 			events->lost_us = events->leaderless_us;
@@ -249,16 +249,16 @@ static void look_at_quorum(struct events *events,
 			   "do that: a longer election-timeout helps\"",
 			   seconds(events->leaderless_us, now_us),
 			   quorum.reached, quorum.needed,
-			   (unsigned long)snapshot->view.term);
+			   (unsigned long)published->view.term);
 	}
 }
 
 /* One election more or less is no news; one after the other is. */
 static void look_at_terms(struct events *events,
-			  const struct snapshot *snapshot)
+			  const struct published_status *published)
 {
-	const struct node_view *view = &snapshot->view;
-	uint64_t now_us = snapshot->taken_us;
+	const struct node_view *view = &published->view;
+	uint64_t now_us = published->taken_us;
 	char text[16];
 
 	if (now_us - events->terms_us >= EVENTS_MINUTE_US) {
@@ -289,9 +289,9 @@ static unsigned int percent(uint64_t done, uint64_t all)
 }
 
 static void look_at_replica(struct events *events,
-			    const struct snapshot *snapshot)
+			    const struct published_status *published)
 {
-	const struct node_view *view = &snapshot->view;
+	const struct node_view *view = &published->view;
 	const struct conf *conf = events->identity->conf;
 	char text[16], clean[160];
 
@@ -308,10 +308,10 @@ static void look_at_replica(struct events *events,
 		return;
 	}
 	if (!events->copy_us)
-		events->copy_us = snapshot->taken_us;
-	if (snapshot->taken_us - events->copy_us < EVENTS_COPY_US)
+		events->copy_us = published->taken_us;
+	if (published->taken_us - events->copy_us < EVENTS_COPY_US)
 		return;
-	events->copy_us = snapshot->taken_us;
+	events->copy_us = published->taken_us;
 	events_say(events, BASE_LOG_INFO,
 		   "event=copy-progress from=%s percent=%u bytes=%lu",
 		   events_name(conf, view->leader, text, sizeof(text)),
@@ -320,10 +320,10 @@ static void look_at_replica(struct events *events,
 }
 
 static void look_at_opening(struct events *events,
-			    const struct snapshot *snapshot)
+			    const struct published_status *published)
 {
-	const struct node_view *view = &snapshot->view;
-	uint64_t now_us = snapshot->taken_us;
+	const struct node_view *view = &published->view;
+	uint64_t now_us = published->taken_us;
 	char text[16], reason[256], clean[256];
 
 	if (!view->open_pending) {
@@ -355,25 +355,26 @@ static void look_at_opening(struct events *events,
 		events->identity->conf->volume);
 }
 
-void events_look(struct events *events, const struct snapshot *snapshot)
+void events_look(struct events *events,
+		 const struct published_status *published)
 {
 	const struct conf *conf = events->identity->conf;
 	unsigned int i;
 
 	if (!events->began_us) {
-		events->began_us = snapshot->taken_us;
-		events->terms_us = snapshot->taken_us;
-		events->terms_from = snapshot->view.term;
+		events->began_us = published->taken_us;
+		events->terms_us = published->taken_us;
+		events->terms_from = published->view.term;
 		events->damaged =
-			snapshot->view.damaged; /* told by the start */
+			published->view.damaged; /* told by the start */
 	}
-	look_at_quorum(events, snapshot);
-	look_at_terms(events, snapshot);
-	look_at_replica(events, snapshot);
-	look_at_opening(events, snapshot);
+	look_at_quorum(events, published);
+	look_at_terms(events, published);
+	look_at_replica(events, published);
+	look_at_opening(events, published);
 	for (i = 0; i < conf->node_count; i++)
 		if (&conf->nodes[i] != events->identity->self)
-			events_look_at_link(events, i, snapshot,
-					    peer_view(snapshot,
+			events_look_at_link(events, i, published,
+					    peer_view(published,
 						      conf->nodes[i].id));
 }

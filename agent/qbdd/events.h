@@ -22,7 +22,7 @@
 #ifndef QBDD_EVENTS_H
 #define QBDD_EVENTS_H
 
-#include "qbdd/snapshot.h"
+#include "qbdd/published_status.h"
 
 #define EVENTS_START_US 5000000 /* so long no leader yet is no news */
 #define EVENTS_LINK_START_US 10000000 /* so long a link that was never up */
@@ -53,7 +53,7 @@ struct events_link {
 };
 
 struct events {
-	const struct snapshot_identity *identity;
+	const struct status_identity *identity;
 	void (*say)(void *context, int level, const char *text);
 	void *context;
 
@@ -75,13 +75,13 @@ struct events {
 };
 
 /** events_init() - @identity stays the caller's; @say: key=value pairs */
-void events_init(struct events *events,
-		 const struct snapshot_identity *identity,
+void events_init(struct events *events, const struct status_identity *identity,
 		 void (*say)(void *context, int level, const char *text),
 		 void *context);
 
 /** events_look() - what has changed since the last picture? */
-void events_look(struct events *events, const struct snapshot *snapshot);
+void events_look(struct events *events,
+		 const struct published_status *published);
 
 /** events_link() - a link begins, or has ended: @why */
 void events_link(struct events *events, uint32_t peer, bool up, const char *why,

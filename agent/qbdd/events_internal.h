@@ -10,7 +10,7 @@ void events_say(struct events *events, int level, const char *format, ...)
 
 /* links.c: node number @i of the configuration; @peer: NULL, or its view */
 void events_look_at_link(struct events *events, unsigned int i,
-			 const struct snapshot *snapshot,
+			 const struct published_status *published,
 			 const struct node_peer_view *peer);
 
 #endif

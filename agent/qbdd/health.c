@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "qbdd/snapshot.h"
+#include "qbdd/published_status.h"
 
 #define STARTING_US 5000000 /* so long no leader yet is no bad news */
 #define STALE_US 2000000 /* older: the loop hangs */
@@ -15,8 +15,8 @@
 #define TERMS_LOST_MAX 3 /* leaders lost in a minute, and still all is well */
 
 struct judge {
-	const struct snapshot_identity *identity;
-	const struct snapshot *snapshot;
+	const struct status_identity *identity;
+	const struct published_status *published;
 	const struct node_view *view;
 	uint64_t now_us;
 	struct health *health;
@@ -38,10 +38,10 @@ const char *health_text(enum health_state state)
 	return texts[state];
 }
 
-const struct node_peer_view *health_peer(const struct snapshot *snapshot,
-					 uint32_t id)
+const struct node_peer_view *
+health_peer(const struct published_status *published, uint32_t id)
 {
-	const struct node_view *view = &snapshot->view;
+	const struct node_view *view = &published->view;
 	unsigned int i;
 
 	for (i = 0; i < view->peer_count; i++)
@@ -50,9 +50,9 @@ const struct node_peer_view *health_peer(const struct snapshot *snapshot,
 	return NULL;
 }
 
-uint64_t health_commit(const struct snapshot *snapshot)
+uint64_t health_commit(const struct published_status *published)
 {
-	const struct node_view *view = &snapshot->view;
+	const struct node_view *view = &published->view;
 	uint64_t commit = view->commit;
 	unsigned int i;
 
@@ -64,28 +64,28 @@ uint64_t health_commit(const struct snapshot *snapshot)
 }
 
 /* Since when a peer was not heard: at the latest since its link stands. */
-static uint64_t mute_us(const struct snapshot_identity *identity,
-			const struct snapshot *snapshot, unsigned int i,
-			uint64_t now_us)
+static uint64_t mute_us(const struct status_identity *identity,
+			const struct published_status *published,
+			unsigned int i, uint64_t now_us)
 {
 	const struct node_peer_view *peer =
-		health_peer(snapshot, identity->conf->nodes[i].id);
-	uint64_t heard_us = snapshot->links[i].since_us;
+		health_peer(published, identity->conf->nodes[i].id);
+	uint64_t heard_us = published->links[i].since_us;
 
 	if (peer && peer->heard_us > heard_us)
 		heard_us = peer->heard_us;
 	return now_us > heard_us ? now_us - heard_us : 0;
 }
 
-bool health_silent(const struct snapshot_identity *identity,
-		   const struct snapshot *snapshot, unsigned int i,
+bool health_silent(const struct status_identity *identity,
+		   const struct published_status *published, unsigned int i,
 		   uint64_t now_us)
 {
 	/* A loop that stands still hears nobody; that is not their fault. */
-	if (now_us - snapshot->taken_us > STALE_US)
-		now_us = snapshot->taken_us;
-	return snapshot->links[i].state == NET_UP &&
-	       mute_us(identity, snapshot, i, now_us) > HEALTH_SILENT_US;
+	if (now_us - published->taken_us > STALE_US)
+		now_us = published->taken_us;
+	return published->links[i].state == NET_UP &&
+	       mute_us(identity, published, i, now_us) > HEALTH_SILENT_US;
 }
 
 static void add(struct judge *judge, const char *what, uint32_t node,
@@ -161,7 +161,7 @@ static void judge_self(struct judge *judge)
 {
 	const struct node_view *view = judge->view;
 	const char *what = own_state(judge);
-	uint64_t behind = lacks(health_commit(judge->snapshot), view->durable);
+	uint64_t behind = lacks(health_commit(judge->published), view->durable);
 
 	if (view->problem[0])
 		add(judge, what, view->id, "%s", view->problem);
@@ -185,44 +185,44 @@ static void judge_waiting(struct judge *judge, uint64_t since_us,
 
 static void judge_agent(struct judge *judge)
 {
-	const struct snapshot *snapshot = judge->snapshot;
+	const struct published_status *published = judge->published;
 	uint32_t self = judge->view->id;
 
-	if (judge->now_us - snapshot->taken_us > STALE_US) {
+	if (judge->now_us - published->taken_us > STALE_US) {
 		worse(judge, HEALTH_HUNG);
 		add(judge, "agent-hangs", self,
 		    "the agent (pid %d) has not moved for %lu s: %s; it hangs, "
 		    "or this machine is overloaded",
 		    judge->identity->pid,
-		    seconds_since(judge, snapshot->taken_us),
+		    seconds_since(judge, published->taken_us),
 		    pulse_what(judge->identity->pulse));
 	}
-	judge_waiting(judge, snapshot->log_waiting_us, "the log");
-	judge_waiting(judge, snapshot->image_waiting_us, "the data area");
-	if (snapshot->device_problem[0])
+	judge_waiting(judge, published->log_waiting_us, "the log");
+	judge_waiting(judge, published->image_waiting_us, "the data area");
+	if (published->device_problem[0])
 		add(judge, "no-device", self, "no device: %s",
-		    snapshot->device_problem);
+		    published->device_problem);
 	if (judge->view->fenced)
 		add(judge, "fenced", self,
 		    "the opening of the device here has lost its right to it: "
 		    "unmount or close it, then open it again");
-	if (snapshot->listen_problem[0])
+	if (published->listen_problem[0])
 		add(judge, "not-reachable", self, "%s",
-		    snapshot->listen_problem);
-	if (snapshot->terms_lost > TERMS_LOST_MAX)
+		    published->listen_problem);
+	if (published->terms_lost > TERMS_LOST_MAX)
 		add(judge, "terms-rise", self,
 		    "%u leaders were lost within a minute (the last %lu s "
 		    "ago); is the network or a disk too slow for "
 		    "election-timeout?",
-		    snapshot->terms_lost,
-		    seconds_since(judge, snapshot->term_changed_us));
+		    published->terms_lost,
+		    seconds_since(judge, published->term_changed_us));
 }
 
 /* Is what we send stuck, while there is somebody who takes it? */
 static bool path_is_stuck(const struct judge *judge, unsigned int i)
 {
-	const struct snapshot_link *link = &judge->snapshot->links[i];
-	bool mute = health_silent(judge->identity, judge->snapshot, i,
+	const struct published_link *link = &judge->published->links[i];
+	bool mute = health_silent(judge->identity, judge->published, i,
 				  judge->now_us);
 
 	return link->state == NET_UP && link->unacked_bytes &&
@@ -234,9 +234,9 @@ static bool path_is_stuck(const struct judge *judge, unsigned int i)
 static bool judge_link(struct judge *judge, unsigned int i)
 {
 	const struct conf_node *node = &judge->identity->conf->nodes[i];
-	const struct snapshot_link *link = &judge->snapshot->links[i];
+	const struct published_link *link = &judge->published->links[i];
 	uint64_t silent_us =
-		mute_us(judge->identity, judge->snapshot, i, judge->now_us);
+		mute_us(judge->identity, judge->published, i, judge->now_us);
 
 	if (path_is_stuck(judge, i)) {
 		add(judge, "path-stuck", node->id,
@@ -245,7 +245,8 @@ static bool judge_link(struct judge *judge, unsigned int i)
 		    node->name, link->unacked_bytes, link->stuck_ms / 1000);
 		return true;
 	}
-	if (health_silent(judge->identity, judge->snapshot, i, judge->now_us)) {
+	if (health_silent(judge->identity, judge->published, i,
+			  judge->now_us)) {
 		add(judge, "node-silent", node->id,
 		    "%s is silent: nothing heard for %lu s; is it off, hung, "
 		    "or cut off?",
@@ -298,7 +299,7 @@ static void judge_peers(struct judge *judge)
 		if (&conf->nodes[i] == judge->identity->self ||
 		    !judge_link(judge, i))
 			continue;
-		peer = health_peer(judge->snapshot, conf->nodes[i].id);
+		peer = health_peer(judge->published, conf->nodes[i].id);
 		if (peer && peer->known)
 			judge_replica(judge, &conf->nodes[i], peer);
 	}
@@ -307,31 +308,31 @@ static void judge_peers(struct judge *judge)
 /* Mistakes that do no harm: the state stays as it is. */
 static void judge_configuration(struct judge *judge)
 {
-	const struct snapshot *snapshot = judge->snapshot;
+	const struct published_status *published = judge->published;
 
-	if (snapshot->address_notice[0])
+	if (published->address_notice[0])
 		add(judge, "configuration", judge->view->id, "%s",
-		    snapshot->address_notice);
-	if (snapshot->log_notice[0])
+		    published->address_notice);
+	if (published->log_notice[0])
 		add(judge, "configuration", judge->view->id, "%s",
-		    snapshot->log_notice);
+		    published->log_notice);
 }
 
-void health_judge(const struct snapshot_identity *identity,
-		  const struct snapshot *snapshot, uint64_t now_us,
+void health_judge(const struct status_identity *identity,
+		  const struct published_status *published, uint64_t now_us,
 		  struct health *health)
 {
 	struct judge judge = {
 		.identity = identity,
-		.snapshot = snapshot,
-		.view = snapshot ? &snapshot->view : NULL,
+		.published = published,
+		.view = published ? &published->view : NULL,
 		.now_us = now_us,
 		.health = health,
 	};
 
 	health->state = HEALTH_OK;
 	health->count = 0;
-	if (!snapshot) {
+	if (!published) {
 		worse(&judge, HEALTH_STARTING);
 		add(&judge, "starting", identity->self->id,
 		    "reading the log, for %lu s",

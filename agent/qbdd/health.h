@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * How well the volume is, seen from this node: one state, and all that is wrong.
- * Judged from a snapshot, by any thread.  control/status.h says what the states
- * and the kinds of problems mean.
+ * Judged from the published status, by any thread.  control/status.h says what
+ * the states and the kinds of problems mean.
  */
 #ifndef QBDD_HEALTH_H
 #define QBDD_HEALTH_H
@@ -10,14 +10,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct snapshot;
-struct snapshot_identity;
+struct published_status;
+struct status_identity;
 
 #define HEALTH_PROBLEMS_MAX 24
 /* Who tells how it is every half second, and has not for so long, is silent. */
 #define HEALTH_SILENT_US 2000000
 
-/* The worst is the highest; also in snapshots. */
+/* The worst is the highest; also in what is published. */
 enum health_state {
 	HEALTH_OK,
 	HEALTH_DEGRADED,
@@ -43,24 +43,24 @@ struct health {
 
 /**
  * health_judge() - @health from a picture
- * @snapshot: NULL: there is none yet
+ * @published: NULL: there is none yet
  */
-void health_judge(const struct snapshot_identity *identity,
-		  const struct snapshot *snapshot, uint64_t now_us,
+void health_judge(const struct status_identity *identity,
+		  const struct published_status *published, uint64_t now_us,
 		  struct health *health);
 
 /** health_text() - the state's name */
 const char *health_text(enum health_state state);
 
 /** health_silent() - is the link of the configuration's node @i up, but mute? */
-bool health_silent(const struct snapshot_identity *identity,
-		   const struct snapshot *snapshot, unsigned int i,
+bool health_silent(const struct status_identity *identity,
+		   const struct published_status *published, unsigned int i,
 		   uint64_t now_us);
 
 /** health_peer() - what the node view says of a peer; NULL: nothing */
-const struct node_peer_view *health_peer(const struct snapshot *snapshot,
-					 uint32_t id);
+const struct node_peer_view *
+health_peer(const struct published_status *published, uint32_t id);
 /** health_commit() - the newest index that is known committed anywhere */
-uint64_t health_commit(const struct snapshot *snapshot);
+uint64_t health_commit(const struct published_status *published);
 
 #endif

@@ -118,7 +118,7 @@ void events_link(struct events *events, uint32_t peer, bool up, const char *why,
 
 /* Never up, or down for another reason than was told: "refused" is no "no route". */
 static void look_at_problem(struct events *events, struct events_link *link,
-			    const char *name, const struct snapshot_link *seen,
+			    const char *name, const struct published_link *seen,
 			    uint64_t now_us)
 {
 	char clean[sizeof(seen->problem)];
@@ -204,15 +204,15 @@ static void look_at_copy(struct events *events, struct events_link *link,
 }
 
 void events_look_at_link(struct events *events, unsigned int i,
-			 const struct snapshot *snapshot,
+			 const struct published_status *published,
 			 const struct node_peer_view *peer)
 {
 	const char *name = events->identity->conf->nodes[i].name;
 	struct events_link *link = &events->links[i];
-	uint64_t now_us = snapshot->taken_us;
+	uint64_t now_us = published->taken_us;
 
 	minute_pass(events, link, name, now_us);
-	look_at_problem(events, link, name, &snapshot->links[i], now_us);
+	look_at_problem(events, link, name, &published->links[i], now_us);
 	look_at_flags(events, link, name, peer);
 	look_at_copy(events, link, name, peer, now_us);
 }

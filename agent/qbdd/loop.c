@@ -192,14 +192,15 @@ static void loop_notice(struct qbdd *daemon)
 			 now);
 }
 
-static void snapshot_links(struct qbdd *daemon, struct snapshot *snapshot)
+static void published_links(struct qbdd *daemon,
+			    struct published_status *published)
 {
 	struct net_peer_view peer;
 	unsigned int i;
 
 	net_look(daemon->net, daemon->now_us / 1000);
 	for (i = 0; i < daemon->conf.node_count; i++) {
-		struct snapshot_link *link = &snapshot->links[i];
+		struct published_link *link = &published->links[i];
 
 		if (&daemon->conf.nodes[i] == daemon->self)
 			continue;
@@ -215,49 +216,51 @@ static void snapshot_links(struct qbdd *daemon, struct snapshot *snapshot)
 }
 
 /* What a single picture does not show: since when it has been so. */
-static void snapshot_history(struct qbdd *daemon, struct snapshot *snapshot)
+static void published_history(struct qbdd *daemon,
+			      struct published_status *published)
 {
 	struct health health; /* large: nothing is done to it in vain */
 
-	terms_note(&daemon->terms, daemon->now_us, snapshot->view.term,
-		   snapshot->view.committed_epoch);
-	snapshot->term_changed_us = daemon->terms.changed_us;
-	snapshot->term_rises = terms_rises(&daemon->terms);
-	snapshot->terms_lost = terms_lost(&daemon->terms);
-	health_judge(&daemon->identity, snapshot, daemon->now_us, &health);
+	terms_note(&daemon->terms, daemon->now_us, published->view.term,
+		   published->view.committed_epoch);
+	published->term_changed_us = daemon->terms.changed_us;
+	published->term_rises = terms_rises(&daemon->terms);
+	published->terms_lost = terms_lost(&daemon->terms);
+	health_judge(&daemon->identity, published, daemon->now_us, &health);
 	if (!daemon->state_since_us || health.state != daemon->state)
 		daemon->state_since_us = daemon->now_us;
 	daemon->state = health.state;
-	snapshot->state = daemon->state;
-	snapshot->state_since_us = daemon->state_since_us;
+	published->state = daemon->state;
+	published->state_since_us = daemon->state_since_us;
 }
 
-static void loop_snapshot(struct qbdd *daemon)
+static void loop_publish(struct qbdd *daemon)
 {
-	struct snapshot snapshot; /* large: nothing is done to it in vain */
+	struct published_status
+		published; /* large: nothing is done to it in vain */
 
-	if (daemon->now_us - daemon->snapshot_us < SNAPSHOT_US)
+	if (daemon->now_us - daemon->snapshot_us < PUBLISH_US)
 		return;
 	daemon->snapshot_us = daemon->now_us;
-	memset(&snapshot, 0, sizeof(snapshot));
-	snapshot.taken_us = daemon->now_us;
-	snapshot.log_waiting_us = daemon->log.waiting_us;
-	snapshot.image_waiting_us = daemon->image.waiting_us;
-	node_view(daemon->node, daemon->now_us, &snapshot.view);
-	snapshot.device_held = daemon->session != NULL;
-	memcpy(snapshot.device_problem, daemon->device_problem,
-	       sizeof(snapshot.device_problem));
+	memset(&published, 0, sizeof(published));
+	published.taken_us = daemon->now_us;
+	published.log_waiting_us = daemon->log.waiting_us;
+	published.image_waiting_us = daemon->image.waiting_us;
+	node_view(daemon->node, daemon->now_us, &published.view);
+	published.device_held = daemon->session != NULL;
+	memcpy(published.device_problem, daemon->device_problem,
+	       sizeof(published.device_problem));
 	loop_notice(daemon);
-	memcpy(snapshot.address_notice, daemon->address_notice,
-	       sizeof(snapshot.address_notice));
-	memcpy(snapshot.log_notice, daemon->log_notice,
-	       sizeof(snapshot.log_notice));
-	strcpy(snapshot.listen_problem, net_listen_problem(daemon->net));
-	snapshot_links(daemon, &snapshot);
-	snapshot_history(daemon, &snapshot);
-	snapshot_publish(daemon->cell, &snapshot);
+	memcpy(published.address_notice, daemon->address_notice,
+	       sizeof(published.address_notice));
+	memcpy(published.log_notice, daemon->log_notice,
+	       sizeof(published.log_notice));
+	strcpy(published.listen_problem, net_listen_problem(daemon->net));
+	published_links(daemon, &published);
+	published_history(daemon, &published);
+	status_publish(daemon->cell, &published);
 	if (!daemon->stopping)
-		events_look(&daemon->events, &snapshot);
+		events_look(&daemon->events, &published);
 }
 
 static void earlier(uint64_t *deadline, uint64_t at)
@@ -279,7 +282,7 @@ static void loop_arm(struct qbdd *daemon)
 
 	if (net_ms != UINT64_MAX)
 		earlier(&at, net_ms * 1000);
-	earlier(&at, daemon->snapshot_us + 5 * SNAPSHOT_US);
+	earlier(&at, daemon->snapshot_us + 5 * PUBLISH_US);
 	earlier(&at, daemon->device_retry_us);
 	earlier(&at, daemon->note_us);
 	if (daemon->stopping)
@@ -332,7 +335,7 @@ static void loop_act(struct qbdd *daemon)
 	loop_image(daemon);
 	pulse_doing(pulse, "stop and status");
 	qbdd_stop_check(daemon);
-	loop_snapshot(daemon);
+	loop_publish(daemon);
 	loop_arm(daemon);
 }
 

@@ -28,7 +28,7 @@
 #include "qbdd/resolve.h"
 #include "qbdd/ring.h"
 #include "qbdd/rundir.h"
-#include "qbdd/snapshot.h"
+#include "qbdd/published_status.h"
 #include "qbdd/terms.h"
 #include "qbdd/watch.h"
 #include "store/store.h"
@@ -36,7 +36,7 @@
 /* Bounds and paces */
 #define SESSION_MESSAGES_MAX 64 /* read from the module in one turn */
 #define RCVBUF_BYTES (8U << 20) /* of its socket */
-#define SNAPSHOT_US 100000 /* between two */
+#define PUBLISH_US 100000 /* between two */
 #define NOTE_US 75000 /* without an append: note the log's end */
 #define TIMER_FLOOR_US 1000 /* never sleep less: no spinning on a deadline */
 #define EXTEND_EVERY_US 10000000 /* of a start that reads */
@@ -77,9 +77,9 @@ struct device_errand {
 struct qbdd {
 	struct conf conf;
 	const struct conf_node *self;
-	struct snapshot_identity identity;
+	struct status_identity identity;
 	struct rundir run;
-	struct snapshot_cell *cell;
+	struct status_cell *cell;
 	struct control *control;
 	struct watch *watch;
 
@@ -140,7 +140,7 @@ struct qbdd {
 	struct qbdd_queue errands; /* see errand.h; orders too */
 	uint64_t snapshot_us; /* the last one's */
 	struct terms terms;
-	enum health_state state; /* by the last snapshot */
+	enum health_state state; /* by the last published status */
 	uint64_t state_since_us;
 	bool stopping;
 	uint64_t stop_us; /* at the latest */

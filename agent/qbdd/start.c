@@ -275,7 +275,7 @@ static int start_control(struct qbdd *daemon, struct base_error *error)
 	daemon->identity.started_us = qbdd_now_us();
 	daemon->identity.pulse = &daemon->pulse;
 	events_init(&daemon->events, &daemon->identity, say, daemon);
-	daemon->cell = snapshot_cell_new();
+	daemon->cell = status_cell_new();
 	if (!daemon->cell)
 		return base_error_set(error, -ENOMEM, "out of memory");
 	return control_start(daemon->run.socket_path, &daemon->identity,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The status object of control/status.h, made from a snapshot.  Any thread;
- * changes nothing.
+ * The status object of control/status.h, made from what the loop has published.
+ * Any thread; changes nothing.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,13 +9,13 @@
 #include <uuid/uuid.h>
 
 #include "control/status.h"
-#include "qbdd/snapshot.h"
+#include "qbdd/published_status.h"
 
 #define PROBLEM_MAX CONTROL_TEXT_MAX /* all of them as one text */
 
 struct status {
-	const struct snapshot_identity *identity;
-	const struct snapshot *snapshot;
+	const struct status_identity *identity;
+	const struct published_status *published;
 	const struct node_view *view;
 	uint64_t now_us;
 	uint64_t commit; /* newest known anywhere */
@@ -50,7 +50,7 @@ static const char *link_text(enum net_link_state state)
 	}
 }
 
-json_t *snapshot_name(const struct snapshot_identity *identity, uint32_t id)
+json_t *status_node_name(const struct status_identity *identity, uint32_t id)
 {
 	const struct conf *conf = identity->conf;
 	unsigned int i;
@@ -78,14 +78,14 @@ static uint64_t lacks(uint64_t commit, uint64_t has)
 
 static bool is_silent(const struct status *status, unsigned int i)
 {
-	return health_silent(status->identity, status->snapshot, i,
+	return health_silent(status->identity, status->published, i,
 			     status->now_us);
 }
 
 /* What a peer told is news only while it is heard. */
 static bool is_heard(const struct status *status, unsigned int i)
 {
-	return status->snapshot->links[i].state == NET_UP &&
+	return status->published->links[i].state == NET_UP &&
 	       !is_silent(status, i);
 }
 
@@ -114,8 +114,8 @@ static json_t *problems_json(const struct status *status)
 			list,
 			json_pack("{s:s, s:o, s:o}", "what",
 				  health->problems[i].what, "node",
-				  snapshot_name(status->identity,
-						health->problems[i].node),
+				  status_node_name(status->identity,
+						   health->problems[i].node),
 				  "text",
 				  control_text(health->problems[i].text)));
 	return list;
@@ -167,7 +167,7 @@ static json_t *self_json(const struct status *status,
 static const char *peer_problem(const struct status *status, unsigned int i,
 				const struct node_peer_view *peer)
 {
-	const struct snapshot_link *link = &status->snapshot->links[i];
+	const struct published_link *link = &status->published->links[i];
 
 	if (link->state != NET_UP)
 		return link->problem;
@@ -188,10 +188,10 @@ static json_t *peer_json(const struct status *status, unsigned int i)
 {
 	static const struct node_peer_view unknown;
 	const struct conf_node *node = &status->identity->conf->nodes[i];
-	const struct snapshot_link *link = &status->snapshot->links[i];
+	const struct published_link *link = &status->published->links[i];
 	const struct node_view *view = status->view;
 	const struct node_peer_view *peer =
-		health_peer(status->snapshot, node->id);
+		health_peer(status->published, node->id);
 	bool lead = view->role == RAFT_LEADER && peer;
 	bool heard = is_heard(status, i), told;
 	const struct wire_status *said;
@@ -264,7 +264,7 @@ static uint32_t writer_of(const struct status *status)
 
 	if (view->writer == view->id)
 		return view->device_epoch ? view->id : 0;
-	peer = health_peer(status->snapshot, view->writer);
+	peer = health_peer(status->published, view->writer);
 	for (i = 0; peer && i < conf->node_count; i++)
 		if (conf->nodes[i].id == peer->id && peer->known &&
 		    is_heard(status, i) &&
@@ -277,18 +277,18 @@ static uint32_t writer_of(const struct status *status)
 /* A picture that has grown old was of another state. */
 static uint64_t state_since_us(const struct status *status)
 {
-	const struct snapshot *snapshot = status->snapshot;
+	const struct published_status *published = status->published;
 
-	if (!snapshot)
+	if (!published)
 		return status->identity->started_us;
-	return status->health.state == snapshot->state ?
-		       snapshot->state_since_us :
-		       snapshot->taken_us;
+	return status->health.state == published->state ?
+		       published->state_since_us :
+		       published->taken_us;
 }
 
 static json_t *main_json(const struct status *status)
 {
-	const struct snapshot_identity *identity = status->identity;
+	const struct status_identity *identity = status->identity;
 	const struct node_view *view = status->view;
 	uint32_t writer = writer_of(status);
 	char id[37];
@@ -301,32 +301,32 @@ static json_t *main_json(const struct status *status)
 			 (int)identity->self->id, "version", QBD_VERSION, "pid",
 			 identity->pid, "term", number(view->term), "role",
 			 role_text(view->role), "leader",
-			 snapshot_name(identity, view->leader), "commit",
+			 status_node_name(identity, view->leader), "commit",
 			 number(status->commit), "writer",
-			 snapshot_name(identity, writer), "epoch",
+			 status_node_name(identity, writer), "epoch",
 			 number(writer ? view->epoch : 0), "device_held",
-			 status->snapshot->device_held);
+			 status->published->device_held);
 }
 
-json_t *snapshot_status(const struct snapshot_identity *identity,
-			const struct snapshot *snapshot, uint64_t now_us)
+json_t *status_json(const struct status_identity *identity,
+		    const struct published_status *published, uint64_t now_us)
 {
-	static const struct snapshot none;
+	static const struct published_status none;
 	struct status status = {
 		.identity = identity,
-		.snapshot = snapshot,
+		.published = published,
 		.now_us = now_us,
 	};
 	uint64_t since_us, changed_us;
 	json_t *json;
 
-	health_judge(identity, snapshot, now_us, &status.health);
+	health_judge(identity, published, now_us, &status.health);
 	since_us = state_since_us(&status);
-	if (!snapshot)
-		status.snapshot = &none;
-	status.view = &status.snapshot->view;
-	status.commit = health_commit(status.snapshot);
-	changed_us = status.snapshot->term_changed_us;
+	if (!published)
+		status.published = &none;
+	status.view = &status.published->view;
+	status.commit = health_commit(status.published);
+	changed_us = status.published->term_changed_us;
 	json = main_json(&status);
 	json_object_set_new(json, "state",
 			    json_string(health_text(status.health.state)));
@@ -335,15 +335,15 @@ json_t *snapshot_status(const struct snapshot_identity *identity,
 	json_object_set_new(json, "problem", problem_json(&status.health));
 	json_object_set_new(json, "problems", problems_json(&status));
 	json_object_set_new(json, "listen_problem",
-			    control_text(status.snapshot->listen_problem));
+			    control_text(status.published->listen_problem));
 	json_object_set_new(json, "term_changed_ms",
 			    number_if(changed_us,
 				      (now_us - changed_us) / 1000));
 	json_object_set_new(json, "term_changes",
-			    number(status.snapshot->term_rises));
+			    number(status.published->term_rises));
 	json_object_set_new(json, "age_ms",
-			    number_if(snapshot,
-				      (now_us - status.snapshot->taken_us) /
+			    number_if(published,
+				      (now_us - status.published->taken_us) /
 					      1000));
 	json_object_set_new(json, "log", log_json(status.view));
 	json_object_set_new(json, "nodes", nodes_json(&status));

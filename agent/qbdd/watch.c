@@ -125,10 +125,10 @@ static const char *field(const json_t *status, const char *key)
 static void make_status(const struct watch *watch, uint64_t now_us, char *text,
 			size_t size)
 {
-	struct snapshot snapshot;
-	bool any = snapshot_read(watch->config.cell, &snapshot);
-	json_t *status = snapshot_status(watch->config.identity,
-					 any ? &snapshot : NULL, now_us);
+	struct published_status published;
+	bool any = status_read(watch->config.cell, &published);
+	json_t *status = status_json(watch->config.identity,
+				     any ? &published : NULL, now_us);
 	const char *leader = field(status, "leader");
 	const char *writer = field(status, "writer");
 	const char *problem = field(status, "problem");

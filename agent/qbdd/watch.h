@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 #include "qbdd/pulse.h"
-#include "qbdd/snapshot.h"
+#include "qbdd/published_status.h"
 
 /* What is judged; watch_look() is all there is to it. */
 struct watch_eye {
@@ -45,8 +45,8 @@ void watch_look(struct watch_eye *eye, uint64_t planned_us, uint64_t now_us,
 struct watch;
 
 struct watch_config {
-	const struct snapshot_identity *identity; /* with the pulse */
-	struct snapshot_cell *cell;
+	const struct status_identity *identity; /* with the pulse */
+	struct status_cell *cell;
 	/* While we start: systemd is asked for more time as long as it grows. */
 	uint64_t (*progress)(void);
 	uint64_t extend_every_us;

@@ -7,8 +7,8 @@
 #define SECOND 1000000ULL
 
 static struct conf conf;
-static struct snapshot_identity identity;
-static struct snapshot picture;
+static struct status_identity identity;
+static struct published_status picture;
 static struct events events;
 static char said[8192];
 static unsigned int lines;

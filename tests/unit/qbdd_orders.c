@@ -29,8 +29,8 @@
 static char folder[] = "/tmp/qbd-orders-XXXXXX";
 static char path[64];
 static struct conf conf;
-static struct snapshot_identity identity;
-static struct snapshot_cell *cell;
+static struct status_identity identity;
+static struct status_cell *cell;
 static struct qbdd_queue loop;
 static struct control *control;
 
@@ -52,7 +52,7 @@ static bool setup(void)
 	identity.conf = &conf;
 	identity.self = &conf.nodes[0];
 	identity.pid = (int)getpid();
-	cell = snapshot_cell_new();
+	cell = status_cell_new();
 	return tap_check(qbdd_queue_init(&loop) == 0) &&
 	       tap_check(control_start(path, &identity, cell, &loop, &control,
 				       &error) == 0);

@@ -3,25 +3,25 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "qbdd/snapshot.h"
+#include "qbdd/published_status.h"
 #include "qbdd/terms.h"
 #include "tap.h"
 
 #define NOW_US 100000000
 
 static struct conf conf;
-static struct snapshot_identity identity;
-static struct snapshot snapshot;
+static struct status_identity identity;
+static struct published_status published;
 static json_t *status;
 
 /* Node 1 of three leads; 2 and 3 are well. */
 static void setup(void)
 {
-	struct node_view *view = &snapshot.view;
+	struct node_view *view = &published.view;
 	unsigned int i;
 
 	memset(&conf, 0, sizeof(conf));
-	memset(&snapshot, 0, sizeof(snapshot));
+	memset(&published, 0, sizeof(published));
 	strcpy(conf.volume, "vol0");
 	conf.size_bytes = 1000;
 	conf.node_count = 3;
@@ -34,7 +34,7 @@ static void setup(void)
 	identity.self = &conf.nodes[0];
 	identity.pid = 4711;
 	identity.started_us = 1;
-	snapshot.taken_us = NOW_US - 1000;
+	published.taken_us = NOW_US - 1000;
 	view->id = 1;
 	view->role = RAFT_LEADER;
 	view->term = 5;
@@ -52,26 +52,26 @@ static void setup(void)
 	view->peers[0].status.term = 5;
 	view->peers[1] = view->peers[0];
 	view->peers[1].id = 3;
-	snapshot.links[1].state = NET_UP;
-	snapshot.links[2].state = NET_UP;
+	published.links[1].state = NET_UP;
+	published.links[2].state = NET_UP;
 }
 
 /* Node 3 does not answer. */
 static void setup_missing(void)
 {
-	struct node_peer_view *peer = &snapshot.view.peers[1];
+	struct node_peer_view *peer = &published.view.peers[1];
 
 	setup();
 	memset(peer, 0, sizeof(*peer));
 	peer->id = 3;
 	peer->match = 60;
-	snapshot.links[2].state = NET_DOWN;
-	strcpy(snapshot.links[2].problem, "connection refused");
+	published.links[2].state = NET_DOWN;
+	strcpy(published.links[2].problem, "connection refused");
 }
 
 static void make(void)
 {
-	status = snapshot_status(&identity, &snapshot, NOW_US);
+	status = status_json(&identity, &published, NOW_US);
 }
 
 static const char *text(const char *key)
@@ -168,9 +168,9 @@ static void nodes_tell_what_they_lack(void)
 static void no_leader_is_no_quorum(void)
 {
 	setup_missing();
-	snapshot.view.leader = 0;
-	snapshot.view.role = RAFT_PRECANDIDATE;
-	strcpy(snapshot.view.problem, "no quorum");
+	published.view.leader = 0;
+	published.view.role = RAFT_PRECANDIDATE;
+	strcpy(published.view.problem, "no quorum");
 	make();
 	tap_need(status != NULL);
 	tap_check_str(text("state"), "no-quorum");
@@ -184,15 +184,15 @@ static void no_leader_is_no_quorum(void)
 static void a_writer_counts_while_its_node_says_so(void)
 {
 	setup();
-	snapshot.view.writer = 2;
-	snapshot.view.epoch = 44;
-	snapshot.view.peers[0].status.flags = WIRE_NODE_DEVICE_OPEN;
-	snapshot.view.peers[0].status.epoch = 44;
+	published.view.writer = 2;
+	published.view.epoch = 44;
+	published.view.peers[0].status.flags = WIRE_NODE_DEVICE_OPEN;
+	published.view.peers[0].status.epoch = 44;
 	make();
 	tap_need(status != NULL);
 	tap_check_str(text("writer"), "n2");
 	json_decref(status);
-	snapshot.view.peers[0].known = false;
+	published.view.peers[0].known = false;
 	make();
 	tap_check(json_is_null(json_object_get(status, "writer")));
 	json_decref(status);
@@ -201,19 +201,19 @@ static void a_writer_counts_while_its_node_says_so(void)
 static void the_worst_state_is_told_first(void)
 {
 	setup();
-	snapshot.view.incomplete = true;
-	snapshot.view.copy_received = 250;
+	published.view.incomplete = true;
+	published.view.copy_received = 250;
 	make();
 	tap_check_str(text("state"), "catching-up");
 	tap_check_eq((uint64_t)json_integer_value(node(0, "copy_percent")), 25);
 	tap_check_eq((uint64_t)json_integer_value(node(0, "copied_bytes")),
 		     250);
 	json_decref(status);
-	snapshot.view.damaged = true;
+	published.view.damaged = true;
 	make();
 	tap_check_str(text("state"), "damaged");
 	json_decref(status);
-	snapshot.view.disk_failed = true;
+	published.view.disk_failed = true;
 	make();
 	tap_check_str(text("state"), "disk-failed");
 	json_decref(status);
@@ -225,9 +225,9 @@ static void a_loop_or_a_disk_that_hangs_is_seen(void)
 
 	setup();
 	identity.pulse = &pulse;
-	strcpy(snapshot.listen_problem, "listening on the moon");
-	snapshot.taken_us = NOW_US - 7000000;
-	snapshot.log_waiting_us = NOW_US - 9000000;
+	strcpy(published.listen_problem, "listening on the moon");
+	published.taken_us = NOW_US - 7000000;
+	published.log_waiting_us = NOW_US - 9000000;
 	make();
 	tap_need(status != NULL);
 	tap_check_str(text("state"), "hung");
@@ -250,8 +250,8 @@ static void a_loop_or_a_disk_that_hangs_is_seen(void)
 static void mistakes_of_the_configuration_stay_in_the_status(void)
 {
 	setup();
-	strcpy(snapshot.log_notice, "log-size is of yesterday");
-	strcpy(snapshot.address_notice, "the address is nowhere");
+	strcpy(published.log_notice, "log-size is of yesterday");
+	strcpy(published.address_notice, "the address is nowhere");
 	make();
 	tap_need(status != NULL);
 	tap_check_str(text("state"), "ok");
@@ -263,7 +263,7 @@ static void mistakes_of_the_configuration_stay_in_the_status(void)
 static void before_the_first_picture_the_daemon_starts(void)
 {
 	setup();
-	status = snapshot_status(&identity, NULL, NOW_US);
+	status = status_json(&identity, NULL, NOW_US);
 	tap_need(status != NULL);
 	tap_check_str(text("state"), "starting");
 	tap_check_eq((uint64_t)json_integer_value(
@@ -275,7 +275,7 @@ static void before_the_first_picture_the_daemon_starts(void)
 
 static void a_replica_that_is_not_well_is_degraded_for_others(void)
 {
-	uint32_t *flags = &snapshot.view.peers[1].status.flags;
+	uint32_t *flags = &published.view.peers[1].status.flags;
 
 	setup();
 	*flags = WIRE_NODE_INCOMPLETE;
@@ -285,13 +285,13 @@ static void a_replica_that_is_not_well_is_degraded_for_others(void)
 	*flags = WIRE_NODE_DISK_FAILED;
 	check_degraded("node-disk-failed", "n3", "replace it");
 	setup();
-	snapshot.view.durable = 5000;
-	snapshot.view.commit = 5000;
-	snapshot.view.peers[0].match = 5000;
+	published.view.durable = 5000;
+	published.view.commit = 5000;
+	published.view.peers[0].match = 5000;
 	check_degraded("node-behind", "n3", "4910 entries behind");
 	/* Only its leader can know. */
-	snapshot.view.role = RAFT_FOLLOWER;
-	snapshot.view.leader = 2;
+	published.view.role = RAFT_FOLLOWER;
+	published.view.leader = 2;
 	make();
 	tap_check_str(text("state"), "ok");
 	json_decref(status);
@@ -300,7 +300,7 @@ static void a_replica_that_is_not_well_is_degraded_for_others(void)
 static void a_node_that_is_not_heard_is_silent(void)
 {
 	setup();
-	snapshot.view.peers[1].heard_us = NOW_US - HEALTH_SILENT_US - 1000;
+	published.view.peers[1].heard_us = NOW_US - HEALTH_SILENT_US - 1000;
 	make();
 	tap_need(status != NULL);
 	tap_check_str(text("state"), "degraded");
@@ -311,7 +311,7 @@ static void a_node_that_is_not_heard_is_silent(void)
 	tap_check_str(json_string_value(node(1, "link")), "up");
 	json_decref(status);
 	/* Its link stands anew: it has time to speak. */
-	snapshot.links[2].since_us = NOW_US - 500000;
+	published.links[2].since_us = NOW_US - 500000;
 	make();
 	tap_check_str(text("state"), "ok");
 	json_decref(status);
@@ -320,14 +320,14 @@ static void a_node_that_is_not_heard_is_silent(void)
 static void a_silent_writer_is_none(void)
 {
 	setup();
-	snapshot.view.writer = 3;
-	snapshot.view.epoch = 44;
-	snapshot.view.peers[1].status.flags = WIRE_NODE_DEVICE_OPEN;
-	snapshot.view.peers[1].status.epoch = 44;
+	published.view.writer = 3;
+	published.view.epoch = 44;
+	published.view.peers[1].status.flags = WIRE_NODE_DEVICE_OPEN;
+	published.view.peers[1].status.epoch = 44;
 	make();
 	tap_check_str(text("writer"), "n3");
 	json_decref(status);
-	snapshot.view.peers[1].heard_us = NOW_US - HEALTH_SILENT_US - 1000;
+	published.view.peers[1].heard_us = NOW_US - HEALTH_SILENT_US - 1000;
 	make();
 	tap_check(json_is_null(json_object_get(status, "writer")));
 	json_decref(status);
@@ -335,7 +335,7 @@ static void a_silent_writer_is_none(void)
 
 static void a_path_that_drops_large_packets_is_told(void)
 {
-	struct snapshot_link *link = &snapshot.links[2];
+	struct published_link *link = &published.links[2];
 
 	setup();
 	link->unacked_bytes = 4242;
@@ -348,7 +348,7 @@ static void a_path_that_drops_large_packets_is_told(void)
 		       "4242 bytes sent to it have not been acknowledged for "
 		       "4 s: does the path carry large packets? check the MTU");
 	/* Nothing at all comes back: it is off. */
-	snapshot.view.peers[1].heard_us = NOW_US - 5000000;
+	published.view.peers[1].heard_us = NOW_US - 5000000;
 	link->acked_ms = 5000;
 	check_degraded("node-silent", "n3", "nothing heard for 5 s");
 	/* Its kernel takes part, but it does not get what we say. */
@@ -359,39 +359,39 @@ static void a_path_that_drops_large_packets_is_told(void)
 static void a_refusal_is_told_with_its_reason(void)
 {
 	setup_missing();
-	strcpy(snapshot.links[2].problem, "it refuses: use one name");
-	snapshot.links[2].refused = true;
+	strcpy(published.links[2].problem, "it refuses: use one name");
+	published.links[2].refused = true;
 	check_degraded("node-refused", "n3", "it refuses: use one name");
 	/* While it tries again, too. */
-	snapshot.links[2].state = NET_HANDSHAKE;
+	published.links[2].state = NET_HANDSHAKE;
 	check_degraded("node-refused", "n3", "it refuses: use one name");
 }
 
 static void an_agent_that_is_not_well_is_degraded(void)
 {
 	setup();
-	snapshot.image_waiting_us = NOW_US - 3000000;
+	published.image_waiting_us = NOW_US - 3000000;
 	check_degraded("disk-slow", "n1", "data area has waited");
 	setup();
-	strcpy(snapshot.device_problem, "minor 0 is taken");
+	strcpy(published.device_problem, "minor 0 is taken");
 	check_degraded("no-device", "n1", "minor 0 is taken");
 	setup();
-	strcpy(snapshot.listen_problem, "no such address");
+	strcpy(published.listen_problem, "no such address");
 	check_degraded("not-reachable", "n1", "no such address");
 	setup();
-	snapshot.view.fenced = true;
+	published.view.fenced = true;
 	check_degraded("fenced", "n1", "unmount or close it");
 	setup();
-	snapshot.terms_lost = 4;
-	snapshot.term_changed_us = NOW_US - 6000000;
+	published.terms_lost = 4;
+	published.term_changed_us = NOW_US - 6000000;
 	check_degraded("terms-rise", "n1", "4 leaders were lost");
 }
 
 static void a_leader_that_has_yet_to_apply_is_catching_up(void)
 {
 	setup();
-	snapshot.view.settling = true;
-	strcpy(snapshot.view.problem, "catching up");
+	published.view.settling = true;
+	strcpy(published.view.problem, "catching up");
 	make();
 	tap_check_str(text("state"), "catching-up");
 	tap_check(told("catching-up", "n1", "catching up"));
@@ -401,10 +401,10 @@ static void a_leader_that_has_yet_to_apply_is_catching_up(void)
 static void the_state_has_an_age(void)
 {
 	setup();
-	snapshot.state = HEALTH_OK;
-	snapshot.state_since_us = NOW_US - 9000000;
-	snapshot.term_changed_us = NOW_US - 8000000;
-	snapshot.term_rises = 2;
+	published.state = HEALTH_OK;
+	published.state_since_us = NOW_US - 9000000;
+	published.term_changed_us = NOW_US - 8000000;
+	published.term_rises = 2;
 	make();
 	tap_check_eq((uint64_t)json_integer_value(
 			     json_object_get(status, "since_ms")),
@@ -417,7 +417,7 @@ static void the_state_has_an_age(void)
 		     2);
 	json_decref(status);
 	/* The picture is old, and what it shows is no more. */
-	snapshot.taken_us = NOW_US - 5000000;
+	published.taken_us = NOW_US - 5000000;
 	make();
 	tap_check_str(text("state"), "hung");
 	tap_check_eq((uint64_t)json_integer_value(
@@ -429,7 +429,7 @@ static void the_state_has_an_age(void)
 static void texts_that_are_no_utf8_are_told_as_they_can_be(void)
 {
 	setup_missing();
-	strcpy(snapshot.links[2].problem, "M\xfcll");
+	strcpy(published.links[2].problem, "M\xfcll");
 	make();
 	tap_need(status != NULL);
 	tap_check_str(json_string_value(node(2, "problem")), "M?ll");

@@ -146,8 +146,8 @@ static void a_late_loop_stays_late_through_a_pause(void)
 static int systemd_fd = -1;
 static char said[1024];
 static struct conf conf;
-static struct snapshot_identity identity;
-static struct snapshot_cell *cell; /* kept: it has the last picture */
+static struct status_identity identity;
+static struct status_cell *cell; /* kept: it has the last picture */
 
 static uint64_t blocks; /* atomic */
 
@@ -190,7 +190,7 @@ static bool listen_as_systemd(const char *watchdog_us)
 	identity.conf = &conf;
 	identity.self = &conf.nodes[0];
 	identity.pulse = &pulse;
-	cell = cell ? cell : snapshot_cell_new();
+	cell = cell ? cell : status_cell_new();
 	config.cell = cell;
 	begin();
 	return true;
@@ -230,17 +230,17 @@ static void forget_what_was_heard(void)
 
 static void systemd_is_told_ready_status_and_stopping(void)
 {
-	struct snapshot snapshot = { .taken_us = qbdd_now_us() };
+	struct published_status published = { .taken_us = qbdd_now_us() };
 	struct watch *watch;
 
 	tap_need(listen_as_systemd("0"));
 	tap_need(watch_start(&config, &watch) == 0);
 	tap_check(!heard("READY=1", 300));
-	snapshot.view.id = 1;
-	snapshot.view.leader = 1;
-	snapshot.view.writer = 1;
-	strcpy(snapshot.listen_problem, "listening on the moon");
-	snapshot_publish(cell, &snapshot);
+	published.view.id = 1;
+	published.view.leader = 1;
+	published.view.writer = 1;
+	strcpy(published.listen_problem, "listening on the moon");
+	status_publish(cell, &published);
 	watch_ready(watch);
 	tap_check(heard("READY=1", PATIENCE_MS));
 	tap_check(heard("STATUS=", PATIENCE_MS));

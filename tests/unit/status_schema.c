@@ -10,22 +10,22 @@
 
 #include "cli/kernel.h"
 #include "nl/nl.h"
-#include "qbdd/snapshot.h"
+#include "qbdd/published_status.h"
 
 #define NOW_US 100000000
 
 static struct conf conf;
-static struct snapshot_identity identity;
-static struct snapshot snapshot;
+static struct status_identity identity;
+static struct published_status published;
 
 /* Node 1 of three leads and writes; 2 is filled, 3 does not answer. */
 static void setup(void)
 {
-	struct node_view *view = &snapshot.view;
+	struct node_view *view = &published.view;
 	unsigned int i;
 
 	memset(&conf, 0, sizeof(conf));
-	memset(&snapshot, 0, sizeof(snapshot));
+	memset(&published, 0, sizeof(published));
 	strcpy(conf.volume, "vol0");
 	memset(conf.volume_id, 0xab, sizeof(conf.volume_id));
 	conf.size_bytes = 1000;
@@ -39,7 +39,7 @@ static void setup(void)
 	identity.self = &conf.nodes[0];
 	identity.pid = 4711;
 	identity.started_us = 1;
-	snapshot.taken_us = NOW_US - 1000;
+	published.taken_us = NOW_US - 1000;
 	view->id = 1;
 	view->role = RAFT_LEADER;
 	view->term = 5;
@@ -63,8 +63,8 @@ static void setup(void)
 	view->peers[0].copy_offset = 500;
 	view->peers[1].id = 3;
 	view->peers[1].match = 60;
-	snapshot.links[1].state = NET_UP;
-	strcpy(snapshot.links[2].problem, "connection refused");
+	published.links[1].state = NET_UP;
+	strcpy(published.links[2].problem, "connection refused");
 }
 
 /* Does the schema describe @text? Skips the test where it can't be known. */
@@ -105,7 +105,7 @@ static const char *printed(json_t *status)
 
 static const char *printed_now(void)
 {
-	return printed(snapshot_status(&identity, &snapshot, NOW_US));
+	return printed(status_json(&identity, &published, NOW_US));
 }
 
 static void agents_in_all_states_are_described(void)
@@ -113,18 +113,18 @@ static void agents_in_all_states_are_described(void)
 	tap_need(rig_setup());
 	setup();
 	tap_check(described(printed_now()));
-	tap_check(described(printed(snapshot_status(&identity, NULL, NOW_US))));
-	snapshot.view.role = RAFT_FOLLOWER;
-	snapshot.view.leader = 0;
-	snapshot.view.incomplete = true;
-	snapshot.links[1].state = NET_DOWN;
+	tap_check(described(printed(status_json(&identity, NULL, NOW_US))));
+	published.view.role = RAFT_FOLLOWER;
+	published.view.leader = 0;
+	published.view.incomplete = true;
+	published.links[1].state = NET_DOWN;
 	tap_check(described(printed_now()));
-	snapshot.view.damaged = true;
-	snapshot.taken_us = NOW_US - 9000000;
-	snapshot.log_waiting_us = NOW_US - 9000000;
-	strcpy(snapshot.log_notice, "edited");
+	published.view.damaged = true;
+	published.taken_us = NOW_US - 9000000;
+	published.log_waiting_us = NOW_US - 9000000;
+	strcpy(published.log_notice, "edited");
 	tap_check(described(printed_now()));
-	snapshot.view.disk_failed = true;
+	published.view.disk_failed = true;
 	tap_check(described(printed_now()));
 	rig_teardown();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See snapshot.h: the cell that it is published in. */
-#include "qbdd/snapshot.h"
+/* See published_status.h: the cell that it is published in. */
+#include "qbdd/published_status.h"
 
 #include <stdlib.h>
 
@@ -11,16 +11,16 @@
 
 struct shown {
 	struct rcu_head rcu;
-	struct snapshot snapshot;
+	struct published_status published;
 };
 
-struct snapshot_cell {
+struct status_cell {
 	struct shown *shown;
 };
 
-struct snapshot_cell *snapshot_cell_new(void)
+struct status_cell *status_cell_new(void)
 {
-	return calloc(1, sizeof(struct snapshot_cell));
+	return calloc(1, sizeof(struct status_cell));
 }
 
 static void shown_free(struct rcu_head *rcu)
@@ -28,28 +28,28 @@ static void shown_free(struct rcu_head *rcu)
 	free(base_container_of(rcu, struct shown, rcu));
 }
 
-void snapshot_publish(struct snapshot_cell *cell,
-		      const struct snapshot *snapshot)
+void status_publish(struct status_cell *cell,
+		    const struct published_status *published)
 {
 	struct shown *fresh = malloc(sizeof(*fresh));
 	struct shown *old;
 
 	if (!fresh)
 		return; /* it just grows older */
-	fresh->snapshot = *snapshot;
+	fresh->published = *published;
 	old = rcu_xchg_pointer(&cell->shown, fresh);
 	if (old)
 		urcu_memb_call_rcu(&old->rcu, shown_free);
 }
 
-bool snapshot_read(struct snapshot_cell *cell, struct snapshot *snapshot)
+bool status_read(struct status_cell *cell, struct published_status *published)
 {
 	struct shown *shown;
 
 	urcu_memb_read_lock();
 	shown = rcu_dereference(cell->shown);
 	if (shown)
-		*snapshot = shown->snapshot;
+		*published = shown->published;
 	urcu_memb_read_unlock();
 	return shown != NULL;
 }

@@ -5,8 +5,8 @@
  * what the fields mean).  Whoever reads it waits for nobody; its age tells
  * whether the loop still runs.
  */
-#ifndef QBDD_SNAPSHOT_H
-#define QBDD_SNAPSHOT_H
+#ifndef QBDD_PUBLISHED_STATUS_H
+#define QBDD_PUBLISHED_STATUS_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -20,7 +20,7 @@
 #include "qbdd/pulse.h"
 
 /* What never changes while the daemon runs. */
-struct snapshot_identity {
+struct status_identity {
 	const struct conf *conf;
 	const struct conf_node *self;
 	int pid;
@@ -28,7 +28,7 @@ struct snapshot_identity {
 	const struct pulse *pulse; /* of the loop */
 };
 
-struct snapshot_link {
+struct published_link {
 	enum net_link_state state;
 	uint64_t since_us; /* in this state */
 	bool refused; /* and the next fields: see struct net_peer_view */
@@ -38,10 +38,10 @@ struct snapshot_link {
 	char problem[160];
 };
 
-struct snapshot {
+struct published_status {
 	uint64_t taken_us;
 	struct node_view view;
-	struct snapshot_link links[CONF_NODES_MAX]; /* as conf->nodes */
+	struct published_link links[CONF_NODES_MAX]; /* as conf->nodes */
 	uint64_t log_waiting_us; /* a job of the thread waits since; 0: none */
 	uint64_t image_waiting_us;
 	bool device_held; /* its queue is ours */
@@ -58,24 +58,24 @@ struct snapshot {
 };
 
 /* The published one, NULL before the first: for rcu_dereference(). */
-struct snapshot_cell;
-struct snapshot_cell *snapshot_cell_new(void);
+struct status_cell;
+struct status_cell *status_cell_new(void);
 
-/** snapshot_publish() - copy @snapshot and show it; a registered RCU thread */
-void snapshot_publish(struct snapshot_cell *cell,
-		      const struct snapshot *snapshot);
-/** snapshot_read() - false: none yet; a registered RCU thread */
-bool snapshot_read(struct snapshot_cell *cell, struct snapshot *snapshot);
+/** status_publish() - copy @published and show it; a registered RCU thread */
+void status_publish(struct status_cell *cell,
+		    const struct published_status *published);
+/** status_read() - false: none yet; a registered RCU thread */
+bool status_read(struct status_cell *cell, struct published_status *published);
 
 /**
- * snapshot_status() - the status object
- * @snapshot: NULL: none yet, the daemon starts
+ * status_json() - the status object
+ * @published: NULL: none yet, the daemon starts
  * Return: one reference, the caller's
  */
-json_t *snapshot_status(const struct snapshot_identity *identity,
-			const struct snapshot *snapshot, uint64_t now_us);
+json_t *status_json(const struct status_identity *identity,
+		    const struct published_status *published, uint64_t now_us);
 
-/** snapshot_name() - of a node, for JSON; null: no such node */
-json_t *snapshot_name(const struct snapshot_identity *identity, uint32_t id);
+/** status_node_name() - of a node, for JSON; null: no such node */
+json_t *status_node_name(const struct status_identity *identity, uint32_t id);
 
 #endif
