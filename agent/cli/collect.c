@@ -159,9 +159,7 @@ static void start_asking(struct ask *ask, const char *volume)
 	ask->control.fd = -1;
 	ask->code = control_open(volume, &ask->control, NULL);
 	if (!ask->code)
-		ask->code =
-			control_send(&ask->control,
-				     json_pack("{s:s}", "command", "status"));
+		ask->code = control_send(&ask->control, &control_status);
 }
 
 json_t *collect_status(const json_t *names)

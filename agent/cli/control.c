@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "control/status.h"
+
+const struct control_command control_status = { .type = CONTROL_STATUS };
 
 static int connect_failed(const char *volume, int code,
 			  struct base_error *error)
@@ -77,8 +78,9 @@ void control_close(struct control *control)
 	control->fd = -1;
 }
 
-int control_send(struct control *control, json_t *request)
+int control_send(struct control *control, const struct control_command *command)
 {
+	json_t *request = control_command_json(command);
 	char *text = json_dumps(request, JSON_COMPACT);
 	int code = 0;
 
@@ -113,8 +115,8 @@ json_t *control_receive(struct control *control, uint64_t until_ms,
 			return NULL;
 		}
 	}
-	packet = malloc(CONTROL_PACKET_MAX);
-	size = packet ? recv(control->fd, packet, CONTROL_PACKET_MAX, 0) : -1;
+	packet = malloc(CONTROL_REPLY_MAX);
+	size = packet ? recv(control->fd, packet, CONTROL_REPLY_MAX, 0) : -1;
 	if (size > 0)
 		reply = json_loadb(packet, (size_t)size, 0, NULL);
 	free(packet);
@@ -134,14 +136,14 @@ json_t *control_receive(struct control *control, uint64_t until_ms,
 	return NULL;
 }
 
-json_t *control_order(const char *command, unsigned int wait_ms)
+void control_within(struct control_command *command, unsigned int wait_ms)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
-	return json_pack("{s:s, s:I}", "command", command, "until_ms",
-			 (json_int_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 +
-				 (json_int_t)wait_ms);
+	command->timed = true;
+	command->until_ms = (uint64_t)now.tv_sec * 1000 +
+			    (uint64_t)now.tv_nsec / 1000000 + wait_ms;
 }
 
 int control_refused(const json_t *reply, struct base_error *error)
@@ -156,19 +158,17 @@ int control_refused(const json_t *reply, struct base_error *error)
 				     "the agent refuses, not saying why");
 }
 
-json_t *control_ask(const char *volume, json_t *request, unsigned int wait_ms,
-		    struct base_error *error)
+json_t *control_ask(const char *volume, const struct control_command *command,
+		    unsigned int wait_ms, struct base_error *error)
 {
 	struct control control;
 	json_t *reply = NULL;
 	int ret;
 
 	ret = control_open(volume, &control, error);
-	if (ret) {
-		json_decref(request);
+	if (ret)
 		return NULL;
-	}
-	ret = control_send(&control, request);
+	ret = control_send(&control, command);
 	if (ret)
 		connect_failed(volume, ret, error);
 	else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Asking a daemon over its control socket (control/status.h).  Nothing here
+ * Asking a daemon over its control socket (control/command.h).  Nothing here
  * waits longer than the caller says: a stopped daemon must not stop who asks.
  */
 #ifndef CLI_CONTROL_H
@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "control/command.h"
 
 #define CONTROL_ANSWER_MS 800 /* of what the daemon answers at once */
 #define CONTROL_OUTCOME_MS 2000 /* for what was begun just in time */
@@ -36,10 +37,11 @@ int control_open(const char *volume, struct control *control,
 void control_close(struct control *control);
 
 /**
- * control_send() - one request; @request is taken over
+ * control_send() - one command
  * Return: 0; -EAGAIN: it does not read; other errno: it has gone.
  */
-int control_send(struct control *control, json_t *request);
+int control_send(struct control *control,
+		 const struct control_command *command);
 
 /**
  * control_receive() - the reply
@@ -50,20 +52,23 @@ int control_send(struct control *control, json_t *request);
 json_t *control_receive(struct control *control, uint64_t until_ms,
 			struct base_error *error);
 
+/* Asks for the status. */
+extern const struct control_command control_status;
+
 /**
  * control_ask() - connect, send, receive, close
  * @wait_ms: for the reply
  * Return: the object with "ok" true; NULL and @error, of a refusal the daemon's
  * text with code -EREMOTEIO.
  */
-json_t *control_ask(const char *volume, json_t *request, unsigned int wait_ms,
-		    struct base_error *error);
+json_t *control_ask(const char *volume, const struct control_command *command,
+		    unsigned int wait_ms, struct base_error *error);
 
 /**
- * control_order() - the request for an order that is begun within @wait_ms, or
- * not at all: the daemon has the deadline, and sees when we hang up
+ * control_within() - @command is to be begun within @wait_ms, or not at all: the
+ * daemon has the deadline, and sees when we hang up
  */
-json_t *control_order(const char *command, unsigned int wait_ms);
+void control_within(struct control_command *command, unsigned int wait_ms);
 
 /** control_refused() - 0 when @reply has "ok", else -EREMOTEIO and its text */
 int control_refused(const json_t *reply, struct base_error *error);

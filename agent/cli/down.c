@@ -80,12 +80,14 @@ static enum cli_exit stop_daemon(const char *volume, struct control *control)
 {
 	/* Before asking: afterwards the number may be another's. */
 	int pidfd = (int)syscall(SYS_pidfd_open, control->pid, 0);
+	struct control_command command = { .type = CONTROL_STOP };
 	struct base_error error;
 	json_t *reply;
 	bool ended;
 	int ret;
 
-	ret = control_send(control, control_order("stop", BEGIN_MS));
+	control_within(&command, BEGIN_MS);
+	ret = control_send(control, &command);
 	reply = ret ? NULL :
 		      control_receive(control,
 				      cli_now_ms() + BEGIN_MS +

@@ -14,9 +14,8 @@
 /* Copies the leader's name as the daemon sees it; false: none known. */
 static bool get_leader(const char *volume, char *leader, size_t size)
 {
-	json_t *reply = control_ask(volume,
-				    json_pack("{s:s}", "command", "status"),
-				    CONTROL_ANSWER_MS, NULL);
+	json_t *reply =
+		control_ask(volume, &control_status, CONTROL_ANSWER_MS, NULL);
 	const char *name = json_string_value(
 		json_object_get(json_object_get(reply, "status"), "leader"));
 
@@ -45,11 +44,16 @@ static enum cli_exit run(const struct cli_args *args)
 	char leader[CONF_NAME_MAX + 1];
 	struct base_error error;
 	uint64_t until_ms;
-	json_t *order = control_order("transfer", BEGIN_MS);
+	struct control_command command = { .type = CONTROL_TRANSFER };
 	json_t *reply;
 
-	json_object_set_new(order, "node", json_string(node));
-	reply = control_ask(volume, order, BEGIN_MS + CONTROL_OUTCOME_MS,
+	if (strlen(node) >= sizeof(command.node))
+		return cli_fail("volume %s: %s is no node's name: it is longer "
+				"than %d bytes",
+				volume, node, CONTROL_NAME_MAX);
+	strcpy(command.node, node);
+	control_within(&command, BEGIN_MS);
+	reply = control_ask(volume, &command, BEGIN_MS + CONTROL_OUTCOME_MS,
 			    &error);
 	if (!reply && error.code == -EREMOTEIO)
 		return refused(volume, node, &error);

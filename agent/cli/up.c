@@ -140,9 +140,8 @@ static enum cli_exit wait_until_serving(const char *volume, unsigned int wait_s)
 	bool ok;
 
 	do {
-		reply = control_ask(volume,
-				    json_pack("{s:s}", "command", "status"),
-				    CONTROL_ANSWER_MS, &error);
+		reply = control_ask(volume, &control_status, CONTROL_ANSWER_MS,
+				    &error);
 		status = json_object_get(reply, "status");
 		state = json_string_value(json_object_get(status, "state"));
 		problem = json_string_value(json_object_get(status, "problem"));

@@ -1,32 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The control socket of a daemon, and the JSON of `qbd status`.
- *
- * CONTROL SOCKET
- *
- * RUN/VOLUME.sock (RUN: conf_run_dir(), /run/qbd), AF_UNIX, SOCK_SEQPACKET, mode
- * 0660 and group qbd where /etc/group has that, else 0600.  Whoever can connect
- * may ask for the status; orders are root's (SO_PEERCRED).  One JSON object per packet, at most CONTROL_PACKET_MAX bytes; one reply
- * per request, in order; a connection may ask many times.
- *
- *	{"command":"status"}	{"ok":true,"status":{...}}, see below.  Answered
- *				from what is published: never waits for a disk, a peer
- *				or the loop.
- *	{"command":"transfer","node":"n2"}
- *				{"ok":true} once the handover has begun; who asks
- *				looks at status.leader to see its end.
- *	{"command":"stop"}	removes the device, unless it is open, then
- *				{"ok":true}, then the process ends; whoever asked
- *				waits for its end.  Refused, nothing is changed.
- *
- * transfer and stop are begun only while whoever asked waits: until it hangs up,
- * or until its "until_ms" (CLOCK_BOOTTIME; 3 s if it is not there).  What was
- * begun is answered by its outcome, which may take longer.
- *
- * A refusal is {"ok":false,"error":"text for people, with the remedy"}; of
- * transfer, on a node that does not lead, with "leader":"n1" (null: none known).
- *
- * STATUS
+ * The status: the JSON of `qbd status`, and of the command of that name
+ * (command.h).
  *
  * Integers are unsigned unless null; null is "not known" or "none".  Fields are
  * only ever added.
@@ -138,7 +113,6 @@
 
 #include <jansson.h>
 
-#define CONTROL_PACKET_MAX 65536
 #define CONTROL_TEXT_MAX 2048 /* of what is not UTF-8; the rest is cut off */
 
 /**

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * See control.h.  Everything here but order_take() and order_done() runs in the
- * control thread, which must never touch the node, the store or the net.
+ * See control.h.  Everything here but command_take() and command_done() runs in
+ * the control thread, which must never touch the node, the store or the net.
  *
- * A client that has an order under way is not read from until it is answered.
+ * A client that has a command under way is not read from until it is answered.
  */
 #include "qbdd/control.h"
 
@@ -23,6 +23,7 @@
 #include <urcu/urcu-memb.h>
 
 #include "base/log.h"
+#include "control/command.h"
 #include "control/status.h"
 #include "qbdd/qbdd.h"
 
@@ -30,8 +31,8 @@ enum { POLL_STOP, POLL_LISTEN, POLL_DONE, POLL_CLIENTS };
 
 struct client {
 	int fd;
-	struct order *order; /* NULL: none under way */
-	bool gone; /* has hung up; the order is being carried out */
+	struct command *command; /* NULL: none under way */
+	bool gone; /* has hung up; the command is being carried out */
 };
 
 struct control {
@@ -42,15 +43,15 @@ struct control {
 	pthread_t thread;
 	int listen_fd;
 	int stop_fd;
-	int done_fd; /* the loop has answered an order */
+	int done_fd; /* the loop has answered a command */
 	unsigned int client_count;
 	struct client clients[CONTROL_CLIENTS_MAX];
 	struct pollfd polls[POLL_CLIENTS + CONTROL_CLIENTS_MAX];
 };
 
-static bool order_moves(struct order *order, uint32_t from, uint32_t to)
+static bool command_moves(struct command *command, uint32_t from, uint32_t to)
 {
-	return __atomic_compare_exchange_n(&order->state, &from, to, false,
+	return __atomic_compare_exchange_n(&command->state, &from, to, false,
 					   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
@@ -73,32 +74,33 @@ static int too_late(struct base_error *error)
  * Both threads may have been stopped between the control thread's look at the
  * client and this one.
  */
-bool order_take(struct control *control, struct order *order)
+bool command_take(struct control *control, struct command *command)
 {
-	if (!order_moves(order, ORDER_PUT, ORDER_TAKEN)) {
-		free(order);
+	if (!command_moves(command, COMMAND_PUT, COMMAND_TAKEN)) {
+		free(command);
 		return false;
 	}
-	if (qbdd_now_us() <= order->until_us && !hung_up(order->fd))
+	if (qbdd_now_us() <= command->until_us && !hung_up(command->fd))
 		return true;
-	too_late(&order->error);
-	order_done(control, order);
+	too_late(&command->error);
+	command_done(control, command);
 	return false;
 }
 
-void order_done(struct control *control, struct order *order)
+void command_done(struct control *control, struct command *command)
 {
 	const uint64_t one = 1;
 
-	__atomic_store_n(&order->state, ORDER_DONE, __ATOMIC_RELEASE);
+	__atomic_store_n(&command->state, COMMAND_DONE, __ATOMIC_RELEASE);
 	/* It can only fail when the count is full: then it is readable. */
 	if (write(control->done_fd, &one, sizeof(one)) < 0)
 		return;
 }
 
+/* Of a text in which names may be that somebody sent. */
 static json_t *refusal(const char *text)
 {
-	return json_pack("{s:b, s:s}", "ok", 0, "error", text);
+	return json_pack("{s:b, s:o}", "ok", 0, "error", control_text(text));
 }
 
 static json_t *answer_status(struct control *control)
@@ -111,79 +113,57 @@ static json_t *answer_status(struct control *control)
 				     any ? &published : NULL, qbdd_now_us()));
 }
 
-static uint64_t order_until(const json_t *request)
+static uint64_t command_until(const struct control_command *asked)
 {
-	const json_t *until = json_object_get(request, "until_ms");
-	uint64_t now_us = qbdd_now_us(), until_us;
+	uint64_t now_us = qbdd_now_us();
 
-	if (!json_is_integer(until))
-		return now_us + ORDER_WAIT_MS * 1000;
-	if (json_integer_value(until) < 0)
-		return 0;
-	until_us = (uint64_t)json_integer_value(until) * 1000;
-	if (until_us > now_us + ORDER_WAIT_MAX_MS * 1000)
-		return now_us + ORDER_WAIT_MAX_MS * 1000;
-	return until_us;
+	if (!asked->timed)
+		return now_us + COMMAND_WAIT_MS * 1000;
+	if (asked->until_ms > now_us / 1000 + COMMAND_WAIT_MAX_MS)
+		return now_us + COMMAND_WAIT_MAX_MS * 1000;
+	return asked->until_ms * 1000;
 }
 
 /* Return: NULL: the loop will answer it. */
-static json_t *order_put(struct control *control, struct client *client,
-			 const json_t *request, enum order_type type,
-			 uint32_t peer)
+static json_t *command_put(struct control *control, struct client *client,
+			   const struct control_command *asked)
 {
 	struct base_error error;
-	struct order *order;
+	struct command *command;
+	uint64_t until_us = command_until(asked);
 
-	if (order_until(request) <= qbdd_now_us() || hung_up(client->fd)) {
+	if (until_us <= qbdd_now_us() || hung_up(client->fd)) {
 		too_late(&error);
 		return refusal(error.text);
 	}
-	order = calloc(1, sizeof(*order));
-	if (!order)
+	command = calloc(1, sizeof(*command));
+	if (!command)
 		return refusal("out of memory");
-	order->errand.back = qbdd_order_back;
-	order->type = type;
-	order->fd = client->fd;
-	order->until_us = order_until(request);
-	order->peer = peer;
-	client->order = order;
-	qbdd_queue_put(control->loop, &order->errand.item);
+	command->errand.back = qbdd_command_back;
+	command->asked = *asked;
+	command->fd = client->fd;
+	command->until_us = until_us;
+	client->command = command;
+	qbdd_queue_put(control->loop, &command->errand.item);
 	qbdd_queue_wake(control->loop);
 	return NULL;
 }
 
-static json_t *order_answer(struct control *control, const struct order *order)
+static json_t *command_answer(struct control *control,
+			      const struct command *command)
 {
-	json_t *answer = order->error.code ? refusal(order->error.text) :
-					     json_pack("{s:b}", "ok", 1);
+	json_t *answer = command->error.code ? refusal(command->error.text) :
+					       json_pack("{s:b}", "ok", 1);
 
-	if (order->error.code == -ENOTCONN)
+	if (command->error.code == -ENOTCONN)
 		json_object_set_new(answer, "leader",
 				    status_node_name(&control->identity,
-						     order->leader));
+						     command->leader));
 	return answer;
 }
 
-static json_t *answer_transfer(struct control *control, struct client *client,
-			       const json_t *request)
-{
-	const struct conf *conf = control->identity.conf;
-	const char *name = json_string_value(json_object_get(request, "node"));
-	char names[512], text[768];
-	unsigned int i;
-
-	for (i = 0; name && i < conf->node_count; i++)
-		if (strcmp(conf->nodes[i].name, name) == 0)
-			return order_put(control, client, request,
-					 ORDER_TRANSFER, conf->nodes[i].id);
-	conf_node_names(conf, names, sizeof(names));
-	snprintf(text, sizeof(text),
-		 "the volume has no such node; its nodes are: %s", names);
-	return refusal(text);
-}
-
 /* Root, or who the agent runs as (in tests). */
-static bool may_order(const struct client *client)
+static bool may_command(const struct client *client)
 {
 	struct ucred peer = { .uid = (uid_t)-1 };
 	socklen_t size = sizeof(peer);
@@ -194,24 +174,20 @@ static bool may_order(const struct client *client)
 
 /* Return: NULL: it comes later. */
 static json_t *answer(struct control *control, struct client *client,
-		      const json_t *request)
+		      const char *packet, size_t size)
 {
-	const char *command =
-		json_string_value(json_object_get(request, "command"));
+	struct control_command asked;
+	struct base_error error;
 
-	if (!command)
-		return refusal("a request is {\"command\":...}");
-	if (strcmp(command, "status") == 0)
+	if (control_command_parse(packet, size, &asked, &error))
+		return refusal(error.text);
+	if (asked.type == CONTROL_STATUS)
 		return answer_status(control);
-	if (!may_order(client))
+	if (!may_command(client))
 		return refusal(
 			"only root may order the agent about; others may "
 			"ask for its status; run this as root");
-	if (strcmp(command, "transfer") == 0)
-		return answer_transfer(control, client, request);
-	if (strcmp(command, "stop") == 0)
-		return order_put(control, client, request, ORDER_STOP, 0);
-	return refusal("unknown command; known are status, transfer, stop");
+	return command_put(control, client, &asked);
 }
 
 /* Takes @reply over.  Return: false when the client is to be dropped. */
@@ -220,7 +196,7 @@ static bool reply_send(int fd, json_t *reply)
 	char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
 	bool sent = false;
 
-	if (text && strlen(text) <= CONTROL_PACKET_MAX)
+	if (text && strlen(text) <= CONTROL_REPLY_MAX)
 		sent = send(fd, text, strlen(text),
 			    MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 	free(text);
@@ -230,41 +206,40 @@ static bool reply_send(int fd, json_t *reply)
 
 static bool client_read(struct control *control, struct client *client)
 {
-	char packet[4096];
-	ssize_t size = recv(client->fd, packet, sizeof(packet), MSG_DONTWAIT);
-	json_t *request, *reply;
+	char packet[CONTROL_REQUEST_MAX];
+	ssize_t size = recv(client->fd, packet, sizeof(packet),
+			    MSG_DONTWAIT | MSG_TRUNC);
+	json_t *reply;
 
 	if (size < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
 	if (size <= 0)
 		return false;
-	request = json_loadb(packet, (size_t)size, 0, NULL);
-	reply = answer(control, client, request);
-	json_decref(request);
-	return client->order || reply_send(client->fd, reply);
+	reply = answer(control, client, packet, (size_t)size);
+	return client->command || reply_send(client->fd, reply);
 }
 
-/* Its order is done, or it is too late for it.  False: drop the client. */
-static bool client_ordered(struct control *control, struct client *client)
+/* Its command is done, or it is too late for it.  False: drop the client. */
+static bool client_commanded(struct control *control, struct client *client)
 {
-	struct order *order = client->order;
-	uint32_t state = __atomic_load_n(&order->state, __ATOMIC_ACQUIRE);
+	struct command *command = client->command;
+	uint32_t state = __atomic_load_n(&command->state, __ATOMIC_ACQUIRE);
 	struct base_error error;
 	json_t *reply;
 
-	if (state == ORDER_PUT &&
-	    (client->gone || qbdd_now_us() > order->until_us) &&
-	    order_moves(order, ORDER_PUT, ORDER_GIVEN_UP)) {
-		client->order = NULL; /* the loop's */
+	if (state == COMMAND_PUT &&
+	    (client->gone || qbdd_now_us() > command->until_us) &&
+	    command_moves(command, COMMAND_PUT, COMMAND_GIVEN_UP)) {
+		client->command = NULL; /* the loop's */
 		too_late(&error);
 		return !client->gone &&
 		       reply_send(client->fd, refusal(error.text));
 	}
-	if (state != ORDER_DONE)
+	if (state != COMMAND_DONE)
 		return true;
-	client->order = NULL;
-	reply = order_answer(control, order);
-	free(order);
+	client->command = NULL;
+	reply = command_answer(control, command);
+	free(command);
 	return reply_send(client->fd, reply) && !client->gone;
 }
 
@@ -272,10 +247,10 @@ static bool client_ordered(struct control *control, struct client *client)
 static bool client_serve(struct control *control, struct client *client,
 			 short revents)
 {
-	if (client->order && revents)
+	if (client->command && revents)
 		client->gone = true; /* nothing but that is waited for */
-	if (client->order)
-		return client_ordered(control, client);
+	if (client->command)
+		return client_commanded(control, client);
 	return !revents || client_read(control, client);
 }
 
@@ -309,7 +284,7 @@ static void control_accept(struct control *control)
 	control->clients[control->client_count++] = (struct client){ .fd = fd };
 }
 
-/* Until somebody says something, or an order's time is over. */
+/* Until somebody says something, or a command's time is over. */
 static void control_wait(struct control *control)
 {
 	uint64_t now_us = qbdd_now_us(), wait_us = UINT64_MAX, count;
@@ -320,19 +295,20 @@ static void control_wait(struct control *control)
 		polls[i].revents = 0;
 	for (i = 0; i < control->client_count; i++) {
 		const struct client *client = &control->clients[i];
-		const struct order *order = client->order;
+		const struct command *command = client->command;
 
 		/* Who has gone would be told of again and again. */
 		polls[POLL_CLIENTS + i].fd = client->gone ? -1 : client->fd;
-		polls[POLL_CLIENTS + i].events = order ? 0 : POLLIN;
+		polls[POLL_CLIENTS + i].events = command ? 0 : POLLIN;
 		polls[POLL_CLIENTS + i].revents = 0;
-		if (!order || __atomic_load_n(&order->state,
-					      __ATOMIC_ACQUIRE) != ORDER_PUT)
+		if (!command ||
+		    __atomic_load_n(&command->state, __ATOMIC_ACQUIRE) !=
+			    COMMAND_PUT)
 			continue;
-		if (order->until_us <= now_us)
+		if (command->until_us <= now_us)
 			wait_us = 0;
-		else if (order->until_us - now_us < wait_us)
-			wait_us = order->until_us - now_us;
+		else if (command->until_us - now_us < wait_us)
+			wait_us = command->until_us - now_us;
 	}
 	poll(polls, POLL_CLIENTS + control->client_count,
 	     wait_us == UINT64_MAX ? -1 : (int)(wait_us / 1000) + 1);
@@ -359,8 +335,8 @@ static void *control_thread(void *argument)
 			&control->clients[--control->client_count];
 
 		client->gone = true;
-		if (client->order)
-			client_ordered(control, client);
+		if (client->command)
+			client_commanded(control, client);
 		close(client->fd);
 	}
 	urcu_memb_unregister_thread();

@@ -1,48 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The control socket (control/status.h says what is said there) and its thread.
- * The thread reads what the loop publishes, and passes orders on to the loop; it
- * waits for nobody, so that status is answered whatever becomes of an order.
+ * The control socket (control/command.h says what is said there) and its thread.
+ * The thread reads what the loop publishes, and passes commands on to the loop;
+ * it waits for nobody, so that status is answered whatever becomes of a command.
  *
- * An order is carried out only while its asker waits for it: who has hung up or
+ * A command is carried out only while its asker waits for it: who has hung up or
  * whose time is over - an agent that was stopped finds such requests unread -
- * has ordered nothing.  Once it is begun, what the asker is told is its outcome.
+ * has commanded nothing.  Once it is begun, what the asker is told is its
+ * outcome.
  */
 #ifndef QBDD_CONTROL_H
 #define QBDD_CONTROL_H
 
 #include "base/error.h"
+#include "control/command.h"
 #include "qbdd/errand.h"
 #include "qbdd/published_status.h"
 
-#define ORDER_WAIT_MS 3000 /* of an asker that does not say how long */
-#define ORDER_WAIT_MAX_MS 60000
+#define COMMAND_WAIT_MS 3000 /* of an asker that does not say how long */
+#define COMMAND_WAIT_MAX_MS 60000
 #define CONTROL_CLIENTS_MAX 16
 #define CONTROL_GROUP "qbd" /* may ask for the status */
 
-enum order_type {
-	ORDER_TRANSFER,
-	ORDER_STOP,
-};
-
 /*
- * One order, the control thread's until it is put; then of whoever changes
+ * One command, the control thread's until it is put; then of whoever changes
  * `state` last.
  */
-enum order_state {
-	ORDER_PUT,
-	ORDER_TAKEN, /* by the loop, which will answer it */
-	ORDER_DONE, /* the answer is there; the control thread's again */
-	ORDER_GIVEN_UP, /* not carried out; the loop frees it */
+enum command_state {
+	COMMAND_PUT,
+	COMMAND_TAKEN, /* by the loop, which will answer it */
+	COMMAND_DONE, /* the answer is there; the control thread's again */
+	COMMAND_GIVEN_UP, /* not carried out; the loop frees it */
 };
 
-struct order {
-	struct errand errand; /* back() is qbdd_order_back() */
-	enum order_type type;
-	uint32_t state; /* atomic, enum order_state */
+struct command {
+	struct errand errand; /* back() is qbdd_command_back() */
+	struct control_command asked;
+	uint32_t state; /* atomic, enum command_state */
 	int fd; /* of who asks, open until it is done or given up */
 	uint64_t until_us; /* who asks waits for its being begun */
-	uint32_t peer; /* TRANSFER: to whom */
 	uint32_t leader; /* answer: who leads, 0: not known */
 	struct base_error error; /* answer: code 0 if done */
 };
@@ -51,7 +47,7 @@ struct control;
 
 /**
  * control_start() - listen at @path and make the thread
- * @loop: the queue that orders go to
+ * @loop: the queue that commands go to
  */
 int control_start(const char *path, const struct status_identity *identity,
 		  struct status_cell *cell, struct qbdd_queue *loop,
@@ -60,11 +56,11 @@ int control_start(const char *path, const struct status_identity *identity,
 void control_stop(struct control *control);
 
 /**
- * order_take() - the loop's: right before it begins to carry out @order
+ * command_take() - the loop's: right before it begins to carry out @command
  * Return: false: nobody waits for it any more, and it is not the loop's any more.
  */
-bool order_take(struct control *control, struct order *order);
-/** order_done() - the loop's: the answer is in it */
-void order_done(struct control *control, struct order *order);
+bool command_take(struct control *control, struct command *command);
+/** command_done() - the loop's: the answer is in it */
+void command_done(struct control *control, struct command *command);
 
 #endif

@@ -397,7 +397,7 @@ static void remove_back(void *context, struct errand *errand)
 		}
 		daemon->device_retry_us = 0;
 	}
-	qbdd_stop_removed(daemon, work->code, &work->error);
+	qbdd_command_removed(daemon, work->code, &work->error);
 }
 
 void qbdd_device_remove(struct qbdd *daemon)

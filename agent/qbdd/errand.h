@@ -4,7 +4,7 @@
  * it because it may wait for the world: lookups of names, netlink's answers.
  *
  * A helper is one thread that runs its errands in order, and hands each to the
- * loop's queue when it is over.  People's orders come through the same queue.
+ * loop's queue when it is over.  Commands come through the same queue.
  * An errand belongs to whoever has it: the loop until helper_put(), the helper
  * until it is in the loop's queue, the loop again in back().
  */

@@ -316,7 +316,7 @@ static void loop_act(struct qbdd *daemon)
 
 	pulse_doing(pulse, "what the disk's threads did");
 	qbdd_jobs_take(daemon);
-	pulse_doing(pulse, "orders and errands");
+	pulse_doing(pulse, "commands and errands");
 	errands_take(&daemon->errands, daemon);
 	pulse_doing(pulse, "peers");
 	if (daemon->now_us / 1000 >= net_deadline_ms(daemon->net))

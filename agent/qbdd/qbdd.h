@@ -5,7 +5,7 @@
  *
  * The files: start.c begins and ends it all in order; loop.c is a turn;
  * ops.c hands work to the threads and brings their answers back; device.c is the
- * hold on /dev/qbdN; stop.c is the way out.
+ * hold on /dev/qbdN; commands.c does what people ask for; stop.c is the way out.
  */
 #ifndef QBDD_QBDD_H
 #define QBDD_QBDD_H
@@ -112,7 +112,7 @@ struct qbdd {
 	struct helper *device_helper;
 	struct device_errand device_again;
 	struct device_errand device_remove;
-	struct order *stop_order; /* waits for device_remove */
+	struct command *stop_command; /* waits for device_remove */
 	struct nl_session *session; /* NULL: lost, see device_retry_us */
 	int session_over; /* noticed inside the node; acted on after it */
 	bool device_made; /* by this start: unmade if that fails */
@@ -137,7 +137,7 @@ struct qbdd {
 	int timer_fd;
 	uint64_t timer_us; /* armed to, 0: not */
 	struct qbdd_queue done; /* jobs */
-	struct qbdd_queue errands; /* see errand.h; orders too */
+	struct qbdd_queue errands; /* see errand.h; commands too */
 	uint64_t snapshot_us; /* the last one's */
 	struct terms terms;
 	enum health_state state; /* by the last published status */
@@ -202,15 +202,17 @@ int qbdd_device_bind(struct qbdd *daemon, struct base_error *error);
 void qbdd_device_receive(struct qbdd *daemon);
 /** qbdd_device_flush() - send answers; notice a session's end; try again */
 void qbdd_device_flush(struct qbdd *daemon);
-/** qbdd_device_remove() - for good, unless open; qbdd_stop_removed() follows */
+/** qbdd_device_remove() - for good, unless open; qbdd_command_removed() follows */
 void qbdd_device_remove(struct qbdd *daemon);
 
+/* commands.c */
+/** qbdd_command_back() - carry one out; @daemon: struct qbdd */
+void qbdd_command_back(void *daemon, struct errand *errand);
+/** qbdd_command_removed() - the device is, or why it is not (-EBUSY: open) */
+void qbdd_command_removed(struct qbdd *daemon, int code,
+			  const struct base_error *error);
+
 /* stop.c */
-/** qbdd_order_back() - carry out what people asked for; @daemon: struct qbdd */
-void qbdd_order_back(void *daemon, struct errand *errand);
-/** qbdd_stop_removed() - the device is, or why it is not (-EBUSY: open) */
-void qbdd_stop_removed(struct qbdd *daemon, int code,
-		       const struct base_error *error);
 void qbdd_stop_begin(struct qbdd *daemon, const char *why);
 /** qbdd_stop_check() - is there nothing more to wait for? */
 void qbdd_stop_check(struct qbdd *daemon);

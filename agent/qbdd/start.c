@@ -384,7 +384,7 @@ static bool close_net_and_store(struct qbdd *daemon, struct store_boot *boot)
 {
 	bool lookups;
 
-	daemon->ended = true; /* no order is carried out */
+	daemon->ended = true; /* no command is carried out */
 	lookups = resolver_stop(daemon->resolver, STOP_HELPER_MS);
 	if (lookups) {
 		errands_take(&daemon->errands, daemon);
@@ -473,7 +473,7 @@ void qbdd_end(struct qbdd *daemon)
 	ring = !daemon->ring || !ring_pending(daemon->ring);
 	helper = helper_stop(daemon->device_helper, STOP_HELPER_MS);
 	lookups = resolver_stop(daemon->resolver, STOP_HELPER_MS);
-	errands_take(&daemon->errands, daemon); /* orders want an answer */
+	errands_take(&daemon->errands, daemon); /* commands want an answer */
 	net_flush(daemon->net);
 	observer_stop(daemon->observer);
 	if (daemon->session)

@@ -16,6 +16,7 @@ usr/sbin/qbd usr/sbin/qbdd
 usr/share/doc/qbd/COPYING usr/share/doc/qbd/README.md
 usr/share/doc/qbd/agent/README.md usr/share/doc/qbd/kmod/README.md
 usr/share/doc/qbd/agent/control/status.schema.json
+usr/share/doc/qbd/agent/control/command.h
 usr/share/doc/qbd/uapi/qbd.yaml usr/share/doc/qbd/uapi/linux/qbd.h
 usr/lib/systemd/system/qbd@.service usr/lib/udev/rules.d/59-qbd.rules
 lib/modules/1.2.3/updates/qbd.ko

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Orders through the control socket: the test plays the loop, and whoever asks.
- * What is promised: an order is carried out only while its asker still waits,
- * and what the asker is told is what happens.
+ * Commands through the control socket: the test plays the loop, and whoever
+ * asks.  What is promised: a command is carried out only while its asker still
+ * waits, and what the asker is told is what happens.
  */
 #include <errno.h>
 #include <grp.h>
@@ -26,7 +26,7 @@
 
 #define PATIENCE_MS 20000
 
-static char folder[] = "/tmp/qbd-orders-XXXXXX";
+static char folder[] = "/tmp/qbd-commands-XXXXXX";
 static char path[64];
 static struct conf conf;
 static struct status_identity identity;
@@ -83,9 +83,9 @@ static int ask(const char *command, int wait_ms)
 {
 	char text[256];
 
-	snprintf(text, sizeof(text),
-		 "{\"command\":\"%s\",\"node\":\"n2\",\"until_ms\":%lld}",
-		 command, (long long)qbdd_now_ms() + wait_ms);
+	snprintf(text, sizeof(text), "{\"command\":\"%s\"%s,\"until_ms\":%lld}",
+		 command, strcmp(command, "transfer") ? "" : ",\"node\":\"n2\"",
+		 (long long)qbdd_now_ms() + wait_ms);
 	return ask_text(text);
 }
 
@@ -112,8 +112,8 @@ static const char *answer(int fd, int wait_ms)
 	return error;
 }
 
-/* The loop's next order, NULL: none came in time. */
-static struct order *next_order(int wait_ms)
+/* The loop's next command, NULL: none came in time. */
+static struct command *next_command(int wait_ms)
 {
 	struct qbdd_item *item;
 	struct qbdd_list list;
@@ -122,7 +122,40 @@ static struct order *next_order(int wait_ms)
 		return NULL;
 	item = qbdd_list_next(&list);
 	tap_check(item && !qbdd_list_next(&list));
-	return item ? base_container_of(item, struct order, errand.item) : NULL;
+	return item ? base_container_of(item, struct command, errand.item) :
+		      NULL;
+}
+
+/* Set up, ask, and let it come to the loop; NULL: it does not. */
+static struct command *put(const char *name, int wait_ms, int *fd)
+{
+	struct command *command;
+
+	if (!setup())
+		return NULL;
+	*fd = ask(name, wait_ms);
+	command = next_command(PATIENCE_MS);
+	tap_check(command != NULL);
+	return command;
+}
+
+/* The same, and the loop has begun it. */
+static struct command *begun(const char *name, int wait_ms, int *fd)
+{
+	struct command *command = put(name, wait_ms, fd);
+
+	if (!command || !tap_check(command_take(control, command)))
+		return NULL;
+	return command;
+}
+
+/* It is done, its asker is told so, and all ends. */
+static void finish(struct command *command, int fd, const char *error)
+{
+	command_done(control, command);
+	tap_check_str(answer(fd, PATIENCE_MS), error);
+	close(fd);
+	teardown();
 }
 
 static bool status_answers(void)
@@ -136,132 +169,161 @@ static bool status_answers(void)
 
 static void what_the_loop_answers_is_told(void)
 {
-	struct order *order;
+	struct command *command;
+	int fd;
+
+	command = begun("transfer", PATIENCE_MS, &fd);
+	tap_need(command);
+	tap_check_eq(command->asked.type, CONTROL_TRANSFER);
+	tap_check_str(command->asked.node, "n2");
+	finish(command, fd, "");
+	command = begun("stop", PATIENCE_MS, &fd);
+	tap_need(command);
+	tap_check_eq(command->asked.type, CONTROL_STOP);
+	base_error_set(&command->error, -EBUSY, "it is open");
+	finish(command, fd, "it is open");
+}
+
+/* And the loop never hears of it. */
+static void what_is_no_command_is_refused_at_once(void)
+{
+	static char large[CONTROL_REQUEST_MAX + 2];
+	const struct {
+		const char *request;
+		const char *error;
+	} cases[] = {
+		{ "nonsense", "a request is {\"command\":...}" },
+		{ "{\"command\":\"dance\"}",
+		  "unknown command; known are status, transfer, stop" },
+		{ "{\"command\":\"transfer\"}",
+		  "transfer needs the argument \"node\"" },
+		{ "{\"command\":\"stop\",\"force\":true}",
+		  "stop takes no argument \"force\"" },
+		{ large, "a request has at most 4096 bytes" },
+	};
+	size_t i;
 	int fd;
 
 	tap_need(setup());
-	fd = ask("transfer", PATIENCE_MS);
-	order = next_order(PATIENCE_MS);
-	tap_need(order && order_take(control, order));
-	tap_check_eq(order->type, ORDER_TRANSFER);
-	tap_check_eq(order->peer, 2);
-	order_done(control, order);
-	tap_check_str(answer(fd, PATIENCE_MS), "");
-	close(fd);
-	fd = ask("stop", PATIENCE_MS);
-	order = next_order(PATIENCE_MS);
-	tap_need(order && order_take(control, order));
-	tap_check_eq(order->type, ORDER_STOP);
-	base_error_set(&order->error, -EBUSY, "it is open");
-	order_done(control, order);
-	tap_check_str(answer(fd, PATIENCE_MS), "it is open");
-	close(fd);
+	snprintf(large, sizeof(large), "%-*s", CONTROL_REQUEST_MAX + 1,
+		 "{\"command\":\"stop\"}");
+	for (i = 0; i < TAP_COUNT(cases); i++) {
+		fd = ask_text(cases[i].request);
+		tap_check_str(answer(fd, PATIENCE_MS), cases[i].error);
+		close(fd);
+	}
+	tap_check(!next_command(0));
 	teardown();
 }
 
-static void unknown_nodes_are_refused_with_those_that_there_are(void)
+/* What a daemon without a node says to @request. */
+static void carry_out(struct qbdd *daemon, const char *request,
+		      const char *error)
 {
-	int fd;
+	int fd = ask_text(request);
+	struct command *command = next_command(PATIENCE_MS);
+
+	tap_need(command);
+	daemon->conf = conf;
+	daemon->control = control;
+	command->errand.back(daemon, &command->errand);
+	tap_check_str(answer(fd, PATIENCE_MS), error);
+	close(fd);
+}
+
+static void what_cannot_be_done_is_refused_with_the_remedy(void)
+{
+	static struct qbdd daemon;
+	static struct command under_way;
 
 	tap_need(setup());
-	fd = ask_text("{\"command\":\"transfer\",\"node\":\"n9\"}");
-	tap_check_str(answer(fd, PATIENCE_MS), "the volume has no such node; "
-					       "its nodes are: n1, n2");
-	close(fd);
+	carry_out(&daemon, "{\"command\":\"transfer\",\"node\":\"n9\"}",
+		  "the volume has no such node; its nodes are: n1, n2");
+	daemon.stop_command = &under_way;
+	carry_out(&daemon, "{\"command\":\"stop\"}",
+		  "the device of vol0 is being removed already; see qbd "
+		  "status vol0");
+	daemon.ended = true;
+	carry_out(&daemon, "{\"command\":\"transfer\",\"node\":\"n2\"}",
+		  "the agent of vol0 is ending");
 	teardown();
 }
 
 /* The loop takes its time: longer than anybody waits for it to begin. */
 static void what_was_begun_is_answered_by_its_outcome(void)
 {
-	struct order *order;
+	struct command *command;
 	int fd;
 
-	tap_need(setup());
-	fd = ask("stop", 300);
-	order = next_order(PATIENCE_MS);
-	tap_need(order && order_take(control, order));
+	command = begun("stop", 300, &fd);
+	tap_need(command);
 	tap_check_str(answer(fd, 1500), "(none)"); /* no refusal */
-	order_done(control, order);
-	tap_check_str(answer(fd, PATIENCE_MS), "");
-	close(fd);
-	teardown();
+	finish(command, fd, "");
 }
 
-static void status_is_answered_while_an_order_waits(void)
+static void status_is_answered_while_a_command_waits(void)
 {
-	struct order *order;
+	struct command *command;
 	int fd;
 
-	tap_need(setup());
-	fd = ask("stop", PATIENCE_MS);
-	order = next_order(PATIENCE_MS);
-	tap_need(order != NULL);
+	command = put("stop", PATIENCE_MS, &fd);
+	tap_need(command);
 	tap_check(status_answers());
-	tap_need(order_take(control, order));
+	tap_need(command_take(control, command));
 	tap_check(status_answers());
-	order_done(control, order);
-	tap_check_str(answer(fd, PATIENCE_MS), "");
-	close(fd);
-	teardown();
+	finish(command, fd, "");
 }
 
 static void what_the_loop_does_not_get_to_is_refused_and_not_done(void)
 {
-	struct order *order;
+	struct command *command;
 	int fd;
 
-	tap_need(setup());
-	fd = ask("stop", 100);
-	order = next_order(PATIENCE_MS);
-	tap_need(order != NULL);
+	command = put("stop", 100, &fd);
+	tap_need(command);
 	tap_check(strstr(answer(fd, PATIENCE_MS), "nothing is done"));
-	tap_check(!order_take(control, order));
+	tap_check(!command_take(control, command));
 	close(fd);
 	teardown();
 }
 
-static void who_hangs_up_has_ordered_nothing(void)
+static void who_hangs_up_has_commanded_nothing(void)
 {
-	struct order *order;
+	struct command *command;
 
 	tap_need(setup());
 	close(ask("stop", PATIENCE_MS));
 	/* It may be dropped before, or at the last moment. */
-	order = next_order(500);
-	if (order)
-		tap_check(!order_take(control, order));
+	command = next_command(500);
+	if (command)
+		tap_check(!command_take(control, command));
 	tap_check(status_answers());
 	teardown();
 }
 
-static void who_hangs_up_while_the_loop_is_busy_has_ordered_nothing(void)
+static void who_hangs_up_while_the_loop_is_busy_has_commanded_nothing(void)
 {
-	struct order *order;
+	struct command *command;
 	int fd;
 
-	tap_need(setup());
-	fd = ask("stop", PATIENCE_MS);
-	order = next_order(PATIENCE_MS);
-	tap_need(order != NULL);
+	command = put("stop", PATIENCE_MS, &fd);
+	tap_need(command);
 	close(fd);
-	tap_check(!order_take(control, order));
+	tap_check(!command_take(control, command));
 	tap_check(status_answers());
 	teardown();
 }
 
 static void who_hangs_up_once_it_was_begun_changes_nothing(void)
 {
-	struct order *order;
+	struct command *command;
 	int fd;
 
-	tap_need(setup());
-	fd = ask("stop", PATIENCE_MS);
-	order = next_order(PATIENCE_MS);
-	tap_need(order && order_take(control, order));
+	command = begun("stop", PATIENCE_MS, &fd);
+	tap_need(command);
 	close(fd);
 	tap_check(status_answers());
-	order_done(control, order);
+	command_done(control, command);
 	tap_check(status_answers());
 	teardown();
 }
@@ -270,19 +332,19 @@ static void who_hangs_up_once_it_was_begun_changes_nothing(void)
 static void agent(int told)
 {
 	struct base_error error;
-	struct order *order;
+	struct command *command;
 
 	if (qbdd_queue_init(&loop) ||
 	    control_start(path, &identity, cell, &loop, &control, &error) ||
 	    write(told, "r", 1) != 1)
 		_exit(1);
 	for (;;) {
-		order = next_order(-1);
-		if (!order || !order_take(control, order))
+		command = next_command(-1);
+		if (!command || !command_take(control, command))
 			continue;
 		if (write(told, "!", 1) != 1)
 			_exit(1);
-		order_done(control, order);
+		command_done(control, command);
 	}
 }
 
@@ -331,28 +393,26 @@ static void a_stopped_agent_does_not_do_later_what_nobody_waits_for(void)
 	tap_check(rmdir(folder) == 0);
 }
 
-static void an_order_whose_time_is_over_is_not_begun(void)
+static void a_command_whose_time_is_over_is_not_begun(void)
 {
 	int fd;
 
 	tap_need(setup());
 	fd = ask("stop", -1); /* it was unread for too long */
 	tap_check(strstr(answer(fd, PATIENCE_MS), "nothing is done"));
-	tap_check(!next_order(0));
+	tap_check(!next_command(0));
 	close(fd);
 	teardown();
 }
 
-static void the_end_of_the_agent_answers_what_it_was_ordered(void)
+static void the_end_of_the_agent_answers_what_was_begun(void)
 {
-	struct order *order;
+	struct command *command;
 	int fd;
 
-	tap_need(setup());
-	fd = ask("stop", PATIENCE_MS);
-	order = next_order(PATIENCE_MS);
-	tap_need(order && order_take(control, order));
-	order_done(control, order);
+	command = begun("stop", PATIENCE_MS, &fd);
+	tap_need(command);
+	command_done(control, command);
 	teardown();
 	tap_check_str(answer(fd, PATIENCE_MS), "");
 	close(fd);
@@ -376,7 +436,7 @@ static bool nobody_is_told(const char *command, const char *error)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-static void only_root_orders_and_all_may_ask(void)
+static void only_root_commands_and_all_may_ask(void)
 {
 	tap_need(setup());
 	if (geteuid()) {
@@ -387,7 +447,7 @@ static void only_root_orders_and_all_may_ask(void)
 		tap_check(nobody_is_told("stop", "only root may order"));
 		tap_check(nobody_is_told("transfer", "only root may order"));
 		tap_check(nobody_is_told("status", ""));
-		tap_check(!next_order(0));
+		tap_check(!next_command(0));
 	}
 	teardown();
 }
@@ -412,19 +472,20 @@ int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(what_the_loop_answers_is_told),
-		TAP_TEST(unknown_nodes_are_refused_with_those_that_there_are),
+		TAP_TEST(what_is_no_command_is_refused_at_once),
+		TAP_TEST(what_cannot_be_done_is_refused_with_the_remedy),
 		TAP_TEST(what_was_begun_is_answered_by_its_outcome),
-		TAP_TEST(status_is_answered_while_an_order_waits),
+		TAP_TEST(status_is_answered_while_a_command_waits),
 		TAP_TEST(what_the_loop_does_not_get_to_is_refused_and_not_done),
-		TAP_TEST(who_hangs_up_has_ordered_nothing),
+		TAP_TEST(who_hangs_up_has_commanded_nothing),
 		TAP_TEST(
-			who_hangs_up_while_the_loop_is_busy_has_ordered_nothing),
+			who_hangs_up_while_the_loop_is_busy_has_commanded_nothing),
 		TAP_TEST(who_hangs_up_once_it_was_begun_changes_nothing),
 		TAP_TEST(
 			a_stopped_agent_does_not_do_later_what_nobody_waits_for),
-		TAP_TEST(an_order_whose_time_is_over_is_not_begun),
-		TAP_TEST(the_end_of_the_agent_answers_what_it_was_ordered),
-		TAP_TEST(only_root_orders_and_all_may_ask),
+		TAP_TEST(a_command_whose_time_is_over_is_not_begun),
+		TAP_TEST(the_end_of_the_agent_answers_what_was_begun),
+		TAP_TEST(only_root_commands_and_all_may_ask),
 		TAP_TEST(the_socket_is_the_groups_where_there_is_one),
 	};
 
