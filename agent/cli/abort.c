@@ -8,7 +8,7 @@
 
 static enum cli_exit run(const struct cli_args *args)
 {
-	const char *volume = args->words[0];
+	const char *volume = args->words[0].text;
 	struct base_error error;
 	struct nl_admin *admin;
 	int ret;
@@ -31,13 +31,11 @@ static enum cli_exit run(const struct cli_args *args)
 
 const struct cli_command cli_abort = {
 	.name = "abort",
-	.usage = "VOLUME",
 	.summary = "Fail all waiting I/O of this node's device at once",
 	.help = "Every request and every open that waits fails with EIO, and "
 		"so does all\nfurther I/O of the present opening, until it is "
 		"closed.  Nothing that was\nacknowledged is lost.  Works "
 		"without quorum and without the agent.\n",
-	.words_min = 1,
-	.words_max = 1,
+	.words = { CLI_WORD_VOLUME },
 	.run = run,
 };

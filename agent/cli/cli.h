@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The `qbd` command: one file per subcommand, run.c has their table.
+ * The `qbd` command: one file per subcommand, run.c has their table; args.h is
+ * what each takes.
  */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
@@ -8,6 +9,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "cli/args.h"
 #include "conf/conf.h"
 
 /* Exit statuses. */
@@ -17,45 +19,18 @@ enum cli_exit {
 	CLI_MISUSED = 2,
 };
 
-/* Options that a command may have. */
-enum cli_option {
-	CLI_NODE = 1 << 0,
-	CLI_CONFIG = 1 << 1,
-	CLI_FORCE = 1 << 2,
-	CLI_UNIT = 1 << 3,
-	CLI_WAIT = 1 << 4,
-	CLI_JSON = 1 << 5,
-	CLI_WATCH = 1 << 6,
-	CLI_FOR = 1 << 7,
-	CLI_TIMEOUT = 1 << 8,
-	CLI_CHECK = 1 << 9,
-};
-
-struct cli_args {
-	const char *words[2]; /* VOLUME, NODE; NULL: not given */
-	const char *node;
-	const char *config;
-	bool force;
-	bool unit; /* systemd asks, see down.c */
-	bool json;
-	bool watch;
-	bool check;
-	unsigned int wait_s; /* 0: don't */
-	const char *until; /* --for; NULL: not given */
-	bool timed; /* --timeout was given: timeout_s */
-	unsigned int timeout_s;
-};
-
 struct cli_command {
 	const char *name;
-	const char *usage; /* what follows the name */
 	const char *summary; /* one line */
-	const char *help; /* the rest, lines */
-	unsigned int options; /* enum cli_option */
-	unsigned int words_min;
-	unsigned int words_max;
+	const char *help; /* lines, before the options; NULL: none */
+	const char *notes; /* lines, behind them; NULL: none */
+	struct cli_word words[CLI_WORDS_MAX];
+	struct cli_option options[CLI_OPTIONS_MAX];
 	enum cli_exit (*run)(const struct cli_args *args);
 };
+
+/* All of them, ending with NULL */
+extern const struct cli_command *const cli_commands[];
 
 extern const struct cli_command cli_abort;
 extern const struct cli_command cli_down;
@@ -82,10 +57,12 @@ enum cli_exit cli_misused(const struct cli_command *command, const char *what,
 
 /**
  * cli_configured() - this node's part of a volume's configuration
+ * @config: the file; NULL: the usual one
+ * @name: of the node; NULL: as conf_this_node() finds it
  * Return: NULL when there is something wrong with it, which was told.
  */
-const struct conf_node *cli_configured(const struct cli_args *args,
-				       struct conf *conf);
+const struct conf_node *cli_configured(const char *volume, const char *config,
+				       const char *name, struct conf *conf);
 
 /** cli_human_bytes() - "64 MiB"; @text has at least 32 bytes. Returns it. */
 const char *cli_human_bytes(uint64_t bytes, char *text);

@@ -19,15 +19,15 @@ enum cli_exit cli_fail(const char *format, ...)
 	return CLI_FAILED;
 }
 
-const struct conf_node *cli_configured(const struct cli_args *args,
-				       struct conf *conf)
+const struct conf_node *cli_configured(const char *volume, const char *config,
+				       const char *name, struct conf *conf)
 {
 	const struct conf_node *node;
 	struct base_error error;
 
-	if (conf_load(args->words[0], args->config, stderr, conf))
+	if (conf_load(volume, config, stderr, conf))
 		return NULL;
-	node = conf_this_node(conf, args->node, &error);
+	node = conf_this_node(conf, name, &error);
 	if (!node)
 		cli_fail("%s", error.text);
 	return node;

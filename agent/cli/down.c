@@ -38,6 +38,8 @@
 			  * TimeoutStopSec of the unit */
 #define RELEASE_LOOK_MS 1000
 
+enum { UNIT };
+
 /* Wait until the process has ended; false: it has not in time. */
 static bool wait_for_end(int pidfd)
 {
@@ -267,9 +269,9 @@ static enum cli_exit asked_by_unit(const char *volume)
 
 static enum cli_exit run(const struct cli_args *args)
 {
-	const char *volume = args->words[0];
+	const char *volume = args->words[0].text;
 
-	if (args->unit)
+	if (args->options[UNIT].given)
 		return asked_by_unit(volume);
 	if (unit_managed() && unit_is_up(volume))
 		return down_unit(volume);
@@ -278,15 +280,17 @@ static enum cli_exit run(const struct cli_args *args)
 
 const struct cli_command cli_down = {
 	.name = "down",
-	.usage = "VOLUME",
 	.summary = "Remove a volume's device and end its agent, on this node",
 	.help = "Refused, changing nothing, while the device is open: unmount "
 		"or close it first.\nWorks without quorum, and when the agent "
 		"is dead.  The replica stays as it is.\nWhere systemd runs the "
-		"agent, this stops qbd@VOLUME.service.\n\n"
-		"  --unit  for the unit itself: before it ends the agent\n",
-	.options = CLI_UNIT,
-	.words_min = 1,
-	.words_max = 1,
+		"agent, this stops qbd@VOLUME.service.\n",
+	.words = { CLI_WORD_VOLUME },
+	.options = {
+		[UNIT] = { .name = "unit",
+			   .kind = CLI_FLAG,
+			   .help = "for the unit itself: before it ends the "
+				   "agent" },
+	},
 	.run = run,
 };

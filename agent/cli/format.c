@@ -15,6 +15,8 @@
 #include "nl/nl.h"
 #include "store/store.h"
 
+enum { NODE, CONFIG, FORCE };
+
 static void progress(uint64_t done, uint64_t all, void *context)
 {
 	const char *path = context;
@@ -132,31 +134,32 @@ static enum cli_exit run(const struct cli_args *args)
 	struct store_io *io;
 	struct conf conf;
 
-	node = cli_configured(args, &conf);
+	node = cli_configured(args->words[0].text, args->options[CONFIG].text,
+			      args->options[NODE].text, &conf);
 	if (!node || !need_disk(&conf, node))
 		return CLI_FAILED;
 	io = store_io_open(node->disk, 1, &error);
 	if (!io)
 		return cant_open(node, &error);
-	status = format_disk(io, &conf, node, args->force);
+	status = format_disk(io, &conf, node, args->options[FORCE].given);
 	io->ops->close(io);
 	return status;
 }
 
 const struct cli_command cli_format = {
 	.name = "format",
-	.usage = "VOLUME [--node N] [--config F] [--force]",
 	.summary = "Make this node's disk a blank replica of a volume",
 	.help = "To be done once on each node, before the first qbd up.  All "
 		"data on the disk is\nlost.  A disk in use is refused; so is, "
 		"without --force, one that holds a\nfilesystem, a partition "
-		"table or a replica.\n\n"
-		"  --node N    this node's name; else QBD_NODE, else the "
-		"host's name\n"
-		"  --config F  instead of /etc/qbd/VOLUME.conf\n"
-		"  --force     overwrite what is there\n",
-	.options = CLI_NODE | CLI_CONFIG | CLI_FORCE,
-	.words_min = 1,
-	.words_max = 1,
+		"table or a replica.\n",
+	.words = { CLI_WORD_VOLUME },
+	.options = {
+		[NODE] = CLI_OPTION_NODE,
+		[CONFIG] = CLI_OPTION_CONFIG,
+		[FORCE] = { .name = "force",
+			    .kind = CLI_FLAG,
+			    .help = "overwrite what is there" },
+	},
 	.run = run,
 };

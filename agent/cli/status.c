@@ -15,6 +15,8 @@
 
 #define WATCH_MS 1000
 
+enum { JSON, WATCH, CHECK };
+
 /* Nobody has heard of this volume: a slip of the pen, not a state. */
 static bool is_unknown(const char *volume)
 {
@@ -31,9 +33,11 @@ static bool is_unknown(const char *volume)
 
 static void print_json(json_t *list, const struct cli_args *args)
 {
-	const json_t *what = args->words[0] ? json_array_get(list, 0) : list;
+	const json_t *what = args->words[0].text ? json_array_get(list, 0) :
+						   list;
 	/* While watching, one line a look. */
-	size_t flags = args->watch ? JSON_COMPACT : JSON_INDENT(2);
+	size_t flags = args->options[WATCH].given ? JSON_COMPACT :
+						    JSON_INDENT(2);
 
 	json_dumpf(what, stdout, flags);
 	putchar('\n');
@@ -58,11 +62,12 @@ static void print_text(json_t *list)
 
 static void look(const struct cli_args *args)
 {
-	json_t *names = args->words[0] ? json_pack("[s]", args->words[0]) :
-					 collect_volumes();
+	json_t *names = args->words[0].text ?
+				json_pack("[s]", args->words[0].text) :
+				collect_volumes();
 	json_t *list = collect_status(names);
 
-	if (args->json)
+	if (args->options[JSON].given)
 		print_json(list, args);
 	else
 		print_text(list);
@@ -73,8 +78,9 @@ static void look(const struct cli_args *args)
 /* The worst of all: what nobody knows, or that there is nothing, is no good. */
 static int check(const struct cli_args *args)
 {
-	json_t *names = args->words[0] ? json_pack("[s]", args->words[0]) :
-					 collect_volumes();
+	json_t *names = args->words[0].text ?
+				json_pack("[s]", args->words[0].text) :
+				collect_volumes();
 	json_t *list = collect_status(names), *status;
 	int worst = CHECK_OK, code;
 	size_t i;
@@ -96,25 +102,28 @@ static int check(const struct cli_args *args)
 
 static enum cli_exit run(const struct cli_args *args)
 {
-	bool clear = args->watch && !args->json && isatty(STDOUT_FILENO);
+	bool clear = args->options[WATCH].given && !args->options[JSON].given &&
+		     isatty(STDOUT_FILENO);
 
-	if (args->check && (args->json || args->watch))
+	if (args->options[CHECK].given &&
+	    (args->options[JSON].given || args->options[WATCH].given))
 		return cli_misused(&cli_status,
 				   "--check says all there is in one line, "
 				   "once; it goes without --json and --watch",
 				   NULL);
-	if (args->check)
+	if (args->options[CHECK].given)
 		return (enum cli_exit)check(args);
-	if (args->words[0] && is_unknown(args->words[0]))
+	if (args->words[0].text && is_unknown(args->words[0].text))
 		return cli_fail("volume %s is not known on this node: it has "
 				"no %s/%s.conf, no agent and no device",
-				args->words[0], conf_dir(), args->words[0]);
+				args->words[0].text, conf_dir(),
+				args->words[0].text);
 	do {
 		if (clear)
 			printf("\033[H\033[2J");
 		look(args);
 		/* Whoever read it may have gone. */
-		if (!args->watch || fflush(stdout))
+		if (!args->options[WATCH].given || fflush(stdout))
 			break;
 		cli_sleep_ms(WATCH_MS);
 	} while (true);
@@ -123,33 +132,46 @@ static enum cli_exit run(const struct cli_args *args)
 
 const struct cli_command cli_status = {
 	.name = "status",
-	.usage = "[VOLUME] [--json] [--watch] [--check]",
 	.summary = "Show volumes, their nodes and devices",
 	.help = "Answers within a second, also without quorum, with a hanging "
 		"disk, or with\nthe agent dead: then it tells what the kernel "
-		"knows.\n\n"
-		"  --json   for programs: an object with VOLUME, else an array;"
-		"\n           agent/control/status.h describes the fields\n"
-		"  --watch  again every second, until interrupted (with --json: "
-		"a line each)\n"
-		"  --check  for monitors: a line per volume; the exit status is "
-		"then\n"
-		"           0  all is well\n"
-		"           1  degraded: it serves, but not all is well; or it "
-		"starts\n"
-		"           2  not serving: no quorum, agent dead or hung, disk "
-		"failed, fenced,\n"
-		"              down, not known (also for a mistake in the "
-		"command)\n"
-		"           Without VOLUME: the worst of all volumes; 2 where "
-		"there is none.\n\n"
-		"Root and the members of group qbd may ask; what the kernel "
-		"knows of the\ndevice's gate only root is told.\n\n"
-		"Per node: role, link, term, and indexes of the log - last "
-		"appended, durable\non its disk, known committed, applied to "
-		"its data area; lacks: committed\nentries that it does not "
-		"hold yet.  * is this node, - is not known.\n",
-	.options = CLI_JSON | CLI_WATCH | CLI_CHECK,
-	.words_max = 1,
+		"knows.\n",
+	.words = {
+		{ .name = "VOLUME",
+		  .noun = "volume",
+		  .kind = CLI_NAME,
+		  .optional = true },
+	},
+	.options = {
+		[JSON] = { .name = "json",
+			   .kind = CLI_FLAG,
+			   .help = "for programs: an object with VOLUME, else "
+				   "an array;\n"
+				   "agent/control/status.h describes the "
+				   "fields" },
+		[WATCH] = { .name = "watch",
+			    .kind = CLI_FLAG,
+			    .help = "again every second, until interrupted "
+				    "(with --json: a line each)" },
+		[CHECK] = { .name = "check",
+			    .kind = CLI_FLAG,
+			    .help = "for monitors: a line per volume; the exit "
+				    "status is then\n"
+				    "0  all is well\n"
+				    "1  degraded: it serves, but not all is "
+				    "well; or it starts\n"
+				    "2  not serving: no quorum, agent dead or "
+				    "hung, disk failed, fenced,\n"
+				    "   down, not known (also for a mistake in "
+				    "the command)\n"
+				    "Without VOLUME: the worst of all volumes; "
+				    "2 where there is none." },
+	},
+	.notes = "Root and the members of group qbd may ask; what the kernel "
+		 "knows of the\ndevice's gate only root is told.\n\n"
+		 "Per node: role, link, term, and indexes of the log - last "
+		 "appended, durable\non its disk, known committed, applied to "
+		 "its data area; lacks: committed\nentries that it does not "
+		 "hold yet.  * is this node, - is not known.\n",
 	.run = run,
 };

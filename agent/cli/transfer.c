@@ -11,6 +11,8 @@
 #define DONE_MS 10000
 #define LOOK_MS 50
 
+enum { VOLUME, NODE };
+
 /* Copies the leader's name as the daemon sees it; false: none known. */
 static bool get_leader(const char *volume, char *leader, size_t size)
 {
@@ -40,7 +42,8 @@ static enum cli_exit refused(const char *volume, const char *node,
 
 static enum cli_exit run(const struct cli_args *args)
 {
-	const char *volume = args->words[0], *node = args->words[1];
+	const char *volume = args->words[VOLUME].text;
+	const char *node = args->words[NODE].text;
 	char leader[CONF_NAME_MAX + 1];
 	struct base_error error;
 	uint64_t until_ms;
@@ -82,12 +85,13 @@ static enum cli_exit run(const struct cli_args *args)
 
 const struct cli_command cli_transfer = {
 	.name = "transfer",
-	.usage = "VOLUME NODE",
 	.summary = "Hand the leadership of a volume to another node",
 	.help = "Runs on the node that leads.  Waits until NODE leads, at "
 		"most 10 seconds.\nWhere the device is open for writing, "
 		"leadership stays: close it first.\n",
-	.words_min = 2,
-	.words_max = 2,
+	.words = {
+		[VOLUME] = CLI_WORD_VOLUME,
+		[NODE] = { .name = "NODE", .noun = "node", .kind = CLI_TEXT },
+	},
 	.run = run,
 };

@@ -22,6 +22,8 @@
 #define LOOK_MS 100
 #define DAEMON "qbdd"
 
+enum { NODE, CONFIG, WAIT };
+
 static bool is_running(const char *volume)
 {
 	struct control control;
@@ -161,7 +163,7 @@ static enum cli_exit wait_until_serving(const char *volume, unsigned int wait_s)
 }
 
 /* Where nothing else runs the machine's services: as a process of its own. */
-static enum cli_exit start_plain(const struct cli_args *args,
+static enum cli_exit start_plain(const char *volume, const char *config,
 				 const struct conf_node *node)
 {
 	char daemon[PATH_MAX];
@@ -172,68 +174,70 @@ static enum cli_exit start_plain(const struct cli_args *args,
 		return CLI_FAILED;
 	find_daemon(daemon, sizeof(daemon));
 	argv[count++] = daemon;
-	argv[count++] = (char *)args->words[0];
+	argv[count++] = (char *)volume;
 	argv[count++] = "--node";
 	argv[count++] = (char *)node->name;
-	if (args->config) {
+	if (config) {
 		argv[count++] = "--config";
-		argv[count++] = (char *)args->config;
+		argv[count++] = (char *)config;
 	}
 	argv[count] = NULL;
-	return start(args->words[0], argv);
+	return start(volume, argv);
 }
 
-static enum cli_exit start_unit(const struct cli_args *args)
+static enum cli_exit start_unit(const char *volume, const struct cli_args *args)
 {
-	const char *volume = args->words[0];
-
-	if (args->config)
+	if (args->options[CONFIG].given)
 		return cli_fail("--config is not possible where systemd runs "
 				"the agent; put the file to %s/%s.conf",
 				conf_dir(), volume);
-	if (args->node)
+	if (args->options[NODE].given)
 		return cli_fail("--node is not possible where systemd runs the "
 				"agent; write QBD_NODE=%s to /etc/default/qbd",
-				args->node);
+				args->options[NODE].text);
 	return unit_start(volume);
 }
 
 static enum cli_exit run(const struct cli_args *args)
 {
-	const char *volume = args->words[0];
+	const char *config = args->options[CONFIG].text;
+	const char *volume = args->words[0].text;
+	unsigned int wait_s = args->options[WAIT].number;
 	const struct conf_node *node;
 	enum cli_exit status;
 	struct conf conf;
 
-	node = cli_configured(args, &conf);
+	node = cli_configured(volume, config, args->options[NODE].text, &conf);
 	if (!node || is_running(volume) || !module_need())
 		return CLI_FAILED;
-	status = unit_managed() ? start_unit(args) : start_plain(args, node);
-	if (status == CLI_DONE && args->wait_s)
-		status = wait_until_serving(volume, args->wait_s);
+	status = unit_managed() ? start_unit(volume, args) :
+				  start_plain(volume, config, node);
+	if (status == CLI_DONE && wait_s)
+		status = wait_until_serving(volume, wait_s);
 	if (status == CLI_DONE)
 		printf("%s: up on %s%s\n", volume, node->name,
-		       args->wait_s ? ", serving" : "");
+		       wait_s ? ", serving" : "");
 	return status;
 }
 
 const struct cli_command cli_up = {
 	.name = "up",
-	.usage = "VOLUME [--node N] [--config F] [--wait S]",
 	.summary = "Start a volume's agent and make its device, on this node",
 	.help = "Loads the module if need be.  The replica must have been "
 		"made with qbd format.\nWhere systemd runs the machine this "
 		"starts qbd@VOLUME.service (systemctl enable\nqbd@VOLUME "
 		"starts it at each boot) and the agent's messages go to the "
 		"journal;\nelse they go to RUN/VOLUME.log (RUN: /run/qbd, or "
-		"QBD_RUN_DIR).\n\n"
-		"  --node N      this node's name; else QBD_NODE, else the "
-		"host's name\n"
-		"  --config F    instead of /etc/qbd/VOLUME.conf\n"
-		"  --wait S      until the volume serves (ok or degraded), at most "
-		"S seconds\n",
-	.options = CLI_NODE | CLI_CONFIG | CLI_WAIT,
-	.words_min = 1,
-	.words_max = 1,
+		"QBD_RUN_DIR).\n",
+	.words = { CLI_WORD_VOLUME },
+	.options = {
+		[NODE] = CLI_OPTION_NODE,
+		[CONFIG] = CLI_OPTION_CONFIG,
+		[WAIT] = { .name = "wait",
+			   .kind = CLI_SECONDS,
+			   .value = "S",
+			   .help = "until the volume serves (ok or degraded), "
+				   "at most S seconds" },
+	},
 	.run = run,
 };

@@ -35,8 +35,6 @@ static enum cli_exit run(const struct cli_args *args)
 
 const struct cli_command cli_version = {
 	.name = "version",
-	.usage = "",
 	.summary = "Show the versions of program and module",
-	.help = "",
 	.run = run,
 };

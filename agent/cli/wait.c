@@ -15,6 +15,9 @@
 #define LOOK_MS 200
 #define STALE_MS 2000 /* an older picture says nothing of now */
 
+enum { FOR, TIMEOUT, NODE, CONFIG };
+enum { OPEN, QUORUM, SYNCED }; /* for what; the first if it is not said */
+
 /* What is missing, "" if nothing. */
 struct lack {
 	/* What it is told by: no number that grows and no reason that changes
@@ -239,16 +242,27 @@ static void lacks_synced(struct wait *wait, const json_t *status,
 	}
 }
 
+static const struct cli_choice goal_choices[] = {
+	[OPEN] = { "open",
+		   "it could be opened on this node now: its device is there, "
+		   "a\nmajority of the nodes works, this replica is whole, and "
+		   "no\nother node has it open (this is what is waited for if "
+		   "--for\nis not given)" },
+	[QUORUM] = { "quorum", "a majority of the nodes has a leader" },
+	[SYNCED] = { "synced",
+		     "all nodes hold what was committed when the waiting "
+		     "began" },
+	{ NULL, NULL },
+};
+
 static const struct {
-	const char *name;
 	wait_for missing;
 	const char *done;
 } goals[] = {
-	{ "open", lacks_open, "can be opened" },
-	{ "quorum", lacks_quorum, "has quorum" },
-	{ "synced", lacks_synced, "is the same on all nodes" },
+	[OPEN] = { lacks_open, "can be opened" },
+	[QUORUM] = { lacks_quorum, "has quorum" },
+	[SYNCED] = { lacks_synced, "is the same on all nodes" },
 };
-#define GOALS (sizeof(goals) / sizeof(goals[0]))
 
 /* Waiting would not change it. */
 static bool may_not_ask(const char *volume, struct base_error *error)
@@ -262,9 +276,9 @@ static bool may_not_ask(const char *volume, struct base_error *error)
 }
 
 static enum cli_exit wait_until(struct wait *wait, unsigned int goal,
-				const struct cli_args *args)
+				const struct cli_value *timeout)
 {
-	uint64_t until_ms = cli_now_ms() + (uint64_t)args->timeout_s * 1000;
+	uint64_t until_ms = cli_now_ms() + (uint64_t)timeout->number * 1000;
 	json_t *names = json_pack("[s]", wait->volume), *list;
 	struct base_error error;
 	struct lack lack = { .key = "" };
@@ -281,11 +295,11 @@ static enum cli_exit wait_until(struct wait *wait, unsigned int goal,
 			status = CLI_DONE;
 			goto out;
 		}
-		if (args->timed && cli_now_ms() >= until_ms) {
+		if (timeout->given && cli_now_ms() >= until_ms) {
 			cli_fail("volume %s: waited %u s in vain, for --for "
 				 "%s: %s",
-				 wait->volume, args->timeout_s,
-				 goals[goal].name, lack.text);
+				 wait->volume, timeout->number,
+				 goal_choices[goal].name, lack.text);
 			goto out;
 		}
 		if (strcmp(told, lack.key) != 0) {
@@ -304,51 +318,39 @@ out:
 
 static enum cli_exit run(const struct cli_args *args)
 {
-	const char *until = args->until ? args->until : "open";
+	struct wait wait = { .volume = args->words[0].text };
 	const struct conf_node *node;
-	struct wait wait = { .volume = args->words[0] };
 	struct conf conf;
-	unsigned int goal;
 
-	for (goal = 0; goal < GOALS; goal++)
-		if (strcmp(goals[goal].name, until) == 0)
-			break;
-	if (goal == GOALS)
-		return cli_misused(&cli_wait,
-				   "--for takes open, quorum or synced, not",
-				   until);
-	node = cli_configured(args, &conf);
+	node = cli_configured(wait.volume, args->options[CONFIG].text,
+			      args->options[NODE].text, &conf);
 	if (!node)
 		return CLI_FAILED;
 	wait.node = node->name;
-	return wait_until(&wait, goal, args);
+	return wait_until(&wait, args->options[FOR].number,
+			  &args->options[TIMEOUT]);
 }
 
 const struct cli_command cli_wait = {
 	.name = "wait",
-	.usage = "VOLUME [--for open|quorum|synced] [--timeout S] [--node N] "
-		 "[--config F]",
 	.summary = "Wait until a volume can be used",
 	.help = "Waits also for an agent that is not running yet.  Says what "
 		"it waits for, once\nuntil that changes.  SIGTERM ends it, "
-		"saying nothing.\n\n"
-		"  --for open    it could be opened on this node now: its "
-		"device is there, a\n                majority of the nodes "
-		"works, this replica is whole, and no\n                other "
-		"node has it open (this is what is waited for if --for\n"
-		"                is not given)\n"
-		"  --for quorum  a majority of the nodes has a leader\n"
-		"  --for synced  all nodes hold what was committed when the "
-		"waiting began\n"
-		"  --timeout S   at most so long, then exit status 1; 0: look "
-		"once.  Without it:\n                for ever\n"
-		"  --node N      this node's name; else QBD_NODE, else the "
-		"host's name\n"
-		"  --config F    instead of /etc/qbd/VOLUME.conf\n\n"
-		"A configuration that is missing or wrong is told at once "
-		"(exit status 1).\n",
-	.options = CLI_NODE | CLI_CONFIG | CLI_FOR | CLI_TIMEOUT,
-	.words_min = 1,
-	.words_max = 1,
+		"saying nothing.\n",
+	.words = { CLI_WORD_VOLUME },
+	.options = {
+		[FOR] = { .name = "for",
+			  .kind = CLI_CHOICE,
+			  .choices = goal_choices },
+		[TIMEOUT] = { .name = "timeout",
+			      .kind = CLI_SECONDS,
+			      .value = "S",
+			      .help = "at most so long, then exit status 1; "
+				      "0: look once.  Without it:\nfor ever" },
+		[NODE] = CLI_OPTION_NODE,
+		[CONFIG] = CLI_OPTION_CONFIG,
+	},
+	.notes = "A configuration that is missing or wrong is told at once "
+		 "(exit status 1).\n",
 	.run = run,
 };

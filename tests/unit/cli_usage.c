@@ -2,36 +2,136 @@
 /* What `qbd` says of itself, and of how it is called. */
 #include "cli_rig.h"
 
-static const char *const commands[] = {
-	"format", "up", "down", "status", "wait", "transfer", "abort", "version"
-};
-
 static void overview_names_every_command(void)
 {
 	size_t i;
 
 	tap_need(rig_setup());
 	tap_check_eq(rig_run("help", NULL), 0);
-	for (i = 0; i < TAP_COUNT(commands); i++)
-		rig_said(commands[i]);
+	for (i = 0; cli_commands[i]; i++) {
+		rig_said(cli_commands[i]->name);
+		rig_said(cli_commands[i]->summary);
+	}
+	tap_check_eq(i, 8);
 	tap_check_eq(rig_run("--help", NULL), 0);
 	rig_said("usage: qbd COMMAND");
 	rig_teardown();
 }
 
-static void every_command_has_help(void)
+static void help_names_all_that_a_command_takes(void)
 {
-	char usage[64];
-	size_t i;
+	const struct cli_command *command;
+	const struct cli_option *option;
+	char text[96];
+	size_t i, k;
 
 	tap_need(rig_setup());
-	for (i = 0; i < TAP_COUNT(commands); i++) {
-		tap_check_eq(rig_run(commands[i], "--help", NULL), 0);
-		snprintf(usage, sizeof(usage), "usage: qbd %s", commands[i]);
-		rig_said(usage);
-		tap_check_eq(rig_run(commands[i], "-h", NULL), 0);
+	for (i = 0; (command = cli_commands[i]); i++) {
+		tap_check_eq(rig_run(command->name, "-h", NULL), 0);
+		tap_check_eq(rig_run(command->name, "--help", NULL), 0);
+		snprintf(text, sizeof(text), "usage: qbd %s", command->name);
+		rig_said(text);
+		rig_said(command->summary);
+		for (k = 0; k < CLI_WORDS_MAX && command->words[k].name; k++)
+			rig_said(command->words[k].name);
+		for (k = 0; k < CLI_OPTIONS_MAX; k++) {
+			option = &command->options[k];
+			if (!option->name)
+				break;
+			snprintf(text, sizeof(text), " [--%s", option->name);
+			rig_said(text);
+			snprintf(text, sizeof(text), "\n  --%s", option->name);
+			rig_said(text);
+		}
 	}
 	rig_teardown();
+}
+
+/* Of a command that takes one of each kind. */
+enum { BRIEF, NAME, SECONDS, COLOUR };
+
+static const struct cli_choice colours[] = { { "red", "as a rose" },
+					     { "green", "as grass\nin May" },
+					     { "blue", "as the sea" },
+					     { NULL, NULL } };
+
+static const struct cli_command paint = {
+	.name = "paint",
+	.summary = "Paint a volume",
+	.words = { CLI_WORD_VOLUME,
+		   { .name = "PLACE",
+		     .noun = "place",
+		     .kind = CLI_TEXT,
+		     .optional = true } },
+	.options = {
+		[BRIEF] = { .name = "brief", .kind = CLI_FLAG, .help = "soon" },
+		[NAME] = { .name = "name",
+			   .kind = CLI_TEXT,
+			   .value = "N",
+			   .help = "its name" },
+		[SECONDS] = { .name = "seconds",
+			      .kind = CLI_SECONDS,
+			      .value = "S",
+			      .help = "so long" },
+		[COLOUR] = { .name = "colour",
+			     .kind = CLI_CHOICE,
+			     .choices = colours },
+	},
+};
+
+static bool parse(struct cli_args *args, bool *help, const char *one,
+		  const char *two, const char *three)
+{
+	const char *argv[] = { "paint", one, two, three, NULL };
+	int argc = 0;
+
+	while (argv[argc])
+		argc++;
+	return cli_args_parse(&paint, argc, (char **)(uintptr_t)argv, args,
+			      help);
+}
+
+static void what_is_given_is_taken_by_its_kind(void)
+{
+	struct cli_args args;
+	bool help;
+
+	tap_need(parse(&args, &help, "--brief", "vol0", "--name=x"));
+	tap_check(!help);
+	tap_check_str(args.words[0].text, "vol0");
+	tap_check(!args.words[1].given && !args.words[1].text);
+	tap_check(args.options[BRIEF].given);
+	tap_check_str(args.options[NAME].text, "x");
+	tap_check(!args.options[SECONDS].given);
+	tap_check_eq(args.options[COLOUR].number, 0);
+	tap_need(parse(&args, &help, "vol0", "--seconds=86400",
+		       "--colour=blue"));
+	tap_check(!args.options[BRIEF].given);
+	tap_check_eq(args.options[SECONDS].number, 86400);
+	tap_check_eq(args.options[COLOUR].number, 2);
+	tap_need(parse(&args, &help, "vol0", "wall", NULL));
+	tap_check_str(args.words[1].text, "wall");
+	tap_need(parse(&args, &help, "--help", "--nonsense", NULL));
+	tap_check(help);
+	fflush(stderr);
+	tap_check(!parse(&args, &help, "vol0", "--seconds=86401", NULL));
+	tap_check(!parse(&args, &help, "vol0", "--colour=re", NULL));
+	tap_check(!parse(&args, &help, "wall", "vol0", "x"));
+	tap_check(!parse(&args, &help, "--brief", NULL, NULL));
+}
+
+static void usage_shows_words_options_and_choices(void)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	cli_help_usage(&paint, out);
+	fclose(out);
+	tap_check_str(text,
+		      "usage: qbd paint VOLUME [PLACE] [--brief] [--name N] "
+		      "[--seconds S] [--colour red|green|blue]\n");
+	free(text);
 }
 
 static void misuse_exits_with_2(void)
@@ -145,7 +245,9 @@ int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(overview_names_every_command),
-		TAP_TEST(every_command_has_help),
+		TAP_TEST(help_names_all_that_a_command_takes),
+		TAP_TEST(what_is_given_is_taken_by_its_kind),
+		TAP_TEST(usage_shows_words_options_and_choices),
 		TAP_TEST(misuse_exits_with_2),
 		TAP_TEST(version_is_told),
 		TAP_TEST(mistakes_in_the_configuration_are_told),
