@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* qbd version: of the programs, and whether the module is there. */
+/*
+ * qbd version: of all that must fit together, on one line for reports of bugs;
+ * and whether the module is there.
+ */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,6 +10,8 @@
 #include <linux/qbd.h>
 
 #include "cli/cli.h"
+#include "store/format.h"
+#include "wire/wire.h"
 
 static void print_module(void)
 {
@@ -28,13 +33,18 @@ static void print_module(void)
 
 static enum cli_exit run(const struct cli_args *args)
 {
-	printf("qbd %s, netlink protocol %d\n", QBD_VERSION, QBD_GENL_VERSION);
+	printf("qbd %s, netlink protocol %d, wire protocol %d, disk format %d\n",
+	       QBD_VERSION, QBD_GENL_VERSION, WIRE_VERSION_MAX, FORMAT_VERSION);
 	print_module();
 	return CLI_DONE;
 }
 
 const struct cli_command cli_version = {
 	.name = "version",
-	.summary = "Show the versions of program and module",
+	.summary = "Show the versions of program, protocols, disk and module",
+	.help = "The netlink protocol is spoken with the module, the wire "
+		"protocol with other\nnodes' agents (the newest that is known "
+		"here); the disk format is what qbd format\nmakes and what "
+		"the agent takes.\n",
 	.run = run,
 };

@@ -2,6 +2,11 @@
 /* What `qbd` says of itself, and of how it is called. */
 #include "cli_rig.h"
 
+#include <linux/qbd.h>
+
+#include "store/format.h"
+#include "wire/wire.h"
+
 static void overview_names_every_command(void)
 {
 	size_t i;
@@ -172,13 +177,21 @@ static void misuse_exits_with_2(void)
 	rig_teardown();
 }
 
-static void version_is_told(void)
+static void all_versions_are_told_on_one_line(void)
 {
+	char line[128];
+
 	tap_need(rig_setup());
+	snprintf(line, sizeof(line),
+		 "qbd %s, netlink protocol %d, wire protocol %d, disk format "
+		 "%d\n",
+		 QBD_VERSION, QBD_GENL_VERSION, WIRE_VERSION_MAX,
+		 FORMAT_VERSION);
 	tap_check_eq(rig_run("version", NULL), 0);
-	rig_said("qbd " QBD_VERSION);
-	rig_said("module qbd: ");
+	tap_check(strncmp(rig_output, line, strlen(line)) == 0);
+	rig_said("\nmodule qbd: ");
 	tap_check_eq(rig_run("--version", NULL), 0);
+	rig_said(line);
 	rig_teardown();
 }
 
@@ -249,7 +262,7 @@ int main(int argc, char **argv)
 		TAP_TEST(what_is_given_is_taken_by_its_kind),
 		TAP_TEST(usage_shows_words_options_and_choices),
 		TAP_TEST(misuse_exits_with_2),
-		TAP_TEST(version_is_told),
+		TAP_TEST(all_versions_are_told_on_one_line),
 		TAP_TEST(mistakes_in_the_configuration_are_told),
 		TAP_TEST(output_that_is_lost_is_a_failure),
 		TAP_TEST(bytes_are_for_people),
