@@ -44,7 +44,7 @@ const struct cli_command cli_version = {
 	.summary = "Show the versions of program, protocols, disk and module",
 	.help = "The netlink protocol is spoken with the module, the wire "
 		"protocol with other\nnodes' agents (the newest that is known "
-		"here); the disk format is what qbd format\nmakes and what "
-		"the agent takes.\n",
+		"here); the disk format is what qbd\nformat makes and what the "
+		"agent takes.\n",
 	.run = run,
 };

@@ -3,71 +3,11 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#include "qbdd/published_status.h"
 #include "qbdd/terms.h"
+#include "status_rig.h"
 #include "tap.h"
 
-#define NOW_US 100000000
-
-static struct conf conf;
-static struct status_identity identity;
-static struct published_status published;
 static json_t *status;
-
-/* Node 1 of three leads; 2 and 3 are well. */
-static void setup(void)
-{
-	struct node_view *view = &published.view;
-	unsigned int i;
-
-	memset(&conf, 0, sizeof(conf));
-	memset(&published, 0, sizeof(published));
-	strcpy(conf.volume, "vol0");
-	conf.size_bytes = 1000;
-	conf.node_count = 3;
-	for (i = 0; i < 3; i++) {
-		snprintf(conf.nodes[i].name, sizeof(conf.nodes[i].name), "n%u",
-			 i + 1);
-		conf.nodes[i].id = i + 1;
-	}
-	identity.conf = &conf;
-	identity.self = &conf.nodes[0];
-	identity.pid = 4711;
-	identity.started_us = 1;
-	published.taken_us = NOW_US - 1000;
-	view->id = 1;
-	view->role = RAFT_LEADER;
-	view->term = 5;
-	view->leader = 1;
-	view->last = 110;
-	view->durable = 105;
-	view->commit = 100;
-	view->applied = 99;
-	view->peer_count = 2;
-	view->peers[0].id = 2;
-	view->peers[0].up = true;
-	view->peers[0].known = true;
-	view->peers[0].heard_us = NOW_US - 20000;
-	view->peers[0].match = 90;
-	view->peers[0].status.term = 5;
-	view->peers[1] = view->peers[0];
-	view->peers[1].id = 3;
-	published.links[1].state = NET_UP;
-	published.links[2].state = NET_UP;
-}
-
-/* Node 3 does not answer. */
-static void setup_missing(void)
-{
-	struct node_peer_view *peer = &published.view.peers[1];
-
-	setup();
-	memset(peer, 0, sizeof(*peer));
-	peer->id = 3;
-	peer->match = 60;
-	published.links[2].state = NET_DOWN;
-	strcpy(published.links[2].problem, "connection refused");
-}
 
 static void make(void)
 {
@@ -122,7 +62,7 @@ static void check_degraded(const char *what, const char *name,
 
 static void nothing_wrong_is_ok(void)
 {
-	setup();
+	status_setup();
 	make();
 	tap_need(status != NULL);
 	tap_check_str(text("state"), "ok");
@@ -133,7 +73,7 @@ static void nothing_wrong_is_ok(void)
 
 static void a_missing_node_is_degraded_and_named(void)
 {
-	setup_missing();
+	status_setup_missing();
 	make();
 	tap_need(status != NULL);
 	tap_check_str(text("state"), "degraded");
@@ -147,7 +87,7 @@ static void a_missing_node_is_degraded_and_named(void)
 
 static void nodes_tell_what_they_lack(void)
 {
-	setup_missing();
+	status_setup_missing();
 	make();
 	tap_need(status != NULL);
 	tap_check(json_is_true(node(0, "self")));
@@ -167,7 +107,7 @@ static void nodes_tell_what_they_lack(void)
 
 static void no_leader_is_no_quorum(void)
 {
-	setup_missing();
+	status_setup_missing();
 	published.view.leader = 0;
 	published.view.role = RAFT_PRECANDIDATE;
 	strcpy(published.view.problem, "no quorum");
@@ -183,7 +123,7 @@ static void no_leader_is_no_quorum(void)
 
 static void a_writer_counts_while_its_node_says_so(void)
 {
-	setup();
+	status_setup();
 	published.view.writer = 2;
 	published.view.epoch = 44;
 	published.view.peers[0].status.flags = WIRE_NODE_DEVICE_OPEN;
@@ -200,7 +140,7 @@ static void a_writer_counts_while_its_node_says_so(void)
 
 static void the_worst_state_is_told_first(void)
 {
-	setup();
+	status_setup();
 	published.view.incomplete = true;
 	published.view.copy_received = 250;
 	make();
@@ -223,7 +163,7 @@ static void a_loop_or_a_disk_that_hangs_is_seen(void)
 {
 	static const struct pulse pulse = { .doing = "counting sheep" };
 
-	setup();
+	status_setup();
 	identity.pulse = &pulse;
 	strcpy(published.listen_problem, "listening on the moon");
 	published.taken_us = NOW_US - 7000000;
@@ -249,7 +189,7 @@ static void a_loop_or_a_disk_that_hangs_is_seen(void)
 
 static void mistakes_of_the_configuration_stay_in_the_status(void)
 {
-	setup();
+	status_setup();
 	strcpy(published.log_notice, "log-size is of yesterday");
 	strcpy(published.address_notice, "the address is nowhere");
 	make();
@@ -262,7 +202,7 @@ static void mistakes_of_the_configuration_stay_in_the_status(void)
 
 static void before_the_first_picture_the_daemon_starts(void)
 {
-	setup();
+	status_setup();
 	status = status_json(&identity, NULL, NOW_US);
 	tap_need(status != NULL);
 	tap_check_str(text("state"), "starting");
@@ -277,14 +217,14 @@ static void a_replica_that_is_not_well_is_degraded_for_others(void)
 {
 	uint32_t *flags = &published.view.peers[1].status.flags;
 
-	setup();
+	status_setup();
 	*flags = WIRE_NODE_INCOMPLETE;
 	check_degraded("node-filled", "n3", "is being filled");
 	*flags = WIRE_NODE_DAMAGED | WIRE_NODE_INCOMPLETE;
 	check_degraded("node-damaged", "n3", "damaged");
 	*flags = WIRE_NODE_DISK_FAILED;
 	check_degraded("node-disk-failed", "n3", "replace it");
-	setup();
+	status_setup();
 	published.view.durable = 5000;
 	published.view.commit = 5000;
 	published.view.peers[0].match = 5000;
@@ -299,7 +239,7 @@ static void a_replica_that_is_not_well_is_degraded_for_others(void)
 
 static void a_node_that_is_not_heard_is_silent(void)
 {
-	setup();
+	status_setup();
 	published.view.peers[1].heard_us = NOW_US - HEALTH_SILENT_US - 1000;
 	make();
 	tap_need(status != NULL);
@@ -319,7 +259,7 @@ static void a_node_that_is_not_heard_is_silent(void)
 
 static void a_silent_writer_is_none(void)
 {
-	setup();
+	status_setup();
 	published.view.writer = 3;
 	published.view.epoch = 44;
 	published.view.peers[1].status.flags = WIRE_NODE_DEVICE_OPEN;
@@ -337,7 +277,7 @@ static void a_path_that_drops_large_packets_is_told(void)
 {
 	struct published_link *link = &published.links[2];
 
-	setup();
+	status_setup();
 	link->unacked_bytes = 4242;
 	link->stuck_ms = 1500; /* that happens */
 	make();
@@ -358,7 +298,7 @@ static void a_path_that_drops_large_packets_is_told(void)
 
 static void a_refusal_is_told_with_its_reason(void)
 {
-	setup_missing();
+	status_setup_missing();
 	strcpy(published.links[2].problem, "it refuses: use one name");
 	published.links[2].refused = true;
 	check_degraded("node-refused", "n3", "it refuses: use one name");
@@ -369,19 +309,19 @@ static void a_refusal_is_told_with_its_reason(void)
 
 static void an_agent_that_is_not_well_is_degraded(void)
 {
-	setup();
+	status_setup();
 	published.image_waiting_us = NOW_US - 3000000;
 	check_degraded("disk-slow", "n1", "data area has waited");
-	setup();
+	status_setup();
 	strcpy(published.device_problem, "minor 0 is taken");
 	check_degraded("no-device", "n1", "minor 0 is taken");
-	setup();
+	status_setup();
 	strcpy(published.listen_problem, "no such address");
 	check_degraded("not-reachable", "n1", "no such address");
-	setup();
+	status_setup();
 	published.view.fenced = true;
 	check_degraded("fenced", "n1", "unmount or close it");
-	setup();
+	status_setup();
 	published.terms_lost = 4;
 	published.term_changed_us = NOW_US - 6000000;
 	check_degraded("terms-rise", "n1", "4 leaders were lost");
@@ -389,7 +329,7 @@ static void an_agent_that_is_not_well_is_degraded(void)
 
 static void a_leader_that_has_yet_to_apply_is_catching_up(void)
 {
-	setup();
+	status_setup();
 	published.view.settling = true;
 	strcpy(published.view.problem, "catching up");
 	make();
@@ -400,7 +340,7 @@ static void a_leader_that_has_yet_to_apply_is_catching_up(void)
 
 static void the_state_has_an_age(void)
 {
-	setup();
+	status_setup();
 	published.state = HEALTH_OK;
 	published.state_since_us = NOW_US - 9000000;
 	published.term_changed_us = NOW_US - 8000000;
@@ -428,7 +368,7 @@ static void the_state_has_an_age(void)
 
 static void texts_that_are_no_utf8_are_told_as_they_can_be(void)
 {
-	setup_missing();
+	status_setup_missing();
 	strcpy(published.links[2].problem, "M\xfcll");
 	make();
 	tap_need(status != NULL);

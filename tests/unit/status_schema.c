@@ -10,61 +10,21 @@
 
 #include "cli/kernel.h"
 #include "nl/nl.h"
-#include "qbdd/published_status.h"
+#include "status_rig.h"
 
-#define NOW_US 100000000
-
-static struct conf conf;
-static struct status_identity identity;
-static struct published_status published;
-
-/* Node 1 of three leads and writes; 2 is filled, 3 does not answer. */
+/* Node 1 writes; 2 is filled, 3 does not answer. */
 static void setup(void)
 {
 	struct node_view *view = &published.view;
-	unsigned int i;
 
-	memset(&conf, 0, sizeof(conf));
-	memset(&published, 0, sizeof(published));
-	strcpy(conf.volume, "vol0");
+	status_setup_missing();
 	memset(conf.volume_id, 0xab, sizeof(conf.volume_id));
-	conf.size_bytes = 1000;
-	conf.node_count = 3;
-	for (i = 0; i < 3; i++) {
-		snprintf(conf.nodes[i].name, sizeof(conf.nodes[i].name), "n%u",
-			 i + 1);
-		conf.nodes[i].id = i + 1;
-	}
-	identity.conf = &conf;
-	identity.self = &conf.nodes[0];
-	identity.pid = 4711;
-	identity.started_us = 1;
-	published.taken_us = NOW_US - 1000;
-	view->id = 1;
-	view->role = RAFT_LEADER;
-	view->term = 5;
-	view->leader = 1;
 	view->writer = 1;
 	view->epoch = 3;
 	view->device_epoch = 3;
-	view->last = 110;
-	view->durable = 105;
-	view->commit = 100;
-	view->applied = 99;
-	view->peer_count = 2;
-	view->peers[0].id = 2;
-	view->peers[0].up = true;
-	view->peers[0].known = true;
-	view->peers[0].heard_us = NOW_US - 20000;
-	view->peers[0].match = 90;
-	view->peers[0].status.term = 5;
 	view->peers[0].status.flags = WIRE_NODE_INCOMPLETE;
 	view->peers[0].copy = NODE_COPY_RUNNING;
 	view->peers[0].copy_offset = 500;
-	view->peers[1].id = 3;
-	view->peers[1].match = 60;
-	published.links[1].state = NET_UP;
-	strcpy(published.links[2].problem, "connection refused");
 }
 
 /* Does the schema describe @text? Skips the test where it can't be known. */
