@@ -6,19 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "cli/fields.h"
+
 #define STARTING_MS 30000 /* who starts for longer does not get anywhere */
-
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
-static bool text_is(const json_t *object, const char *key, const char *text)
-{
-	return strcmp(text_of(object, key), text) == 0;
-}
 
 static bool has_problem(const json_t *status, const char *what)
 {
@@ -27,7 +17,7 @@ static bool has_problem(const json_t *status, const char *what)
 
 	json_array_foreach(json_object_get(status, "problems"), i, problem)
 	{
-		if (text_is(problem, "what", what))
+		if (field_is(problem, "what", what))
 			return true;
 	}
 	return false;
@@ -38,13 +28,13 @@ static const char *device_problem(const json_t *status)
 {
 	const json_t *device = json_object_get(status, "device");
 
-	if (text_is(device, "gate", "fenced") || has_problem(status, "fenced"))
+	if (field_is(device, "gate", "fenced") || has_problem(status, "fenced"))
 		return "its opening here has lost its right to it: unmount or "
 		       "close it, then open it again";
-	if (text_is(device, "gate", "detached"))
+	if (field_is(device, "gate", "detached"))
 		return "its agent has not taken its device over";
-	if (text_is(device, "gate", "suspended") &&
-	    json_integer_value(json_object_get(device, "writers")))
+	if (field_is(device, "gate", "suspended") &&
+	    field_number(device, "writers"))
 		return "it is open here, and its I/O waits";
 	if (has_problem(status, "no-device"))
 		return "its device is not there";
@@ -53,7 +43,7 @@ static const char *device_problem(const json_t *status)
 
 static enum check_exit judge(const json_t *status, const char *device)
 {
-	const char *state = text_of(status, "state");
+	const char *state = field_text(status, "state");
 
 	if (device)
 		return CHECK_NOT_SERVING;
@@ -62,8 +52,7 @@ static enum check_exit judge(const json_t *status, const char *device)
 	if (strcmp(state, "degraded") == 0 || strcmp(state, "catching-up") == 0)
 		return CHECK_DEGRADED;
 	if (strcmp(state, "starting") == 0 &&
-	    json_integer_value(json_object_get(status, "since_ms")) <
-		    STARTING_MS)
+	    field_number(status, "since_ms") < STARTING_MS)
 		return CHECK_DEGRADED;
 	return CHECK_NOT_SERVING;
 }
@@ -84,15 +73,15 @@ enum check_exit check_status(const json_t *status, FILE *out)
 	};
 	const char *device = device_problem(status);
 	enum check_exit code = judge(status, device);
-	const char *state = text_of(status, "state");
-	const char *problem = text_of(status, "problem");
-	const char *writer = text_of(status, "writer");
+	const char *state = field_text(status, "state");
+	const char *problem = field_text(status, "problem");
+	const char *writer = field_text(status, "writer");
 
-	fprintf(out, "%s %s: ", text_of(status, "volume"), words[code]);
+	fprintf(out, "%s %s: ", field_text(status, "volume"), words[code]);
 	put(state, out);
 	if (code == CHECK_OK) {
 		fputs("; leader ", out);
-		put(text_of(status, "leader"), out);
+		put(field_text(status, "leader"), out);
 		fputs(*writer ? ", writer " : ", no writer", out);
 		put(writer, out);
 	}

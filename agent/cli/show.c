@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/fields.h"
 
 #define CELL_MAX 64
 
@@ -27,23 +28,6 @@ struct row {
 	char cells[COLUMNS][CELL_MAX];
 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
-static uint64_t number_of(const json_t *object, const char *key)
-{
-	return (uint64_t)json_integer_value(json_object_get(object, key));
-}
-
-static bool is_true(const json_t *object, const char *key)
-{
-	return json_is_true(json_object_get(object, key));
-}
-
 /* Indexes that nobody knows are a dash. */
 static void number_cell(char *cell, const json_t *node, const char *key)
 {
@@ -58,16 +42,17 @@ static void number_cell(char *cell, const json_t *node, const char *key)
 
 static void fill_row(struct row *row, const json_t *node, const char *writer)
 {
-	const char *name = text_of(node, "name"), *role = text_of(node, "role");
+	const char *name = field_text(node, "name"),
+		   *role = field_text(node, "role");
 	const json_t *percent = json_object_get(node, "copy_percent");
 
 	snprintf(row->cells[COLUMN_NODE], CELL_MAX, "%s%s", name,
-		 is_true(node, "self") ? " *" : "");
+		 field_true(node, "self") ? " *" : "");
 	snprintf(row->cells[COLUMN_ROLE], CELL_MAX, "%s%s",
 		 strcmp(role, "unknown") == 0 ? "-" : role,
 		 *name && strcmp(name, writer) == 0 ? ", writer" : "");
 	snprintf(row->cells[COLUMN_LINK], CELL_MAX, "%s",
-		 is_true(node, "self") ? "-" : text_of(node, "link"));
+		 field_true(node, "self") ? "-" : field_text(node, "link"));
 	number_cell(row->cells[COLUMN_TERM], node, "term");
 	number_cell(row->cells[COLUMN_LAST], node, "last");
 	number_cell(row->cells[COLUMN_DURABLE], node, "durable");
@@ -116,15 +101,15 @@ static void print_nodes(const json_t *status, FILE *out)
 		count = CONF_NODES_MAX;
 	for (i = 0; i < count; i++)
 		fill_row(&rows[i + 1], json_array_get(nodes, i),
-			 text_of(status, "writer"));
+			 field_text(status, "writer"));
 	if (count)
 		print_rows(rows, count + 1, out);
 	/* The problems that are listed name their nodes. */
 	for (i = 0; i < count && !json_object_get(status, "problems"); i++) {
 		node = json_array_get(nodes, i);
-		problem = text_of(node, "problem");
+		problem = field_text(node, "problem");
 		if (*problem)
-			fprintf(out, "  %s: %s\n", text_of(node, "name"),
+			fprintf(out, "  %s: %s\n", field_text(node, "name"),
 				problem);
 	}
 }
@@ -132,15 +117,15 @@ static void print_nodes(const json_t *status, FILE *out)
 static void print_opener(const json_t *device, FILE *out)
 {
 	const json_t *opener = json_object_get(device, "opener");
-	const char *comm = text_of(opener, "comm");
-	uint64_t openers = number_of(device, "openers");
+	const char *comm = field_text(opener, "comm");
+	uint64_t openers = field_number(device, "openers");
 
-	if (number_of(device, "writers")) {
+	if (field_number(device, "writers")) {
 		fprintf(out, ", open for writing by ");
 		for (; *comm; comm++) /* it may be made to fool a terminal */
 			fputc(isprint((unsigned char)*comm) ? *comm : '?', out);
 		fprintf(out, " (pid %llu)",
-			(unsigned long long)number_of(opener, "pid"));
+			(unsigned long long)field_number(opener, "pid"));
 	} else {
 		fprintf(out, ", %s", openers ? "open for reading" : "not open");
 	}
@@ -153,42 +138,43 @@ static void print_device_path(const json_t *device, const char *problem,
 	char size[32];
 
 	fprintf(out, "  device  %s, %s; more is not known: %s\n",
-		text_of(device, "path"),
-		cli_human_bytes(number_of(device, "size_bytes"), size),
+		field_text(device, "path"),
+		cli_human_bytes(field_number(device, "size_bytes"), size),
 		problem);
 }
 
 static void print_device(const json_t *device, FILE *out)
 {
-	const char *gate = text_of(device, "gate");
-	const char *reason = text_of(device, "gate_reason");
+	const char *gate = field_text(device, "gate");
+	const char *reason = field_text(device, "gate_reason");
 	char size[32], written[32], read[32];
 
-	fprintf(out, "  device  %s, %s, %s", text_of(device, "path"),
-		cli_human_bytes(number_of(device, "size_bytes"), size), gate);
+	fprintf(out, "  device  %s, %s, %s", field_text(device, "path"),
+		cli_human_bytes(field_number(device, "size_bytes"), size),
+		gate);
 	if (strcmp(gate, "active") == 0)
 		fprintf(out, " (lease %llu ms)",
-			(unsigned long long)number_of(device, "lease_ms"));
+			(unsigned long long)field_number(device, "lease_ms"));
 	else if (*reason)
 		fprintf(out, " (%s)", reason);
 	print_opener(device, out);
 	fprintf(out, "\n  i/o     %llu in flight",
-		(unsigned long long)number_of(device, "inflight"));
-	if (number_of(device, "waiting"))
+		(unsigned long long)field_number(device, "inflight"));
+	if (field_number(device, "waiting"))
 		fprintf(out, ", %llu of them waiting",
-			(unsigned long long)number_of(device, "waiting"));
+			(unsigned long long)field_number(device, "waiting"));
 	fprintf(out, "; %s written in %llu, %s read in %llu",
-		cli_human_bytes(number_of(device, "write_bytes"), written),
-		(unsigned long long)number_of(device, "writes"),
-		cli_human_bytes(number_of(device, "read_bytes"), read),
-		(unsigned long long)number_of(device, "reads"));
-	if (number_of(device, "failed"))
+		cli_human_bytes(field_number(device, "write_bytes"), written),
+		(unsigned long long)field_number(device, "writes"),
+		cli_human_bytes(field_number(device, "read_bytes"), read),
+		(unsigned long long)field_number(device, "reads"));
+	if (field_number(device, "failed"))
 		fprintf(out, "; %llu failed",
-			(unsigned long long)number_of(device, "failed"));
-	if (number_of(device, "replica_errors"))
+			(unsigned long long)field_number(device, "failed"));
+	if (field_number(device, "replica_errors"))
 		fprintf(out, "; %llu errors of the disk",
-			(unsigned long long)number_of(device,
-						      "replica_errors"));
+			(unsigned long long)field_number(device,
+							 "replica_errors"));
 	fputc('\n', out);
 }
 
@@ -200,10 +186,10 @@ static void print_log(const json_t *status, FILE *out)
 	if (!log)
 		return;
 	fprintf(out, "  log     entries %llu to %llu, %s of %s used\n",
-		(unsigned long long)number_of(log, "base") + 1,
-		(unsigned long long)number_of(log, "last"),
-		cli_human_bytes(number_of(log, "used_bytes"), used),
-		cli_human_bytes(number_of(log, "capacity_bytes"), capacity));
+		(unsigned long long)field_number(log, "base") + 1,
+		(unsigned long long)field_number(log, "last"),
+		cli_human_bytes(field_number(log, "used_bytes"), used),
+		cli_human_bytes(field_number(log, "capacity_bytes"), capacity));
 }
 
 /* A line each; an agent of before has but one text. */
@@ -211,22 +197,22 @@ static void print_problems(const json_t *status, FILE *out)
 {
 	const json_t *problems = json_object_get(status, "problems"), *problem;
 	const json_t *device = json_object_get(status, "device");
-	bool fenced = strcmp(text_of(device, "gate"), "fenced") == 0;
+	bool fenced = strcmp(field_text(device, "gate"), "fenced") == 0;
 	size_t i;
 
 	json_array_foreach(problems, i, problem)
 	{
-		fprintf(out, "  ! %s\n", text_of(problem, "text"));
-		if (strcmp(text_of(problem, "what"), "fenced") == 0)
+		fprintf(out, "  ! %s\n", field_text(problem, "text"));
+		if (strcmp(field_text(problem, "what"), "fenced") == 0)
 			fenced = false;
 	}
-	if (!problems && *text_of(status, "problem"))
-		fprintf(out, "  ! %s\n", text_of(status, "problem"));
+	if (!problems && *field_text(status, "problem"))
+		fprintf(out, "  ! %s\n", field_text(status, "problem"));
 	if (fenced)
 		fprintf(out,
 			"  ! this opening of %s has lost its right to it: "
 			"unmount or close it, then open it again\n",
-			text_of(device, "path"));
+			field_text(device, "path"));
 }
 
 /* "3 h 5 min" */
@@ -251,13 +237,14 @@ static void print_history(const json_t *status, FILE *out)
 	if (!json_object_get(status, "since_ms"))
 		return;
 	fprintf(out, "  since   ");
-	print_age(number_of(status, "since_ms"), out);
+	print_age(field_number(status, "since_ms"), out);
 	fprintf(out, "; term ");
 	if (json_is_integer(changed)) {
 		fprintf(out, "for ");
-		print_age(number_of(status, "term_changed_ms"), out);
+		print_age(field_number(status, "term_changed_ms"), out);
 		fprintf(out, ", risen %llu times within the last minute\n",
-			(unsigned long long)number_of(status, "term_changes"));
+			(unsigned long long)field_number(status,
+							 "term_changes"));
 	} else {
 		fprintf(out, "has not changed since the agent's start\n");
 	}
@@ -265,18 +252,18 @@ static void print_history(const json_t *status, FILE *out)
 
 void show_status(const json_t *status, FILE *out)
 {
-	const char *node = text_of(status, "node");
-	const char *writer = text_of(status, "writer");
-	const char *leader = text_of(status, "leader");
-	const char *device_problem = text_of(status, "device_problem");
+	const char *node = field_text(status, "node");
+	const char *writer = field_text(status, "writer");
+	const char *leader = field_text(status, "leader");
+	const char *device_problem = field_text(status, "device_problem");
 	const json_t *device = json_object_get(status, "device");
 
-	fprintf(out, "%s%s%s: %s", text_of(status, "volume"),
-		*node ? " on " : "", node, text_of(status, "state"));
+	fprintf(out, "%s%s%s: %s", field_text(status, "volume"),
+		*node ? " on " : "", node, field_text(status, "state"));
 	if (json_object_get(status, "leader"))
 		fprintf(out, "; leader %s, term %llu, %s%s",
 			*leader ? leader : "none",
-			(unsigned long long)number_of(status, "term"),
+			(unsigned long long)field_number(status, "term"),
 			*writer ? "writer " : "no writer", writer);
 	fputc('\n', out);
 	print_history(status, out);

@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/collect.h"
 #include "cli/control.h"
+#include "cli/fields.h"
 
 #define LOOK_MS 200
 #define STALE_MS 2000 /* an older picture says nothing of now */
@@ -36,28 +37,6 @@ struct wait {
 typedef void (*wait_for)(struct wait *wait, const json_t *status,
 			 struct lack *lack);
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text ? text : "";
-}
-
-static bool text_is(const json_t *object, const char *key, const char *text)
-{
-	return strcmp(text_of(object, key), text) == 0;
-}
-
-static bool is_true(const json_t *object, const char *key)
-{
-	return json_is_true(json_object_get(object, key));
-}
-
-static uint64_t number_of(const json_t *object, const char *key)
-{
-	return (uint64_t)json_integer_value(json_object_get(object, key));
-}
-
 static void __attribute__((format(printf, 2, 3)))
 lacks(struct lack *lack, const char *format, ...)
 {
@@ -74,7 +53,7 @@ static void lacks_node(struct lack *lack, const char *what, const json_t *node,
 		       const char *why)
 {
 	size_t key = strlen(lack->key), text = strlen(lack->text);
-	const char *name = text_of(node, "name");
+	const char *name = field_text(node, "name");
 
 	snprintf(lack->key + key, sizeof(lack->key) - key, "%s%s",
 		 key ? ", " : what, name);
@@ -86,7 +65,7 @@ static void lacks_node(struct lack *lack, const char *what, const json_t *node,
 static void lacks_agent(struct wait *wait, const json_t *status,
 			struct lack *lack)
 {
-	const char *how = text_of(status, "daemon");
+	const char *how = field_text(status, "daemon");
 
 	if (strcmp(how, "hung") == 0)
 		lacks(lack,
@@ -100,10 +79,10 @@ static void lacks_agent(struct wait *wait, const json_t *status,
 		      wait->volume);
 	else if (strcmp(how, "running") != 0)
 		lacks(lack, "its agent can't be asked: %s",
-		      text_of(status, "problem"));
-	else if (text_is(status, "state", "starting"))
+		      field_text(status, "problem"));
+	else if (field_is(status, "state", "starting"))
 		lacks(lack, "its agent starts");
-	else if (number_of(status, "age_ms") > STALE_MS)
+	else if (field_number(status, "age_ms") > STALE_MS)
 		lacks(lack, "its agent hangs; qbd status %s says more",
 		      wait->volume);
 }
@@ -115,15 +94,15 @@ static void lacks_quorum(struct wait *wait, const json_t *status,
 	size_t i;
 
 	lacks_agent(wait, status, lack);
-	if (*lack->key || *text_of(status, "leader"))
+	if (*lack->key || *field_text(status, "leader"))
 		return;
 	json_array_foreach(json_object_get(status, "nodes"), i, node)
 	{
-		if (!is_true(node, "self") && !text_is(node, "link", "up"))
+		if (!field_true(node, "self") && !field_is(node, "link", "up"))
 			lacks_node(lack,
 				   "a majority of the nodes has not found "
 				   "together; missing: ",
-				   node, text_of(node, "problem"));
+				   node, field_text(node, "problem"));
 	}
 	if (!*lack->key)
 		lacks(lack, "a majority of the nodes is about to choose a "
@@ -137,7 +116,7 @@ static const json_t *own_node(const json_t *status)
 
 	json_array_foreach(json_object_get(status, "nodes"), i, node)
 	{
-		if (is_true(node, "self"))
+		if (field_true(node, "self"))
 			return node;
 	}
 	return NULL;
@@ -148,12 +127,12 @@ static void lacks_replica(const json_t *status, struct lack *lack)
 {
 	const json_t *own = own_node(status);
 
-	if (is_true(own, "disk_failed"))
+	if (field_true(own, "disk_failed"))
 		lacks(lack, "this node's disk has failed; replace it, then "
 			    "qbd format");
-	else if (is_true(own, "damaged") || is_true(own, "incomplete"))
+	else if (field_true(own, "damaged") || field_true(own, "incomplete"))
 		lacks(lack, "this replica is not whole; the leader fills it");
-	else if (text_is(status, "state", "catching-up"))
+	else if (field_is(status, "state", "catching-up"))
 		lacks(lack, "this replica is behind; the leader sends what it "
 			    "lacks");
 }
@@ -162,33 +141,33 @@ static void lacks_device(const struct wait *wait, const json_t *status,
 			 struct lack *lack)
 {
 	const json_t *device = json_object_get(status, "device");
-	const char *gate = text_of(device, "gate");
-	const char *problem = text_of(status, "device_problem");
+	const char *gate = field_text(device, "gate");
+	const char *problem = field_text(status, "device_problem");
 
 	if (!*gate) {
 		/* Where we may not ask the kernel, its agent knows. */
-		if (!*problem || !is_true(status, "device_held"))
+		if (!*problem || !field_true(status, "device_held"))
 			lacks(lack, "its device is not there%s%s",
 			      *problem ? ": " : "", problem);
 		return;
 	}
-	if (!is_true(device, "agent"))
+	if (!field_true(device, "agent"))
 		lacks(lack, "its agent has not taken the device over");
 	else if (strcmp(gate, "fenced") == 0)
 		lacks(lack,
 		      "the last opening of %s has lost its right to it: "
 		      "unmount or close it",
-		      text_of(device, "path"));
+		      field_text(device, "path"));
 	else if (strcmp(gate, "active") != 0 &&
-		 text_is(status, "leader", wait->node))
+		 field_is(status, "leader", wait->node))
 		lacks(lack, "this node leads, but the device waits: %s",
-		      text_of(device, "gate_reason"));
+		      field_text(device, "gate_reason"));
 }
 
 static void lacks_open(struct wait *wait, const json_t *status,
 		       struct lack *lack)
 {
-	const char *writer = text_of(status, "writer");
+	const char *writer = field_text(status, "writer");
 
 	lacks_quorum(wait, status, lack);
 	if (!*lack->key)
@@ -201,9 +180,9 @@ static void lacks_open(struct wait *wait, const json_t *status,
 
 static const char *not_whole(const json_t *node)
 {
-	if (is_true(node, "disk_failed"))
+	if (field_true(node, "disk_failed"))
 		return "disk failed";
-	if (is_true(node, "damaged") || is_true(node, "incomplete"))
+	if (field_true(node, "damaged") || field_true(node, "incomplete"))
 		return "being filled";
 	return NULL;
 }
@@ -223,16 +202,18 @@ static void lacks_synced(struct wait *wait, const json_t *status,
 	if (*lack->key)
 		return;
 	if (!wait->commit_known)
-		wait->commit = number_of(status, "commit");
+		wait->commit = field_number(status, "commit");
 	wait->commit_known = true;
 	json_array_foreach(json_object_get(status, "nodes"), i, node)
 	{
 		why = not_whole(node);
-		if (!is_true(node, "self") && !text_is(node, "link", "up")) {
-			why = text_of(node, "problem");
+		if (!field_true(node, "self") &&
+		    !field_is(node, "link", "up")) {
+			why = field_text(node, "problem");
 			if (!*why)
-				why = text_of(node, "link");
-		} else if (!why && number_of(node, "durable") < wait->commit) {
+				why = field_text(node, "link");
+		} else if (!why &&
+			   field_number(node, "durable") < wait->commit) {
 			why = "behind";
 		}
 		if (why)
