@@ -236,12 +236,12 @@ static void published_history(struct qbdd *daemon,
 
 static void loop_publish(struct qbdd *daemon)
 {
-	struct published_status
-		published; /* large: nothing is done to it in vain */
+	/* Large: nothing is done to it in vain. */
+	struct published_status published;
 
-	if (daemon->now_us - daemon->snapshot_us < PUBLISH_US)
+	if (daemon->now_us - daemon->published_us < PUBLISH_US)
 		return;
-	daemon->snapshot_us = daemon->now_us;
+	daemon->published_us = daemon->now_us;
 	memset(&published, 0, sizeof(published));
 	published.taken_us = daemon->now_us;
 	published.log_waiting_us = daemon->log.waiting_us;
@@ -282,7 +282,7 @@ static void loop_arm(struct qbdd *daemon)
 
 	if (net_ms != UINT64_MAX)
 		earlier(&at, net_ms * 1000);
-	earlier(&at, daemon->snapshot_us + 5 * PUBLISH_US);
+	earlier(&at, daemon->published_us + 5 * PUBLISH_US);
 	earlier(&at, daemon->device_retry_us);
 	earlier(&at, daemon->note_us);
 	if (daemon->stopping)

@@ -290,7 +290,7 @@ static void event(void *context, int level, const char *text)
 	node_view(daemon->node, daemon->now_us, &view);
 	base_log((enum base_log_level)level, "%s term=%lu index=%lu", named,
 		 (unsigned long)view.term, (unsigned long)view.last);
-	daemon->snapshot_us = 0; /* a picture of it, at the end of this turn */
+	daemon->published_us = 0; /* a picture of it, at the end of this turn */
 	observer_wake(daemon->observer);
 }
 

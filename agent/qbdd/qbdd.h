@@ -138,7 +138,7 @@ struct qbdd {
 	uint64_t timer_us; /* armed to, 0: not */
 	struct qbdd_queue done; /* jobs */
 	struct qbdd_queue errands; /* see errand.h; commands too */
-	uint64_t snapshot_us; /* the last one's */
+	uint64_t published_us; /* the last one's */
 	struct terms terms;
 	enum health_state state; /* by the last published status */
 	uint64_t state_since_us;

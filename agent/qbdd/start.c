@@ -29,7 +29,7 @@ static void link_changed(void *context, uint32_t peer, bool up)
 	net_peer(daemon->net, peer, &view);
 	events_link(&daemon->events, peer, up, view.problem, daemon->now_us);
 	node_link(daemon->node, peer, up);
-	daemon->snapshot_us = 0; /* a picture of it, at the end of this turn */
+	daemon->published_us = 0; /* a picture of it, at the end of this turn */
 }
 
 /* The time is read now: raft.h counts on its being after the arrival. */
