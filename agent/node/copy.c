@@ -50,10 +50,7 @@ static void copy_begin(struct node *node, struct peer *peer, bool reset)
 	msg.copy_begin.reset = reset;
 	msg.copy_begin.index = head.applied;
 	msg.copy_begin.index_term = head.applied_term;
-	msg.copy_begin.writer = head.writer;
-	msg.copy_begin.epoch = head.epoch;
-	msg.copy_begin.tag = head.tag;
-	msg.copy_begin.members = head.members;
+	msg.copy_begin.standing = head.standing;
 	if (node->ops->send(node->context, peer->id, &msg))
 		return;
 	peer->copy.active = true;

@@ -107,7 +107,7 @@ void node_bound(struct node *node, uint64_t epoch, bool open_for_writing,
 	node->device.bound = true;
 	node->device.epoch = open_for_writing ? epoch : 0;
 	head = entries_head(&node->entries, node->commit_seen);
-	if (node->device.epoch && head.epoch > node->device.epoch)
+	if (node->device.epoch && head.standing.epoch > node->device.epoch)
 		device_fence(node, "opened on another node");
 	if (node->disk_failed)
 		device_fence(node, "disk failed");
@@ -159,7 +159,8 @@ void device_fence(struct node *node, const char *reason)
 			 "remedy=\"close (unmount) the device here; its I/O "
 			 "fails until then\"",
 			 (unsigned long)device->epoch,
-			 entries_head(&node->entries, node->entries.last).writer,
+			 entries_head(&node->entries, node->entries.last)
+				 .standing.writer,
 			 reason);
 	if (device->epoch)
 		device->fenced = true;
@@ -230,14 +231,14 @@ void device_became_leader(struct node *node)
 	struct device *device = &node->device;
 	struct store_checkpoint tail =
 		entries_head(&node->entries, node->entries.last);
-	bool ours = tail.writer == node->config.raft.id &&
-		    tail.epoch == device->epoch;
+	bool ours = tail.standing.writer == node->config.raft.id &&
+		    tail.standing.epoch == device->epoch;
 	struct request *request;
 
 	device->unproposed = NULL;
 	for (request = device_first(device); request;
 	     request = device_next(device, request)) {
-		if (((ours && request->body.tag <= tail.tag) ||
+		if (((ours && request->body.tag <= tail.standing.tag) ||
 		     planted(PLANTED_RESENT_LOST)) &&
 		    !planted(PLANTED_RESENT_TWICE)) {
 			/* done when the no-op behind it is committed */
@@ -278,16 +279,17 @@ static struct raft_entry *request_entry(const struct node *node,
 					const struct request *request)
 {
 	const struct node_request *body = &request->body;
-	struct raft_entry *entry = raft_entry_new();
+	struct raft_entry *entry =
+		node_make_entry(node, body->op == NODE_REQ_WRITE ?
+					      RAFT_OP_WRITE :
+					      RAFT_OP_ZERO);
 
-	assert(entry);
-	entry->op = body->op == NODE_REQ_WRITE ? RAFT_OP_WRITE : RAFT_OP_ZERO;
-	entry->writer = node->config.raft.id;
-	entry->epoch = node->device.epoch;
-	entry->tag = body->tag;
+	entry->standing.writer = node->config.raft.id;
+	entry->standing.epoch = node->device.epoch;
+	entry->standing.tag = body->tag;
 	entry->offset = body->offset;
 	entry->length = body->length;
-	if (entry->op == RAFT_OP_WRITE) {
+	if (raft_op_has_data(entry->op)) {
 		entry->data = body->data;
 		entry->buf = base_buf_get(body->buf);
 		entry->data_crc = base_crc32c(0, body->data, body->length);
@@ -366,8 +368,8 @@ static bool device_may_propose(const struct node *node)
 	    node->device.fenced)
 		return false;
 	tail = entries_head(&node->entries, node->entries.last);
-	return tail.writer == node->config.raft.id &&
-	       tail.epoch == node->device.epoch;
+	return tail.standing.writer == node->config.raft.id &&
+	       tail.standing.epoch == node->device.epoch;
 }
 
 bool node_dones_due(const struct node *node)
@@ -392,16 +394,16 @@ static uint32_t device_other_writer(struct node *node, uint32_t asker,
 {
 	struct store_checkpoint tail =
 		entries_head(&node->entries, node->entries.last);
-	struct peer *peer = peer_find(node, tail.writer);
+	struct peer *peer = peer_find(node, tail.standing.writer);
 	uint64_t since_us;
 
 	*unknown = false;
-	if (!tail.writer || tail.writer == asker || !peer)
+	if (!tail.standing.writer || tail.standing.writer == asker || !peer)
 		return 0;
 	if (peer_alive(node, peer))
 		return (peer->status.flags & WIRE_NODE_DEVICE_OPEN &&
-			peer->status.epoch == tail.epoch) ?
-			       tail.writer :
+			peer->status.epoch == tail.standing.epoch) ?
+			       tail.standing.writer :
 			       0;
 	/* Silent on a link that stands: it was there to be heard, and was not. */
 	if (peer->up && peer->known)
@@ -439,11 +441,9 @@ static void device_propose_open(struct node *node)
 	}
 	if (unknown || !node_log_room(node))
 		return;
-	entry = raft_entry_new();
-	assert(entry);
-	entry->op = RAFT_OP_OPEN;
-	entry->writer = node->config.raft.id;
-	entry->tag = device->open->body.tag;
+	entry = node_make_entry(node, RAFT_OP_OPEN);
+	entry->standing.writer = node->config.raft.id;
+	entry->standing.tag = device->open->body.tag;
 	node->batch[0] = entry;
 	if (device_propose_batch(node, 1))
 		device->open_index = node->update.append_first;
@@ -464,7 +464,8 @@ static void device_pump_open(struct node *node)
 	if (node->applied < device->open_index)
 		return;
 	tail = entries_head(&node->entries, node->entries.last);
-	if (tail.epoch != device->open_index) { /* somebody else was later */
+	if (tail.standing.epoch !=
+	    device->open_index) { /* somebody else was later */
 		device->open_index = 0;
 		return;
 	}
@@ -535,9 +536,9 @@ static int device_judge_ask(struct node *node, struct peer *peer,
 	*writer = node->config.raft.id;
 	if (!node_leads(node) || raft_transferring(node->raft))
 		return -EAGAIN;
-	if (ask->epoch &&
-	    (tail.writer != peer->id || tail.epoch != ask->epoch)) {
-		*writer = tail.writer;
+	if (ask->epoch && (tail.standing.writer != peer->id ||
+			   tail.standing.epoch != ask->epoch)) {
+		*writer = tail.standing.writer;
 		return -EBUSY;
 	}
 	if (node->device.open || (node->device.epoch && !node->device.fenced))
@@ -707,9 +708,9 @@ void device_applied(struct node *node)
 	if (!device->bound)
 		return;
 	head = entries_head(&node->entries, node->applied);
-	if (device->epoch && head.writer == node->config.raft.id &&
-	    head.epoch == device->epoch && head.tag > tag)
-		tag = head.tag;
+	if (device->epoch && head.standing.writer == node->config.raft.id &&
+	    head.standing.epoch == device->epoch && head.standing.tag > tag)
+		tag = head.standing.tag;
 	if (device->close_tag > tag && node->applied >= device->close_index)
 		tag = device->close_tag;
 	if (tag == device->applied_tag)

@@ -178,10 +178,7 @@ struct store_checkpoint entries_head(const struct entries *entries,
 	assert(entry);
 	head.applied = entry->index;
 	head.applied_term = entry->term;
-	head.writer = entry->writer;
-	head.epoch = entry->epoch;
-	head.tag = entry->tag;
-	head.members = entry->members;
+	head.standing = entry->standing;
 	return head;
 }
 

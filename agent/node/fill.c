@@ -111,17 +111,14 @@ static void fill_reset(struct node *node)
 		.type = RAFT_EV_RESET,
 		.index = begin->index,
 		.term = begin->index_term,
-		.members = &begin->members,
+		.members = &begin->standing.members,
 	};
 	struct store_checkpoint base = {
 		.applied = begin->index,
 		.applied_term = begin->index_term,
-		.writer = begin->writer,
-		.epoch = begin->epoch,
-		.tag = begin->tag,
-		.members = begin->members,
+		.standing = begin->standing,
 		.incomplete = true,
-		.witness = raft_members_role(&begin->members,
+		.witness = raft_members_role(&begin->standing.members,
 					     node->config.raft.id) ==
 			   RAFT_MEMBER_WITNESS,
 	};
@@ -142,7 +139,8 @@ static void fill_reset(struct node *node)
 	node->commit_seen = begin->index;
 	node->checkpoint_bytes = 0;
 	node->checkpoint_due_us = 0;
-	if (base.writer && base.writer != node->config.raft.id)
+	if (base.standing.writer &&
+	    base.standing.writer != node->config.raft.id)
 		device_fence(node, "opened on another node");
 	node->ops->log_reset(node->context, &base);
 	node_step(node, &event, NULL);

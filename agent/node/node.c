@@ -55,18 +55,18 @@ static unsigned int member_runs(const struct store_boot *boot,
 	unsigned int count = 0;
 
 	if (boot->base_index == boot->checkpoint.applied &&
-	    raft_members_said(&boot->checkpoint.members)) {
+	    raft_members_said(&boot->checkpoint.standing.members)) {
 		runs[count].first_index = boot->base_index;
-		runs[count++].members = boot->checkpoint.members;
+		runs[count++].members = boot->checkpoint.standing.members;
 	}
 	for (i = 0; i < length; i++) {
 		const struct raft_entry *entry = boot->entries[i];
 
 		if (count && raft_members_equal(&runs[count - 1].members,
-						&entry->members))
+						&entry->standing.members))
 			continue;
 		runs[count].first_index = entry->index;
-		runs[count++].members = entry->members;
+		runs[count++].members = entry->standing.members;
 	}
 	return count;
 }
@@ -204,9 +204,7 @@ struct raft_entry *node_make_entry(const struct node *node, uint16_t op)
 
 	assert(entry); /* a node that stops is safe */
 	entry->op = op;
-	entry->writer = tail.writer;
-	entry->epoch = tail.epoch;
-	entry->tag = tail.tag;
+	entry->standing = tail.standing;
 	return entry;
 }
 
@@ -231,9 +229,9 @@ static void node_take_append(struct node *node, const struct wire_msg *received)
 		if (update->append_noop || !received) {
 			entry->index = update->append_first + i;
 			entry->term = raft_term(node->raft);
-			entry->members = *raft_members(node->raft);
-			if (entry->op == RAFT_OP_OPEN)
-				entry->epoch = entry->index;
+			entry->standing.members = *raft_members(node->raft);
+			if (raft_op_opens(entry->op))
+				entry->standing.epoch = entry->index;
 		}
 		assert(entry->index == update->append_first + i);
 		node->bare |= entry->bare;
@@ -449,8 +447,8 @@ static void node_take_commit(struct node *node)
 	for (i = node->commit_seen + 1; i <= commit; i++) {
 		struct raft_entry *entry = entries_at(&node->entries, i);
 
-		if (entry && entry->op == RAFT_OP_OPEN &&
-		    entry->writer != node->config.raft.id &&
+		if (entry && raft_op_opens(entry->op) &&
+		    entry->standing.writer != node->config.raft.id &&
 		    !planted(PLANTED_NOT_FENCED))
 			device_fence(node, "opened on another node");
 	}

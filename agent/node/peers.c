@@ -326,7 +326,7 @@ static void peer_recv_raft(struct node *node, struct peer *peer,
 		raft_msg.append.count = peer_append_fits(node, msg);
 		for (i = 0; i < raft_msg.append.count; i++) {
 			terms[i] = msg->raft.entries[i]->term;
-			members[i] = msg->raft.entries[i]->members;
+			members[i] = msg->raft.entries[i]->standing.members;
 		}
 		event.entry_terms = terms;
 		event.members = members;

@@ -66,10 +66,10 @@ void node_view(const struct node *node, uint64_t now_us, struct node_view *view)
 	if (view->members_since > raft_commit_index(node->raft))
 		view->change_open = node->changed;
 	view->outside = members_outside(node);
-	view->writer = tail.writer;
-	view->epoch = tail.epoch;
+	view->writer = tail.standing.writer;
+	view->epoch = tail.standing.epoch;
 	view->committed_epoch =
-		entries_head(&node->entries, node->commit_seen).epoch;
+		entries_head(&node->entries, node->commit_seen).standing.epoch;
 	view->base = node->entries.base.applied;
 	view->last = node->entries.last;
 	view->durable = raft_durable_index(node->raft);

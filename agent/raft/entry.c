@@ -37,41 +37,34 @@ void raft_entry_put(struct raft_entry *entry)
 
 uint32_t raft_entry_data_bytes(const struct raft_entry *entry)
 {
-	return entry->op == RAFT_OP_WRITE && !entry->bare ? entry->length : 0;
+	return raft_op_has_data(entry->op) && !entry->bare ? entry->length : 0;
 }
 
 const char *raft_entry_check(const struct raft_entry *entry,
 			     const struct raft_entry *before,
 			     uint64_t volume_bytes)
 {
+	const struct raft_members *members = &entry->standing.members;
 	const char *problem;
 
 	if (entry->index == 0 || entry->term == 0)
 		return "index or term is 0";
 	/* Nearly always they are those of the entry before. */
-	if (!before || !raft_members_equal(&entry->members, &before->members)) {
-		problem = raft_members_check(&entry->members);
+	if (!before ||
+	    !raft_members_equal(members, &before->standing.members)) {
+		problem = raft_members_check(members);
 		if (problem)
 			return problem;
 	}
-	if (entry->bare && entry->op != RAFT_OP_WRITE)
-		return "no payload is left out where none belongs";
-	switch (entry->op) {
-	case RAFT_OP_NOOP:
-	case RAFT_OP_OPEN:
-	case RAFT_OP_MEMBERS:
-		return entry->length ? "a range where none belongs" : NULL;
-	case RAFT_OP_WRITE:
-		if (entry->length > RAFT_ENTRY_DATA_MAX)
-			return "payload too long";
-		break;
-	case RAFT_OP_ZERO:
-		if (entry->length > RAFT_ENTRY_RANGE_MAX)
-			return "range too long";
-		break;
-	default:
+	if (!raft_op_known(entry->op))
 		return "unknown op";
-	}
+	if (entry->bare && !raft_op_has_data(entry->op))
+		return "no payload is left out where none belongs";
+	if (!raft_op_has_range(entry->op))
+		return entry->length ? "a range where none belongs" : NULL;
+	if (entry->length > raft_op_range_max(entry->op))
+		return raft_op_has_data(entry->op) ? "payload too long" :
+						     "range too long";
 	if (entry->length == 0 || entry->length % 512 || entry->offset % 512)
 		return "range not aligned to 512 bytes";
 	if (entry->offset > volume_bytes ||

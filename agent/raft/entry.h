@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "raft/members.h"
+#include "raft/standing.h"
 
 /* Bounds of one entry. */
 #define RAFT_ENTRY_DATA_MAX 65536U /* payload bytes */
@@ -29,26 +29,64 @@ enum raft_op {
 };
 
 /*
- * @writer, @epoch, @tag and @members are cumulative: an entry that has none of
- * its own (NOOP) repeats its predecessor's.  So the last entry of a log says who
- * belongs to the volume (a log without any: the configuration), who has the
- * device, and which of its requests the log holds: within an epoch tags rise
- * along the log without leaving any out, and a request that the kernel sends
- * again is in the log if and only if its tag is not above that.
+ * What an operation is.  These are asked instead of the enum, so that a new
+ * operation is told here and where it is carried out (store/image.c), and
+ * nowhere else.
  */
+static inline bool raft_op_known(uint16_t op)
+{
+	return op >= RAFT_OP_NOOP && op <= RAFT_OP_MEMBERS;
+}
+
+/** raft_op_has_range() - is it about bytes of the volume? */
+static inline bool raft_op_has_range(uint16_t op)
+{
+	return op == RAFT_OP_WRITE || op == RAFT_OP_ZERO;
+}
+
+/** raft_op_has_data() - does a payload go with it, unless the entry is bare? */
+static inline bool raft_op_has_data(uint16_t op)
+{
+	return op == RAFT_OP_WRITE;
+}
+
+/** raft_op_changes_data() - is the data area another once it is applied? */
+static inline bool raft_op_changes_data(uint16_t op)
+{
+	return op == RAFT_OP_WRITE || op == RAFT_OP_ZERO;
+}
+
+/** raft_op_opens() - does an epoch begin with it? */
+static inline bool raft_op_opens(uint16_t op)
+{
+	return op == RAFT_OP_OPEN;
+}
+
+/** raft_op_sets_members() - may its members differ from its predecessor's? */
+static inline bool raft_op_sets_members(uint16_t op)
+{
+	return op == RAFT_OP_MEMBERS;
+}
+
+/** raft_op_range_max() - bytes; 0 without a range */
+static inline uint32_t raft_op_range_max(uint16_t op)
+{
+	if (!raft_op_has_range(op))
+		return 0;
+	return raft_op_has_data(op) ? RAFT_ENTRY_DATA_MAX :
+				      RAFT_ENTRY_RANGE_MAX;
+}
+
 struct raft_entry {
 	uint32_t refs; /* atomic */
 	uint16_t op; /* enum raft_op */
 	bool bare; /* a WRITE whose payload is not kept here: a witness's */
-	uint32_t writer; /* node id, 0: nobody yet */
 	uint64_t index;
 	uint64_t term;
-	uint64_t epoch; /* index of the OPEN entry it belongs to, 0: none */
-	uint64_t tag; /* the kernel's number of the request */
 	uint64_t offset; /* bytes */
 	uint32_t length; /* bytes of the range */
 	uint32_t data_crc; /* base_crc32c of the payload, 0 without one */
-	struct raft_members members; /* in force from this entry on */
+	struct raft_standing standing; /* from this entry on */
 	const uint8_t *data; /* length bytes inside buf for WRITE, else NULL */
 	struct base_buf *buf; /* one reference, NULL without data */
 };

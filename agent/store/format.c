@@ -5,10 +5,10 @@
  */
 #include "store/format.h"
 
-#include <endian.h>
 #include <string.h>
 
 #include "base/crc.h"
+#include "store/format_bytes.h"
 
 static const uint8_t super_magic[8] = "QBDSUPER";
 static const uint8_t slot_magic[8] = "QBDSLOT1";
@@ -24,48 +24,6 @@ static const uint8_t record_magic[4] = "QREC";
 #define CHECKPOINT_INCOMPLETE 1U
 #define CHECKPOINT_WITNESS 2U
 #define RECORD_BARE 1U
-
-static void put16(uint8_t *at, uint16_t value)
-{
-	value = htole16(value);
-	memcpy(at, &value, sizeof(value));
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-	value = htole32(value);
-	memcpy(at, &value, sizeof(value));
-}
-
-static void put64(uint8_t *at, uint64_t value)
-{
-	value = htole64(value);
-	memcpy(at, &value, sizeof(value));
-}
-
-static uint16_t get16(const uint8_t *at)
-{
-	uint16_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return le16toh(value);
-}
-
-static uint32_t get32(const uint8_t *at)
-{
-	uint32_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return le32toh(value);
-}
-
-static uint64_t get64(const uint8_t *at)
-{
-	uint64_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return le64toh(value);
-}
 
 static void put_members(uint8_t *at, const struct raft_members *members)
 {
@@ -83,6 +41,22 @@ static void get_members(const uint8_t *at, struct raft_members *members)
 	for (i = 0; i < RAFT_MEMBERS_MAX; i++)
 		members->ids[i] = get16(at + 2 * i);
 	members->roles = get16(at + 2 * RAFT_MEMBERS_MAX);
+}
+
+static void put_standing(uint8_t *at, const struct raft_standing *standing)
+{
+	put64(at, standing->epoch);
+	put64(at + 8, standing->tag);
+	put32(at + 16, standing->writer);
+	put_members(at + 20, &standing->members);
+}
+
+static void get_standing(const uint8_t *at, struct raft_standing *standing)
+{
+	standing->epoch = get64(at);
+	standing->tag = get64(at + 8);
+	standing->writer = get32(at + 16);
+	get_members(at + 20, &standing->members);
 }
 
 static uint32_t meta_crc(const uint8_t *bytes)
@@ -234,17 +208,14 @@ void format_slot_encode(const struct store_identity *identity,
 	if (slot->kind == FORMAT_CHECKPOINT) {
 		put64(bytes + 104, checkpoint->applied);
 		put64(bytes + 112, checkpoint->applied_term);
-		put64(bytes + 120, checkpoint->epoch);
-		put64(bytes + 128, checkpoint->tag);
-		put32(bytes + 136, checkpoint->writer);
-		put32(bytes + 140,
+		put32(bytes + 120,
 		      (checkpoint->incomplete ? CHECKPOINT_INCOMPLETE : 0) |
 			      (checkpoint->witness ? CHECKPOINT_WITNESS : 0));
-		put64(bytes + 144, slot->base.start);
-		put64(bytes + 152, slot->base.index);
-		put64(bytes + 160, slot->base.term);
-		put32(bytes + 168, slot->base.chain);
-		put_members(bytes + 172, &checkpoint->members);
+		put32(bytes + 124, slot->base.chain);
+		put64(bytes + 128, slot->base.start);
+		put64(bytes + 136, slot->base.index);
+		put64(bytes + 144, slot->base.term);
+		put_standing(bytes + 152, &checkpoint->standing);
 	}
 	put32(bytes + META_CRC, meta_crc(bytes));
 }
@@ -269,8 +240,8 @@ static bool slot_possible(const struct format_slot *slot, uint32_t align)
 	for (i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (numbers[i] >= FORMAT_NUMBER_MAX)
 			return false;
-	if (raft_members_said(&slot->checkpoint.members) &&
-	    raft_members_check(&slot->checkpoint.members))
+	if (raft_members_said(&slot->checkpoint.standing.members) &&
+	    raft_members_check(&slot->checkpoint.standing.members))
 		return false;
 	return mark->fork <= mark->durable && base->start % align == 0 &&
 	       base->index <= slot->checkpoint.applied &&
@@ -308,17 +279,14 @@ bool format_slot_decode(const struct store_identity *identity,
 	slot->state.damaged = state_flags & STATE_DAMAGED;
 	checkpoint->applied = get64(bytes + 104);
 	checkpoint->applied_term = get64(bytes + 112);
-	checkpoint->epoch = get64(bytes + 120);
-	checkpoint->tag = get64(bytes + 128);
-	checkpoint->writer = get32(bytes + 136);
-	checkpoint_flags = get32(bytes + 140);
+	checkpoint_flags = get32(bytes + 120);
 	checkpoint->incomplete = checkpoint_flags & CHECKPOINT_INCOMPLETE;
 	checkpoint->witness = checkpoint_flags & CHECKPOINT_WITNESS;
-	get_members(bytes + 172, &checkpoint->members);
-	slot->base.start = get64(bytes + 144);
-	slot->base.index = get64(bytes + 152);
-	slot->base.term = get64(bytes + 160);
-	slot->base.chain = get32(bytes + 168);
+	slot->base.chain = get32(bytes + 124);
+	slot->base.start = get64(bytes + 128);
+	slot->base.index = get64(bytes + 136);
+	slot->base.term = get64(bytes + 144);
+	get_standing(bytes + 152, &checkpoint->standing);
 	return !(state_flags & ~(STATE_JOINED | STATE_DAMAGED)) &&
 	       !(checkpoint_flags &
 		 ~(CHECKPOINT_INCOMPLETE | CHECKPOINT_WITNESS)) &&
@@ -343,15 +311,12 @@ void format_record_encode(const struct store_identity *identity,
 	put64(bytes + 64, entry->index);
 	put64(bytes + 72, entry->term);
 	put64(bytes + 80, record->prev_term);
-	put64(bytes + 88, entry->epoch);
-	put64(bytes + 96, entry->tag);
-	put64(bytes + 104, entry->offset);
-	put32(bytes + 112, entry->length);
-	put32(bytes + 116, entry->writer);
-	put32(bytes + 120, entry->data_crc);
-	put32(bytes + 124, record->chain);
-	put_members(bytes + 128, &entry->members);
-	put16(bytes + 144, entry->bare ? RECORD_BARE : 0);
+	put64(bytes + 88, entry->offset);
+	put32(bytes + 96, entry->length);
+	put32(bytes + 100, entry->data_crc);
+	put32(bytes + 104, record->chain);
+	put16(bytes + 108, entry->bare ? RECORD_BARE : 0);
+	put_standing(bytes + 112, &entry->standing);
 	record->crc = base_crc32c(0, bytes + RECORD_COVERED,
 				  FORMAT_RECORD_HEAD - RECORD_COVERED);
 	put32(bytes + 4, record->crc);
@@ -383,15 +348,12 @@ bool format_record_decode(const struct store_identity *identity,
 	entry->index = get64(bytes + 64);
 	entry->term = get64(bytes + 72);
 	record->prev_term = get64(bytes + 80);
-	entry->epoch = get64(bytes + 88);
-	entry->tag = get64(bytes + 96);
-	entry->offset = get64(bytes + 104);
-	entry->length = get32(bytes + 112);
-	entry->writer = get32(bytes + 116);
-	entry->data_crc = get32(bytes + 120);
-	record->chain = get32(bytes + 124);
-	get_members(bytes + 128, &entry->members);
-	bits = get16(bytes + 144);
+	entry->offset = get64(bytes + 88);
+	entry->length = get32(bytes + 96);
+	entry->data_crc = get32(bytes + 100);
+	record->chain = get32(bytes + 104);
+	bits = get16(bytes + 108);
+	get_standing(bytes + 112, &entry->standing);
 	entry->bare = bits & RECORD_BARE;
 	return !(bits & ~RECORD_BARE) && position < FORMAT_NUMBER_MAX &&
 	       record->durable <= position &&

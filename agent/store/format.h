@@ -57,16 +57,24 @@
  *	100  4  state: flags, 1 joined, 2 damaged
  *	104  8  checkpoint: applied
  *	112  8  its term
- *	120  8  its epoch
- *	128  8  its tag
- *	136  4  its writer
- *	140  4  flags, 1 incomplete, 2 witness
- *	144  8  start: position of the log's first record
- *	152  8  base index: of the entry before it
- *	160  8  base term
- *	168  4  chain: header CRC of the record before it
- *	172 16  checkpoint: members, see the record's
- *	188     zeroes
+ *	120  4  flags, 1 incomplete, 2 witness
+ *	124  4  chain: header CRC of the record before the log's first
+ *	128  8  start: position of the log's first record
+ *	136  8  base index: of the entry before it
+ *	144  8  base term
+ *	152 64  standing of the entry `applied`
+ *	216     zeroes
+ *
+ * STANDING.  What is cumulative (raft/standing.h), 64 bytes, in checkpoints and
+ * records:
+ *
+ *	  0  8  epoch
+ *	  8  8  tag
+ *	 16  4  writer
+ *	 20 14  members: seven ids of 2 bytes, rising, the free ones last and 0
+ *	 34  2  their roles, bits 2i and 2i + 1 for place i: 1 voter, 2 learner,
+ *	        3 witness
+ *	 36     zeroes
  *
  * State and checkpoint are saved into slot 0, synced, then into slot 1, synced,
  * and only then acknowledged.  So at any time one of the two holds what was
@@ -82,12 +90,12 @@
  * It lies at ring offset (position % log_bytes), so what an earlier lap left at
  * a place has another position than what is looked for.  Records follow each
  * other without gaps, may continue at the ring's beginning, and start at
- * multiples of the record alignment A.  A record is a header of 160 bytes, zeroes
+ * multiples of the record alignment A.  A record is a header of 192 bytes, zeroes
  * up to A, and the payload (of a WRITE that is not bare: length bytes), zeroes
  * up to a multiple of A.
  *
  *	  0  4  magic "QREC"
- *	  4  4  CRC32C of bytes 8 to 159
+ *	  4  4  CRC32C of bytes 8 to 191
  *	  8 16  volume id
  *	 24  4  node id
  *	 28  2  format version
@@ -100,18 +108,14 @@
  *	 64  8  index
  *	 72  8  term
  *	 80  8  term of the entry before
- *	 88  8  epoch
- *	 96  8  tag
- *	104  8  offset, bytes
- *	112  4  length, bytes
- *	116  4  writer
- *	120  4  CRC32C of the payload (0 without one)
- *	124  4  chain: bytes 4 to 7 of the record before
- *	128 14  members: seven ids of 2 bytes, rising, the free ones last and 0
- *	142  2  their roles, bits 2i and 2i + 1 for place i: 1 voter, 2 learner,
- *	        3 witness
- *	144  2  bits, 1 bare: a WRITE whose payload was never here
- *	146     zeroes
+ *	 88  8  offset, bytes
+ *	 96  4  length, bytes
+ *	100  4  CRC32C of the payload (0 without one)
+ *	104  4  chain: bytes 4 to 7 of the record before
+ *	108  2  bits, 1 bare: a WRITE whose payload was never here
+ *	110  2  0
+ *	112 64  standing
+ *	176     zeroes
  *
  * Records of one node only ever grow in position, so a header inside a payload
  * (somebody stores an image of this disk in the volume) never has the position
@@ -152,10 +156,10 @@
 
 #include "store/store.h"
 
-#define FORMAT_VERSION 2
+#define FORMAT_VERSION 3
 #define FORMAT_BLOCK 4096U
 #define FORMAT_META_BYTES 512U /* of a superblock or slot */
-#define FORMAT_RECORD_HEAD 160U
+#define FORMAT_RECORD_HEAD 192U
 /* Technical bound: a few records of the largest kind. */
 #define FORMAT_RING_BYTES_MIN (256ULL << 10)
 #define FORMAT_BYTES_MAX (1ULL << 60) /* of volume or ring */

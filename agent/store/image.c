@@ -107,6 +107,7 @@ static int apply_one(struct store *store, struct run *run,
 		return error ? error :
 			       store_zero(store, entry->offset, entry->length);
 	default:
+		assert(!raft_op_changes_data(entry->op));
 		return 0;
 	}
 }

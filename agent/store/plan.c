@@ -48,9 +48,10 @@ static bool collect(const struct store *store,
 
 		if (format_entry_check(&store->identity, entry,
 				       i ? entries[i - 1] : NULL) ||
-		    entry->op == RAFT_OP_ZERO)
+		    (raft_op_changes_data(entry->op) &&
+		     !raft_op_has_data(entry->op)))
 			return false;
-		if (entry->op != RAFT_OP_WRITE || entry->bare)
+		if (!raft_op_changes_data(entry->op) || entry->bare)
 			continue;
 		if (!entry->data || *found == STORE_IOV_MAX ||
 		    ((uintptr_t)entry->data | entry->offset | entry->length) &

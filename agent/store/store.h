@@ -48,11 +48,7 @@ struct store_identity {
 struct store_checkpoint {
 	uint64_t applied; /* entries up to this one are in the data area */
 	uint64_t applied_term;
-	/* cumulative fields of that entry, see raft/entry.h */
-	uint32_t writer;
-	uint64_t epoch;
-	uint64_t tag;
-	struct raft_members members; /* all zero: no entry has said */
+	struct raft_standing standing; /* of that entry */
 	/*
 	 * A copy from a leader is under way (or was, at a crash): the data area
 	 * is not that of `applied` and must be copied anew.

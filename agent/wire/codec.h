@@ -51,6 +51,12 @@ void wire_members_put(struct wire_writer *writer,
 		      const struct raft_members *members);
 void wire_members_get(struct wire_reader *reader, struct raft_members *members);
 
+/* What is cumulative; see raft/standing.h. */
+void wire_standing_put(struct wire_writer *writer,
+		       const struct raft_standing *standing);
+void wire_standing_get(struct wire_reader *reader,
+		       struct raft_standing *standing);
+
 void wire_hello_put(struct wire_writer *writer, const struct wire_hello *hello);
 int wire_hello_get(struct wire_decoder *decoder, struct wire_hello *hello);
 

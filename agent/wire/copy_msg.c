@@ -2,12 +2,12 @@
 /*
  * COPY_BEGIN, COPY_DATA, COPY_END, COPY_ACK: a leader fills a replica.
  *
- * COPY_BEGIN: serial, term, index, index_term, epoch, tag (8 each), writer (4),
- * bits (4; 1: reset), members (16).  COPY_DATA: serial, offset, version (8 each), length (4),
- * CRC32C of the payload (4), bits (4; 1: zero), 0 (4); the payload has length
- * bytes, or none and a checksum of 0 with zero.  COPY_END: serial, version (8
- * each).  COPY_ACK: serial, offset (8 each), error (4, a negative errno or 0),
- * 0 (4).
+ * COPY_BEGIN: serial, term, index, index_term (8 each), bits (4; 1: reset),
+ * standing (36, see codec.c).  COPY_DATA: serial, offset, version (8 each),
+ * length (4), CRC32C of the payload (4), bits (4; 1: zero), 0 (4); the payload
+ * has length bytes, or none and a checksum of 0 with zero.  COPY_END: serial,
+ * version (8 each).  COPY_ACK: serial, offset (8 each), error (4, a negative
+ * errno or 0), 0 (4).
  */
 #include <errno.h>
 
@@ -23,11 +23,8 @@ static void put_begin(struct wire_writer *writer,
 	wire_put64(writer, begin->term);
 	wire_put64(writer, begin->index);
 	wire_put64(writer, begin->index_term);
-	wire_put64(writer, begin->epoch);
-	wire_put64(writer, begin->tag);
-	wire_put32(writer, begin->writer);
 	wire_put32(writer, begin->reset ? FLAG_RESET : 0);
-	wire_members_put(writer, &begin->members);
+	wire_standing_put(writer, &begin->standing);
 }
 
 static void put_data(struct wire_writer *writer,
@@ -77,21 +74,20 @@ static int get_begin(struct wire_decoder *decoder,
 	begin->term = wire_get64(fixed);
 	begin->index = wire_get64(fixed);
 	begin->index_term = wire_get64(fixed);
-	begin->epoch = wire_get64(fixed);
-	begin->tag = wire_get64(fixed);
-	begin->writer = wire_get32(fixed);
 	flags = wire_get32(fixed);
 	begin->reset = flags & FLAG_RESET;
-	wire_members_get(fixed, &begin->members);
+	wire_standing_get(fixed, &begin->standing);
 	if (flags & ~FLAG_RESET)
 		return base_error_set(decoder->error, -EBADMSG,
 				      "COPY_BEGIN: unknown bits");
 	if (!begin->term || begin->index_term > begin->term ||
-	    !begin->index != !begin->index_term || begin->epoch > begin->index)
+	    !begin->index != !begin->index_term ||
+	    begin->standing.epoch > begin->index)
 		return base_error_set(decoder->error, -EBADMSG,
 				      "COPY_BEGIN: an impossible entry");
-	if (begin->index ? raft_members_check(&begin->members) != NULL :
-			   raft_members_said(&begin->members))
+	if (begin->index ?
+		    raft_members_check(&begin->standing.members) != NULL :
+		    raft_members_said(&begin->standing.members))
 		return base_error_set(decoder->error, -EBADMSG,
 				      "COPY_BEGIN: impossible members");
 	return 0;

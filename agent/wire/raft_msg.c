@@ -16,16 +16,12 @@
  *
  *	 0	8	index: prev_index + 1, + 2, ...
  *	 8	8	term: from its predecessor's to the message's
- *	16	8	epoch
- *	24	8	tag
- *	32	8	offset
- *	40	4	length
- *	44	4	CRC32C of its payload, 0 without one
- *	48	4	writer
- *	52	2	op, enum raft_op
- *	54	2	bits, 1 bare: a WRITE without its payload
- *	56	14	members: seven ids of 2 bytes, rising, the free ones last
- *	70	2	their roles, bits 2i and 2i + 1 for place i
+ *	16	8	offset
+ *	24	4	length
+ *	28	4	CRC32C of its payload, 0 without one
+ *	32	2	op, enum raft_op
+ *	34	2	bits, 1 bare: a WRITE without its payload
+ *	36	36	standing, see codec.c
  *
  * The payloads of WRITE entries that are not bare follow the fixed part in their
  * order.
@@ -42,25 +38,6 @@
 #define FLAG_DAMAGED (1U << 5)
 
 #define BIT_BARE 1U
-
-void wire_members_put(struct wire_writer *writer,
-		      const struct raft_members *members)
-{
-	unsigned int i;
-
-	for (i = 0; i < RAFT_MEMBERS_MAX; i++)
-		wire_put16(writer, members->ids[i]);
-	wire_put16(writer, members->roles);
-}
-
-void wire_members_get(struct wire_reader *reader, struct raft_members *members)
-{
-	unsigned int i;
-
-	for (i = 0; i < RAFT_MEMBERS_MAX; i++)
-		members->ids[i] = wire_get16(reader);
-	members->roles = wire_get16(reader);
-}
 
 static uint32_t flag(bool set, uint32_t bit)
 {
@@ -114,19 +91,16 @@ size_t wire_raft_bytes(const struct wire_msg *msg)
 static void put_entry(struct wire_writer *writer,
 		      const struct raft_entry *entry, bool bare)
 {
-	bool leaves_out = entry->op == RAFT_OP_WRITE && (bare || entry->bare);
+	bool leaves_out = raft_op_has_data(entry->op) && (bare || entry->bare);
 
 	wire_put64(writer, entry->index);
 	wire_put64(writer, entry->term);
-	wire_put64(writer, entry->epoch);
-	wire_put64(writer, entry->tag);
 	wire_put64(writer, entry->offset);
 	wire_put32(writer, entry->length);
-	wire_put32(writer, entry->op == RAFT_OP_WRITE ? entry->data_crc : 0);
-	wire_put32(writer, entry->writer);
+	wire_put32(writer, raft_op_has_data(entry->op) ? entry->data_crc : 0);
 	wire_put16(writer, entry->op);
 	wire_put16(writer, leaves_out ? BIT_BARE : 0);
-	wire_members_put(writer, &entry->members);
+	wire_standing_put(writer, &entry->standing);
 }
 
 static void put_append(struct wire_writer *writer, const struct wire_msg *wire)
@@ -191,13 +165,13 @@ static const char *entry_problem(const struct raft_entry *entry,
 		return "its term is below its predecessor's";
 	if (entry->term > msg->term)
 		return "its term is above the message's";
-	if (entry->epoch > entry->index)
+	if (entry->standing.epoch > entry->index)
 		return "its epoch is yet to come";
-	if (entry->op == RAFT_OP_OPEN &&
-	    (!entry->writer || entry->epoch != entry->index))
+	if (raft_op_opens(entry->op) &&
+	    (!entry->standing.writer || entry->standing.epoch != entry->index))
 		return "an opening without writer or with a foreign epoch";
 	problem = raft_entry_check(entry, before, volume_bytes);
-	if (!problem && entry->op != RAFT_OP_WRITE && entry->data_crc)
+	if (!problem && !raft_op_has_data(entry->op) && entry->data_crc)
 		problem = "a checksum where no payload belongs";
 	return problem;
 }
@@ -213,16 +187,13 @@ static const char *get_entry(struct wire_decoder *decoder,
 
 	entry->index = wire_get64(fixed);
 	entry->term = wire_get64(fixed);
-	entry->epoch = wire_get64(fixed);
-	entry->tag = wire_get64(fixed);
 	entry->offset = wire_get64(fixed);
 	entry->length = wire_get32(fixed);
 	entry->data_crc = wire_get32(fixed);
-	entry->writer = wire_get32(fixed);
 	entry->op = wire_get16(fixed);
 	bits = wire_get16(fixed);
 	entry->bare = bits & BIT_BARE;
-	wire_members_get(fixed, &entry->members);
+	wire_standing_get(fixed, &entry->standing);
 	if (bits & ~BIT_BARE)
 		return "bytes that must be 0 are not";
 	problem = entry_problem(entry, before, msg, decoder->volume_bytes);

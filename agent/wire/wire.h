@@ -23,8 +23,8 @@
 #include "raft/entry.h"
 #include "raft/raft.h"
 
-#define WIRE_VERSION_MIN 2 /* of the protocol: what we still understand */
-#define WIRE_VERSION_MAX 2
+#define WIRE_VERSION_MIN 3 /* of the protocol: what we still understand */
+#define WIRE_VERSION_MAX 3
 #define WIRE_HEAD_BYTES 32
 #define WIRE_COPY_DATA_MAX (256U << 10) /* bytes of one COPY_DATA */
 #define WIRE_FRAME_BYTES_MAX (1U << 20) /* with head */
@@ -96,10 +96,8 @@ struct wire_copy_begin {
 	bool reset; /* its log is of no use: begin a new one after index */
 	uint64_t index; /* the copy holds at least the entries up to here */
 	uint64_t index_term;
-	uint32_t writer; /* cumulative fields of that entry */
-	uint64_t epoch;
-	uint64_t tag;
-	struct raft_members members; /* all zero with index 0 only */
+	struct raft_standing standing; /* of that entry; no members with
+					* index 0 only */
 };
 
 struct wire_copy_data {

@@ -56,10 +56,11 @@ static struct raft_entry *entry_new(struct input *input, uint64_t index,
 	entry->index = index;
 	entry->term = term;
 	entry->op = RAFT_OP_NOOP + what % 5;
-	entry->writer = 1 + what / 5 % 4;
-	entry->members = members_of(input);
-	entry->epoch = entry->op == RAFT_OP_OPEN ? index : input_near(input, 4);
-	entry->tag = input_near(input, 20);
+	entry->standing.writer = 1 + what / 5 % 4;
+	entry->standing.members = members_of(input);
+	entry->standing.epoch =
+		entry->op == RAFT_OP_OPEN ? index : input_near(input, 4);
+	entry->standing.tag = input_near(input, 20);
 	if (entry->op == RAFT_OP_WRITE || entry->op == RAFT_OP_ZERO) {
 		entry->length = 512U << (what >> 6);
 		entry->offset = 512U * input_u8(input);
@@ -161,11 +162,11 @@ static void make_copy(struct input *input, struct wire_msg *msg)
 		msg->copy_begin.reset = bits & 0x80;
 		msg->copy_begin.index = input_near(input, view.last);
 		msg->copy_begin.index_term = input_near(input, view.term);
-		msg->copy_begin.writer = bits >> 4 & 7;
+		msg->copy_begin.standing.writer = bits >> 4 & 7;
 		if (msg->copy_begin.index)
-			msg->copy_begin.members = members_of(input);
-		msg->copy_begin.epoch = input_near(input, view.epoch);
-		msg->copy_begin.tag = input_near(input, 20);
+			msg->copy_begin.standing.members = members_of(input);
+		msg->copy_begin.standing.epoch = input_near(input, view.epoch);
+		msg->copy_begin.standing.tag = input_near(input, 20);
 		break;
 	case WIRE_COPY_DATA:
 		msg->copy_data.serial = serial_of(input);

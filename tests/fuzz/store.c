@@ -310,7 +310,7 @@ static void append_one(uint64_t index, uint64_t term)
 	entry->index = index;
 	entry->term = term ? term : 1;
 	entry->op = RAFT_OP_NOOP;
-	raft_members_set(&entry->members, 1, RAFT_MEMBER_VOTER);
+	raft_members_set(&entry->standing.members, 1, RAFT_MEMBER_VOTER);
 	FUZZ_NEED(!store_log_append(store, &entry, 1));
 	FUZZ_NEED(!store_log_sync(store));
 	raft_entry_put(entry);

@@ -139,7 +139,8 @@ static void appends_arrive_with_their_entries(void)
 
 		entry->op = RAFT_OP_WRITE;
 		entry->index = i + 1;
-		raft_members_set(&entry->members, 1, RAFT_MEMBER_VOTER);
+		raft_members_set(&entry->standing.members, 1,
+				 RAFT_MEMBER_VOTER);
 		entry->term = 1;
 		entry->length = 4096;
 		entry->buf = base_buf_new(4096);

@@ -96,7 +96,8 @@ static struct job *put(enum job_type type, uint64_t offset)
 		entry->op = RAFT_OP_WRITE;
 		entry->index = type == JOB_APPEND ? ++last : 1;
 		entry->term = 1;
-		raft_members_set(&entry->members, 1, RAFT_MEMBER_VOTER);
+		raft_members_set(&entry->standing.members, 1,
+				 RAFT_MEMBER_VOTER);
 		entry->offset = offset;
 		entry->length = 4096;
 		entry->buf = base_buf_new(4096);

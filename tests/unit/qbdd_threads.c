@@ -74,7 +74,7 @@ static struct raft_entry *make_entry(uint64_t index)
 
 	entry->op = RAFT_OP_WRITE;
 	entry->index = index;
-	raft_members_set(&entry->members, 1, RAFT_MEMBER_VOTER);
+	raft_members_set(&entry->standing.members, 1, RAFT_MEMBER_VOTER);
 	entry->term = 1;
 	entry->offset = index * 512;
 	entry->length = 512;

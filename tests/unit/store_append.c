@@ -210,7 +210,7 @@ static void an_append_over_the_rings_end_is_whole(void)
 		store_append_end(store, &appends[0]);
 		tap_check_eq(store_apply(store, entries, 2), 0);
 		checkpoint.applied = last;
-		checkpoint.members = entries[1]->members;
+		checkpoint.standing.members = entries[1]->standing.members;
 		tap_check_eq(store_checkpoint(store, &checkpoint, &base), 0);
 		forget(2);
 	}
@@ -277,7 +277,7 @@ static struct raft_entry *write_at(uint64_t offset, uint32_t length)
 	entry->op = RAFT_OP_WRITE;
 	entry->index = ++last;
 	entry->term = 1;
-	raft_members_set(&entry->members, 1, RAFT_MEMBER_VOTER);
+	raft_members_set(&entry->standing.members, 1, RAFT_MEMBER_VOTER);
 	entry->offset = offset;
 	entry->length = length;
 	entry->buf = base_buf_new(length);

@@ -256,9 +256,9 @@ static bool do_checkpoint(struct model *model)
 	struct store_checkpoint checkpoint = {
 		.applied = model->applied,
 		.applied_term = model->terms[model->applied],
-		.writer = (uint32_t)draw(model, 5),
-		.epoch = draw(model, 1000),
-		.tag = draw(model, 1000),
+		.standing.writer = (uint32_t)draw(model, 5),
+		.standing.epoch = draw(model, 1000),
+		.standing.tag = draw(model, 1000),
 	};
 	uint64_t base;
 	int error;
@@ -321,9 +321,7 @@ static bool do_reset(struct model *model)
 	struct store_checkpoint base = {
 		.applied = draw(model, 2) ? model->last + draw(model, 20) :
 					    draw(model, model->last + 1),
-		.writer = 2,
-		.epoch = 3,
-		.tag = 4,
+		.standing = { .writer = 2, .epoch = 3, .tag = 4 },
 		.incomplete = true,
 	};
 	int error;
@@ -346,8 +344,8 @@ static bool same_checkpoint(const struct store_checkpoint *a,
 			    const struct store_checkpoint *b)
 {
 	return a->applied == b->applied && a->applied_term == b->applied_term &&
-	       a->writer == b->writer && a->epoch == b->epoch &&
-	       a->tag == b->tag && a->incomplete == b->incomplete;
+	       raft_standing_equal(&a->standing, &b->standing) &&
+	       a->incomplete == b->incomplete;
 }
 
 static bool same_state(const struct raft_hard_state *a,

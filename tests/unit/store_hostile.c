@@ -53,7 +53,7 @@ static int append(uint64_t index, uint64_t term)
 	int error;
 
 	entry->index = index;
-	raft_members_set(&entry->members, 1, RAFT_MEMBER_VOTER);
+	raft_members_set(&entry->standing.members, 1, RAFT_MEMBER_VOTER);
 	entry->term = term ? term : 1;
 	entry->op = RAFT_OP_NOOP;
 	error = store_log_append(store, &entry, 1);
@@ -165,7 +165,7 @@ static void spoil_record(void)
 		&record.generation,   &record.durable,
 		&record.position,     &record.durable_index,
 		&record.prev_term,    &record.entry.index,
-		&record.entry.term,   &record.entry.epoch,
+		&record.entry.term,   &record.entry.standing.epoch,
 		&record.entry.offset,
 	};
 	uint8_t *at;

@@ -42,7 +42,7 @@ static struct raft_entry *make(uint64_t index, uint16_t op, uint64_t offset,
 	struct raft_entry *entry = raft_entry_new();
 
 	entry->index = index;
-	raft_members_set(&entry->members, 1, RAFT_MEMBER_VOTER);
+	raft_members_set(&entry->standing.members, 1, RAFT_MEMBER_VOTER);
 	entry->term = 1;
 	entry->op = op;
 	entry->offset = offset;

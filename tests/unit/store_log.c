@@ -182,9 +182,9 @@ static void full_log_goes_on_after_checkpoint(void)
 	tap_check_eq(append(next, 1, 1), -ENOSPC);
 	checkpoint.applied = 30;
 	checkpoint.applied_term = 1;
-	checkpoint.writer = 3;
-	checkpoint.epoch = 4;
-	checkpoint.tag = 5;
+	checkpoint.standing.writer = 3;
+	checkpoint.standing.epoch = 4;
+	checkpoint.standing.tag = 5;
 	tap_check_eq(store_checkpoint(store, &checkpoint, &base), 0);
 	tap_check(base > 0 && base <= 30);
 	tap_check_eq(append(next, 1, 1), 0);
@@ -194,9 +194,9 @@ static void full_log_goes_on_after_checkpoint(void)
 	tap_check_eq(boot.base_term, 1);
 	tap_check_eq(boot.last_index, next);
 	tap_check_eq(boot.checkpoint.applied, 30);
-	tap_check_eq(boot.checkpoint.writer, 3);
-	tap_check_eq(boot.checkpoint.epoch, 4);
-	tap_check_eq(boot.checkpoint.tag, 5);
+	tap_check_eq(boot.checkpoint.standing.writer, 3);
+	tap_check_eq(boot.checkpoint.standing.epoch, 4);
+	tap_check_eq(boot.checkpoint.standing.tag, 5);
 	teardown();
 }
 
@@ -230,9 +230,7 @@ static void reset_empties_the_log_for_good(void)
 	struct store_checkpoint base = {
 		.applied = 500,
 		.applied_term = 9,
-		.writer = 2,
-		.epoch = 400,
-		.tag = 77,
+		.standing = { .writer = 2, .epoch = 400, .tag = 77 },
 	};
 
 	tap_need(setup(512));
@@ -245,7 +243,7 @@ static void reset_empties_the_log_for_good(void)
 	tap_check_eq(boot.base_term, 9);
 	tap_check_eq(boot.last_index, 500);
 	tap_check(boot.checkpoint.incomplete);
-	tap_check_eq(boot.checkpoint.tag, 77);
+	tap_check_eq(boot.checkpoint.standing.tag, 77);
 	tap_check_eq(append(501, 20, 9), 0);
 	tap_check_eq(store_log_sync(store), 0);
 	tap_need(reopen());

@@ -54,9 +54,9 @@ static struct raft_entry *bare_entry(uint64_t index)
 	entry->bare = true;
 	entry->length = 65536;
 	entry->data_crc = 0x12345678;
-	raft_members_set(&entry->members, 1, RAFT_MEMBER_VOTER);
-	raft_members_set(&entry->members, 9, RAFT_MEMBER_VOTER);
-	raft_members_set(&entry->members, 5, RAFT_MEMBER_WITNESS);
+	raft_members_set(&entry->standing.members, 1, RAFT_MEMBER_VOTER);
+	raft_members_set(&entry->standing.members, 9, RAFT_MEMBER_VOTER);
+	raft_members_set(&entry->standing.members, 5, RAFT_MEMBER_WITNESS);
 	return entry;
 }
 
@@ -101,7 +101,7 @@ static void checkpoint_and_reset_keep_members_and_what_it_was(void)
 	struct store_checkpoint checkpoint = {
 		.applied = 1,
 		.applied_term = 1,
-		.members = entry->members,
+		.standing = entry->standing,
 		.witness = true,
 	};
 	uint64_t base;
@@ -113,17 +113,17 @@ static void checkpoint_and_reset_keep_members_and_what_it_was(void)
 	open_again();
 	tap_check(boot.checkpoint.witness);
 	tap_check(!boot.checkpoint.incomplete);
-	tap_check(
-		raft_members_equal(&boot.checkpoint.members, &entry->members));
-	raft_members_set(&checkpoint.members, 5, RAFT_MEMBER_LEARNER);
+	tap_check(raft_members_equal(&boot.checkpoint.standing.members,
+				     &entry->standing.members));
+	raft_members_set(&checkpoint.standing.members, 5, RAFT_MEMBER_LEARNER);
 	checkpoint.applied = 77;
 	checkpoint.witness = false;
 	tap_check_eq(store_log_reset(store, &checkpoint), 0);
 	open_again();
 	tap_check(!boot.checkpoint.witness);
 	tap_check(boot.checkpoint.incomplete);
-	tap_check(raft_members_equal(&boot.checkpoint.members,
-				     &checkpoint.members));
+	tap_check(raft_members_equal(&boot.checkpoint.standing.members,
+				     &checkpoint.standing.members));
 	raft_entry_put(entry);
 	teardown();
 }
@@ -140,7 +140,7 @@ static bool record_passes(const struct raft_members *members, bool bare,
 	record.entry.op = op;
 	record.entry.bare = bare;
 	record.entry.length = op == RAFT_OP_WRITE ? 512 : 0;
-	record.entry.members = *members;
+	record.entry.standing.members = *members;
 	format_record_encode(&identity, &record, bytes);
 	return format_record_decode(&identity, 512, bytes, &back);
 }
@@ -151,7 +151,7 @@ static bool slot_passes(const struct raft_members *members)
 	uint8_t bytes[FORMAT_META_BYTES];
 
 	identity = rig_identity(512);
-	slot.checkpoint.members = *members;
+	slot.checkpoint.standing.members = *members;
 	format_slot_encode(&identity, &slot, bytes);
 	return format_slot_decode(&identity, FORMAT_CHECKPOINT, 0, 512, bytes,
 				  &back);

@@ -363,7 +363,7 @@ static void later_version_is_refused(void)
 	format_super_encode(&super, disk_bytes(disk) + super.offset);
 	disk_refresh(disk);
 	tap_check_eq(try_open(disk, &identity, false), -ENOTSUP);
-	tap_check(strstr(error.text, "version 3"));
+	tap_check(strstr(error.text, "version 4"));
 	tap_check_eq(store_format(disk_io(disk), &identity, false, NULL, NULL,
 				  &error),
 		     -EEXIST);

@@ -62,15 +62,15 @@ static inline struct raft_entry *rig_entry(uint64_t index, uint64_t term,
 	entry->op = (uint16_t)(RAFT_OP_NOOP + rig_below(5));
 	entry->index = index;
 	entry->term = term;
-	raft_members_set(&entry->members, 1 + (uint32_t)rig_below(65535),
-			 RAFT_MEMBER_VOTER);
-	raft_members_set(&entry->members, 1 + (uint32_t)rig_below(65535),
-			 RAFT_MEMBER_VOTER);
-	entry->writer = 1 + (uint32_t)rig_below(7);
-	entry->epoch = rig_below(index + 1);
-	entry->tag = rig_random();
+	raft_members_set(&entry->standing.members,
+			 1 + (uint32_t)rig_below(65535), RAFT_MEMBER_VOTER);
+	raft_members_set(&entry->standing.members,
+			 1 + (uint32_t)rig_below(65535), RAFT_MEMBER_VOTER);
+	entry->standing.writer = 1 + (uint32_t)rig_below(7);
+	entry->standing.epoch = rig_below(index + 1);
+	entry->standing.tag = rig_random();
 	if (entry->op == RAFT_OP_OPEN)
-		entry->epoch = index;
+		entry->standing.epoch = index;
 	if (entry->op == RAFT_OP_ZERO) {
 		entry->length = 512 + 512 * (uint32_t)rig_below(1000);
 		entry->offset = 512 * rig_below(1000000);
@@ -179,11 +179,11 @@ static inline void rig_copy_begin(struct wire_copy_begin *begin)
 	begin->reset = rig_below(2);
 	begin->index = 1 + rig_random() / 2;
 	begin->index_term = 1 + rig_below(begin->term);
-	begin->writer = (uint32_t)rig_below(8);
-	begin->epoch = rig_below(begin->index);
-	begin->tag = rig_random();
-	raft_members_set(&begin->members, 1 + (uint32_t)rig_below(65535),
-			 RAFT_MEMBER_VOTER);
+	begin->standing.writer = (uint32_t)rig_below(8);
+	begin->standing.epoch = rig_below(begin->index);
+	begin->standing.tag = rig_random();
+	raft_members_set(&begin->standing.members,
+			 1 + (uint32_t)rig_below(65535), RAFT_MEMBER_VOTER);
 }
 
 static inline void rig_copy_data(struct wire_copy_data *data, uint32_t length,
@@ -289,12 +289,10 @@ static inline void rig_mend(struct base_buf *buf)
 static inline bool rig_entries_equal(const struct raft_entry *a,
 				     const struct raft_entry *b)
 {
-	return a->op == b->op && a->writer == b->writer &&
-	       a->index == b->index && a->term == b->term &&
-	       a->epoch == b->epoch && a->tag == b->tag &&
+	return a->op == b->op && a->index == b->index && a->term == b->term &&
 	       a->offset == b->offset && a->length == b->length &&
 	       a->bare == b->bare &&
-	       raft_members_equal(&a->members, &b->members) &&
+	       raft_standing_equal(&a->standing, &b->standing) &&
 	       a->data_crc == b->data_crc && !a->data == !b->data &&
 	       (!a->data || !memcmp(a->data, b->data, a->length));
 }

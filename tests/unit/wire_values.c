@@ -61,11 +61,11 @@ static struct raft_entry *entry(uint16_t op, uint64_t index, uint64_t term)
 
 	made->op = op;
 	made->index = index;
-	raft_members_set(&made->members, 1, RAFT_MEMBER_VOTER);
+	raft_members_set(&made->standing.members, 1, RAFT_MEMBER_VOTER);
 	made->term = term;
-	made->writer = 1;
+	made->standing.writer = 1;
 	if (op == RAFT_OP_OPEN)
-		made->epoch = index;
+		made->standing.epoch = index;
 	if (op == RAFT_OP_WRITE || op == RAFT_OP_ZERO)
 		made->length = 1024;
 	if (op == RAFT_OP_WRITE) {
@@ -131,19 +131,19 @@ static void impossible_entries_are_refused(void)
 		{ ENTRY(1) + 8, 8, 3, "below its predecessor" },
 		{ ENTRY(3) + 8, 8, 6, NULL },
 		{ ENTRY(3) + 8, 8, 7, "above the message" },
-		{ ENTRY(0) + 16, 8, 12, "epoch is yet to come" },
-		{ ENTRY(0) + 16, 8, 11, NULL },
-		{ ENTRY(1) + 16, 8, 11, "foreign epoch" },
-		{ ENTRY(1) + 48, 4, 0, "without writer" },
-		{ ENTRY(0) + 40, 4, 512, "entry 1 of 4: a range" },
-		{ ENTRY(0) + 44, 4, 1, "no payload belongs" },
-		{ ENTRY(3) + 44, 4, 1, "no payload belongs" },
-		{ ENTRY(0) + 52, 2, 0, "unknown op" },
-		{ ENTRY(0) + 52, 2, 5, NULL },
-		{ ENTRY(0) + 52, 2, 6, "unknown op" },
-		{ ENTRY(2) + 54, 2, 2, "must be 0" },
-		{ ENTRY(2) + 54, 2, 1, "more or fewer bytes" },
-		{ ENTRY(3) + 54, 2, 1, "no payload is left out" },
+		{ ENTRY(0) + 36, 8, 12, "epoch is yet to come" },
+		{ ENTRY(0) + 36, 8, 11, NULL },
+		{ ENTRY(1) + 36, 8, 11, "foreign epoch" },
+		{ ENTRY(1) + 52, 4, 0, "without writer" },
+		{ ENTRY(0) + 24, 4, 512, "entry 1 of 4: a range" },
+		{ ENTRY(0) + 28, 4, 1, "no payload belongs" },
+		{ ENTRY(3) + 28, 4, 1, "no payload belongs" },
+		{ ENTRY(0) + 32, 2, 0, "unknown op" },
+		{ ENTRY(0) + 32, 2, 5, NULL },
+		{ ENTRY(0) + 32, 2, 6, "unknown op" },
+		{ ENTRY(2) + 34, 2, 2, "must be 0" },
+		{ ENTRY(2) + 34, 2, 1, "more or fewer bytes" },
+		{ ENTRY(3) + 34, 2, 1, "no payload is left out" },
 		/* Member 1 alone, a voter, is place 0. */
 		{ ENTRY(0) + 56, 2, 0, "one form" },
 		{ ENTRY(0) + 56, 2, 65535, NULL },
@@ -155,20 +155,20 @@ static void impossible_entries_are_refused(void)
 		{ ENTRY(0) + 70, 2, 3, "could lead" },
 		{ ENTRY(0) + 70, 2, 5, "one form" },
 		{ ENTRY(0) + 70, 2, 0x4001, "one form" },
-		{ ENTRY(2) + 32, 8, 100, "not aligned" },
-		{ ENTRY(2) + 32, 8, RIG_VOLUME_BYTES - 512, "beyond the end" },
-		{ ENTRY(2) + 32, 8, RIG_VOLUME_BYTES - 1024, NULL },
-		{ ENTRY(2) + 32, 8, UINT64_MAX - 511, "beyond the end" },
-		{ ENTRY(2) + 40, 4, 1000, "not aligned" },
-		{ ENTRY(2) + 40, 4, 0, "not aligned" },
-		{ ENTRY(2) + 40, 4, 1536, "cut short" },
-		{ ENTRY(2) + 40, 4, 512, "wrong checksum" },
-		{ ENTRY(2) + 40, 4, 66048, "too long" },
-		{ ENTRY(2) + 44, 4, 0, "wrong checksum" },
+		{ ENTRY(2) + 16, 8, 100, "not aligned" },
+		{ ENTRY(2) + 16, 8, RIG_VOLUME_BYTES - 512, "beyond the end" },
+		{ ENTRY(2) + 16, 8, RIG_VOLUME_BYTES - 1024, NULL },
+		{ ENTRY(2) + 16, 8, UINT64_MAX - 511, "beyond the end" },
+		{ ENTRY(2) + 24, 4, 1000, "not aligned" },
+		{ ENTRY(2) + 24, 4, 0, "not aligned" },
+		{ ENTRY(2) + 24, 4, 1536, "cut short" },
+		{ ENTRY(2) + 24, 4, 512, "wrong checksum" },
+		{ ENTRY(2) + 24, 4, 66048, "too long" },
+		{ ENTRY(2) + 28, 4, 0, "wrong checksum" },
 		/* Its payload is nobody's then. */
-		{ ENTRY(2) + 52, 2, RAFT_OP_ZERO, "no payload belongs" },
-		{ ENTRY(3) + 52, 2, RAFT_OP_WRITE, "cut short" },
-		{ ENTRY(3) + 40, 4, (64U << 20) + 512, "too long" },
+		{ ENTRY(2) + 32, 2, RAFT_OP_ZERO, "no payload belongs" },
+		{ ENTRY(3) + 32, 2, RAFT_OP_WRITE, "cut short" },
+		{ ENTRY(3) + 24, 4, (64U << 20) + 512, "too long" },
 	};
 	struct wire_msg msg;
 
@@ -184,8 +184,8 @@ static void payload_that_no_entry_counts_is_refused(void)
 
 	append_begin(&msg);
 	buf = rig_encode(&msg);
-	buf->data[ENTRY(2) + 52] = RAFT_OP_ZERO;
-	memset(buf->data + ENTRY(2) + 44, 0, 4);
+	buf->data[ENTRY(2) + 32] = RAFT_OP_ZERO;
+	memset(buf->data + ENTRY(2) + 28, 0, 4);
 	refused_with(buf, "more or fewer bytes");
 	base_buf_put(buf);
 	wire_msg_clear(&msg);
@@ -236,8 +236,8 @@ static void impossible_copies_are_refused(void)
 		{ FIXED + 16, 8, 0, "impossible entry" },
 		{ FIXED + 24, 8, 0, "impossible entry" },
 		{ FIXED + 24, 8, 8, "impossible entry" },
-		{ FIXED + 32, 8, 51, "impossible entry" },
-		{ FIXED + 52, 4, 2, "unknown bits" },
+		{ FIXED + 36, 8, 51, "impossible entry" },
+		{ FIXED + 32, 4, 2, "unknown bits" },
 		{ FIXED + 56, 2, 0, "impossible members" },
 		{ FIXED + 58, 2, 1, "impossible members" },
 		{ FIXED + 70, 2, 2, "impossible members" },
@@ -268,7 +268,8 @@ static void impossible_copies_are_refused(void)
 	msg.copy_begin.term = 7;
 	msg.copy_begin.index = 50;
 	msg.copy_begin.index_term = 7;
-	raft_members_set(&msg.copy_begin.members, 1, RAFT_MEMBER_VOTER);
+	raft_members_set(&msg.copy_begin.standing.members, 1,
+			 RAFT_MEMBER_VOTER);
 	try_changes(&msg, begin_changes, TAP_COUNT(begin_changes));
 
 	memset(&msg, 0, sizeof(msg));

@@ -425,7 +425,7 @@ static void grow_old(void)
 	struct store_checkpoint checkpoint = {
 		.applied = 10,
 		.applied_term = 1,
-		.members = host_members(3),
+		.standing.members = host_members(3),
 	};
 	struct raft_entry *entry;
 	struct base_error error;
@@ -441,7 +441,7 @@ static void grow_old(void)
 		entry->index = index;
 		entry->term = 1;
 		entry->op = RAFT_OP_NOOP;
-		entry->members = checkpoint.members;
+		entry->standing = checkpoint.standing;
 		FUZZ_NEED(!store_log_append(store, &entry, 1));
 		raft_entry_put(entry);
 	}

@@ -38,14 +38,14 @@ static inline void mend_append(uint8_t *fixed, size_t fixed_bytes,
 
 	for (at = MEND_APPEND_BYTES; at + WIRE_ENTRY_BYTES <= fixed_bytes;
 	     at += WIRE_ENTRY_BYTES) {
-		uint32_t length = mend_get32(fixed + at + 40);
+		uint32_t length = mend_get32(fixed + at + 24);
 
 		/* op, and no bit: a bare one has no payload */
-		if (mend_get32(fixed + at + 52) != RAFT_OP_WRITE)
+		if (mend_get32(fixed + at + 32) != RAFT_OP_WRITE)
 			continue;
 		if (length > left)
 			return;
-		mend_crc(fixed + at + 44, payload, length);
+		mend_crc(fixed + at + 28, payload, length);
 		payload += length;
 		left -= length;
 	}

@@ -67,7 +67,7 @@ static void lead(const struct host *host, const struct node_view *view,
 		entry->term = append->term;
 		entry->op = RAFT_OP_ZERO;
 		entry->length = 4096;
-		entry->members = host_members(3);
+		entry->standing.members = host_members(3);
 		msg->raft.entries[i] = entry;
 	}
 }
@@ -84,7 +84,7 @@ static void fill(const struct node_view *view, uint8_t bits,
 		msg->copy_begin.index = view->last + (bits >> 4);
 		msg->copy_begin.index_term = msg->copy_begin.index ? 1 : 0;
 		if (msg->copy_begin.index)
-			msg->copy_begin.members = host_members(3);
+			msg->copy_begin.standing.members = host_members(3);
 		break;
 	case 1:
 	case 2:

@@ -126,11 +126,10 @@ static void record_make(struct oracle *oracle, const struct raft_entry *entry,
 
 static bool same_entry(const struct raft_entry *a, const struct raft_entry *b)
 {
-	return raft_members_equal(&a->members, &b->members) &&
+	return raft_standing_equal(&a->standing, &b->standing) &&
 	       a->index == b->index && a->term == b->term && a->op == b->op &&
-	       a->writer == b->writer && a->epoch == b->epoch &&
-	       a->tag == b->tag && a->offset == b->offset &&
-	       a->length == b->length && a->data_crc == b->data_crc;
+	       a->offset == b->offset && a->length == b->length &&
+	       a->data_crc == b->data_crc;
 }
 
 /* The host's log goes on with @entry. */
@@ -234,8 +233,8 @@ static void change_check(struct host *host, const struct raft_entry *entry)
 		before = record_find(host->world->oracle, i - 1,
 				     sight->terms[i - 1]);
 		if (before && record &&
-		    !raft_members_equal(&record->head.members,
-					&before->head.members))
+		    !raft_members_equal(&record->head.standing.members,
+					&before->head.standing.members))
 			world_fail(host->world,
 				   "n%u: two changes of members at once",
 				   host->id);
@@ -377,14 +376,14 @@ static bool majority_holds(const struct world *world,
 static bool tags_follow(struct world *world, const struct raft_entry *head,
 			const struct raft_entry *before)
 {
-	struct host *writer = &world->hosts[head->writer - 1];
+	struct host *writer = &world->hosts[head->standing.writer - 1];
 	struct slot *slot;
 
-	if (head->tag <= before->tag)
+	if (head->standing.tag <= before->standing.tag)
 		return false;
-	slot = device_oldest(&writer->device, before->tag);
-	while (slot && slot->body.tag < head->tag) {
-		if (slot->body.epoch == head->epoch &&
+	slot = device_oldest(&writer->device, before->standing.tag);
+	while (slot && slot->body.tag < head->standing.tag) {
+		if (slot->body.epoch == head->standing.epoch &&
 		    slot->body.op != NODE_REQ_FLUSH)
 			return false;
 		slot = device_oldest(&writer->device, slot->body.tag);
@@ -404,26 +403,31 @@ static bool one_changed(const struct raft_members *a,
 	return changed == 1;
 }
 
-/* See raft/entry.h: writer, epoch, tag and members are cumulative. */
+/* See raft/standing.h. */
 static const char *entry_follows(struct world *world,
 				 const struct raft_entry *head,
 				 const struct raft_entry *before)
 {
 	if (head->index > 1 &&
 	    (head->op == RAFT_OP_MEMBERS) ==
-		    raft_members_equal(&head->members, &before->members))
+		    raft_members_equal(&head->standing.members,
+				       &before->standing.members))
 		return "of other members without saying so";
 	if (head->op == RAFT_OP_MEMBERS &&
-	    !one_changed(&head->members, &before->members))
+	    !one_changed(&head->standing.members, &before->standing.members))
 		return "a change of more than one member";
 	if (head->op == RAFT_OP_OPEN)
-		return head->epoch == head->index && head->writer ?
+		return head->standing.epoch == head->index &&
+				       head->standing.writer ?
 			       NULL :
 			       "an OPEN without its epoch";
-	if (head->writer != before->writer || head->epoch != before->epoch)
+	if (head->standing.writer != before->standing.writer ||
+	    head->standing.epoch != before->standing.epoch)
 		return "of another writer than has the device";
 	if (head->op == RAFT_OP_NOOP || head->op == RAFT_OP_MEMBERS)
-		return head->tag == before->tag ? NULL : "a NOOP with a tag";
+		return head->standing.tag == before->standing.tag ?
+			       NULL :
+			       "a NOOP with a tag";
 	return tags_follow(world, head, before) ?
 		       NULL :
 		       "a request twice, or one left out";
@@ -437,13 +441,13 @@ static uint64_t ledger_apply(struct oracle *oracle, const struct record *record,
 	uint32_t count = record->head.length / DISK_SECTOR;
 	uint32_t i;
 
-	if (record->head.op != RAFT_OP_WRITE && record->head.op != RAFT_OP_ZERO)
+	if (!raft_op_changes_data(record->head.op))
 		return digest;
 	for (i = 0; i < count; i++) {
 		uint64_t *id = &oracle->image[first + i];
 
 		digest ^= disk_digest_of(first + i, *id);
-		*id = record->head.op == RAFT_OP_WRITE ? record->ids[i] : 0;
+		*id = raft_op_has_data(record->head.op) ? record->ids[i] : 0;
 		digest ^= disk_digest_of(first + i, *id);
 	}
 	return digest;
@@ -469,9 +473,9 @@ static void ledger_push(struct host *host, struct record *record, uint64_t term)
 		world_fail(world, "n%u: entry %lu is %s", host->id,
 			   (unsigned long)index, wrong);
 	last = record_find(oracle, sight->last, sight->terms[sight->last]);
-	if (!majority_holds(world, &last->head.members, index,
+	if (!majority_holds(world, &last->head.standing.members, index,
 			    record->head.term) &&
-	    !majority_holds(world, &record->head.members, index,
+	    !majority_holds(world, &record->head.standing.members, index,
 			    record->head.term))
 		world_fail(world, "n%u: entry %lu is committed by a minority",
 			   host->id, (unsigned long)index);
@@ -585,12 +589,13 @@ static void members_check(struct host *host)
 	struct node_view view;
 	unsigned int i;
 
-	if (!last || !raft_members_said(&last->head.members))
+	if (!last || !raft_members_said(&last->head.standing.members))
 		return;
 	node_view(host->node, host_now(host), &view);
 	for (i = 0; i < view.peer_count; i++)
 		if (view.peers[i].member !=
-		    raft_members_role(&last->head.members, view.peers[i].id))
+		    raft_members_role(&last->head.standing.members,
+				      view.peers[i].id))
 			world_fail(
 				host->world,
 				"n%u: takes n%u for another member than its log says",
@@ -604,7 +609,7 @@ const struct raft_members *oracle_members(const struct world *world)
 
 	if (!oracle->last)
 		return &world->born;
-	members = &oracle->ledger[oracle->last].record->head.members;
+	members = &oracle->ledger[oracle->last].record->head.standing.members;
 	return raft_members_said(members) ? members : &world->born;
 }
 
@@ -621,8 +626,8 @@ bool oracle_change_open(const struct world *world)
 			continue;
 		last = record_find(world->oracle, sight->last,
 				   sight->terms[sight->last]);
-		if (raft_members_said(&last->head.members) &&
-		    !raft_members_equal(&last->head.members, members))
+		if (raft_members_said(&last->head.standing.members) &&
+		    !raft_members_equal(&last->head.standing.members, members))
 			return true;
 	}
 	return false;
@@ -638,11 +643,11 @@ void oracle_pumped(struct host *host)
 	members_check(host);
 	if (device->open && !device->fenced && commit &&
 	    commit <= oracle->last &&
-	    oracle->ledger[commit].record->head.epoch > device->epoch)
+	    oracle->ledger[commit].record->head.standing.epoch > device->epoch)
 		world_fail(host->world, "n%u: epoch %lu is not fenced by %lu",
 			   host->id, (unsigned long)device->epoch,
 			   (unsigned long)oracle->ledger[commit]
-				   .record->head.epoch);
+				   .record->head.standing.epoch);
 }
 
 void oracle_apply(struct host *host, struct raft_entry *const *entries,
@@ -709,7 +714,8 @@ void oracle_opened(struct host *host, uint64_t epoch)
 	oracle_step(host);
 	if (epoch && epoch <= oracle->last)
 		head = &oracle->ledger[epoch].record->head;
-	if (!head || head->op != RAFT_OP_OPEN || head->writer != host->id)
+	if (!head || head->op != RAFT_OP_OPEN ||
+	    head->standing.writer != host->id)
 		world_fail(world, "n%u: opened as epoch %lu, which is none",
 			   host->id, (unsigned long)epoch);
 	for (i = 0; i < world->count; i++)
@@ -729,10 +735,11 @@ void oracle_acknowledged(struct host *host, uint64_t epoch, uint64_t tag)
 	for (i = oracle->last; i > epoch; i--) {
 		const struct raft_entry *head = &oracle->ledger[i].record->head;
 
-		if (head->epoch == epoch && head->tag == tag &&
-		    head->op != RAFT_OP_NOOP && head->op != RAFT_OP_MEMBERS)
+		if (head->standing.epoch == epoch &&
+		    head->standing.tag == tag && head->op != RAFT_OP_NOOP &&
+		    head->op != RAFT_OP_MEMBERS)
 			return;
-		if (head->epoch == epoch && head->tag < tag)
+		if (head->standing.epoch == epoch && head->standing.tag < tag)
 			break;
 	}
 	world_fail(host->world,

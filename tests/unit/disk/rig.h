@@ -64,12 +64,12 @@ rig_entry(const struct store_identity *identity, uint64_t index, uint64_t term)
 	assert(entry);
 	entry->index = index;
 	entry->term = term;
-	raft_members_set(&entry->members, 1, RAFT_MEMBER_VOTER);
-	raft_members_set(&entry->members, 2 + (uint32_t)(index % 60000),
-			 RAFT_MEMBER_LEARNER);
-	entry->epoch = index / 7;
-	entry->tag = index * 3;
-	entry->writer = (uint32_t)(index % 5);
+	raft_members_set(&entry->standing.members, 1, RAFT_MEMBER_VOTER);
+	raft_members_set(&entry->standing.members,
+			 2 + (uint32_t)(index % 60000), RAFT_MEMBER_LEARNER);
+	entry->standing.epoch = index / 7;
+	entry->standing.tag = index * 3;
+	entry->standing.writer = (uint32_t)(index % 5);
 	entry->op = random % 10 == 0 ? RAFT_OP_NOOP :
 		    random % 10 == 1 ? RAFT_OP_OPEN :
 		    random % 10 == 2 ? RAFT_OP_ZERO :
@@ -97,11 +97,9 @@ static inline bool rig_same_head(const struct raft_entry *a,
 				 const struct raft_entry *b)
 {
 	return a->index == b->index && a->term == b->term && a->op == b->op &&
-	       a->epoch == b->epoch && a->tag == b->tag &&
-	       a->writer == b->writer && a->offset == b->offset &&
-	       a->length == b->length && a->data_crc == b->data_crc &&
-	       a->bare == b->bare &&
-	       raft_members_equal(&a->members, &b->members);
+	       a->offset == b->offset && a->length == b->length &&
+	       a->data_crc == b->data_crc && a->bare == b->bare &&
+	       raft_standing_equal(&a->standing, &b->standing);
 }
 
 /* Is it the entry that was made for that index and term, payload and all? */
