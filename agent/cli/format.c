@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,10 +28,29 @@ static void progress(uint64_t done, uint64_t all, void *context)
 		fputc('\n', stderr);
 }
 
+/*
+ * Data begins at byte 0 of the disk: the module reads the replica there.  With an
+ * offset in the module it is to be STORE_DATA_OFFSET.
+ */
+static struct store_identity wanted(const struct conf *conf,
+				    const struct conf_node *node)
+{
+	struct store_identity identity = { .node_id = node->id,
+					   .block_size = conf->block_size,
+					   .volume_bytes = conf->size_bytes,
+					   .log_bytes = conf->log_bytes };
+
+	memcpy(identity.volume_id, conf->volume_id, sizeof(identity.volume_id));
+	snprintf(identity.volume_name, sizeof(identity.volume_name), "%s",
+		 conf->volume);
+	return identity;
+}
+
 /* Does it exist?  If not, how to make one. */
 static bool need_disk(const struct conf *conf, const struct conf_node *node)
 {
-	uint64_t bytes = store_bytes_needed(conf->size_bytes, conf->log_bytes);
+	struct store_identity identity = wanted(conf, node);
+	uint64_t bytes = store_bytes_needed(&identity);
 	struct stat found;
 
 	if (stat(node->disk, &found) == 0 || errno != ENOENT)
@@ -103,18 +123,15 @@ static enum cli_exit cant_open(const struct conf_node *node,
 static enum cli_exit format_disk(struct store_io *io, const struct conf *conf,
 				 const struct conf_node *node, bool force)
 {
-	struct store_identity identity = { .node_id = node->id,
-					   .block_size = conf->block_size,
-					   .volume_bytes = conf->size_bytes,
-					   .log_bytes = conf->log_bytes };
+	struct store_identity identity = wanted(conf, node);
 	char size[32], log[32];
 	struct base_error error;
 
 	if (!force && !is_blank(io, node))
 		return CLI_FAILED;
-	memcpy(identity.volume_id, conf->volume_id, sizeof(identity.volume_id));
-	snprintf(identity.volume_name, sizeof(identity.volume_name), "%s",
-		 conf->volume);
+	if (getrandom(&identity.serial, sizeof(identity.serial), 0) !=
+	    (ssize_t)sizeof(identity.serial))
+		return cli_fail("no random number: %s", strerror(errno));
 	if (store_format(io, &identity, force,
 			 isatty(STDERR_FILENO) ? progress : NULL,
 			 (void *)node->disk, &error))

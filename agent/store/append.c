@@ -110,7 +110,7 @@ static void append_record(struct store *store, struct store_append *append,
 	size_t data = raft_entry_data_bytes(entry);
 	size_t room = format_round_up(data, store->align);
 
-	format_record_encode(&store->identity, record,
+	format_record_encode(&store->super.identity, record,
 			     append_stage(append, 0,
 					  format_round_up(FORMAT_RECORD_HEAD,
 							  store->align)));
@@ -133,7 +133,7 @@ static int append_check(struct store *store, struct raft_entry *const *entries,
 		assert(entries[i]->term >= term);
 		assert(entries[i]->data || !raft_entry_data_bytes(entries[i]));
 		term = entries[i]->term;
-		if (format_entry_check(&store->identity, entries[i],
+		if (format_entry_check(&store->super.identity, entries[i],
 				       i ? entries[i - 1] : NULL))
 			return -EINVAL;
 		bytes += store_record_bytes(entries[i], store->align);

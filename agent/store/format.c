@@ -10,13 +10,9 @@
 #include "base/crc.h"
 #include "store/format_bytes.h"
 
-static const uint8_t super_magic[8] = "QBDSUPER";
 static const uint8_t slot_magic[8] = "QBDSLOT1";
 static const uint8_t record_magic[4] = "QREC";
 
-#define META_CRC 8
-#define META_COVERED 12
-#define SUPER_MAGIC_AGAIN 504
 #define RECORD_COVERED 8
 
 #define STATE_JOINED 1U
@@ -59,127 +55,6 @@ static void get_standing(const uint8_t *at, struct raft_standing *standing)
 	get_members(at + 20, &standing->members);
 }
 
-static uint32_t meta_crc(const uint8_t *bytes)
-{
-	return base_crc32c(0, bytes + META_COVERED,
-			   FORMAT_META_BYTES - META_COVERED);
-}
-
-const char *format_identity_check(const struct store_identity *identity,
-				  uint32_t align)
-{
-	if (identity->node_id == 0)
-		return "node id is 0";
-	if (!identity->volume_name[0] ||
-	    !memchr(identity->volume_name, 0, sizeof(identity->volume_name)))
-		return "no volume name, or too long";
-	if (identity->block_size != 512 && identity->block_size != 4096)
-		return "block size is neither 512 nor 4096";
-	if (align != 512 && align != 4096)
-		return "disk sectors are neither 512 nor 4096 bytes";
-	if (identity->block_size < align)
-		return "the disk has sectors of 4096 bytes; write block-size = 4096; into the volume's configuration on all nodes, or take a disk with smaller sectors";
-	if (identity->volume_bytes == 0 ||
-	    identity->volume_bytes > FORMAT_BYTES_MAX)
-		return "volume size is 0 or too large";
-	if (identity->volume_bytes % identity->block_size)
-		return "volume size is not a multiple of the block size";
-	if (identity->log_bytes < FORMAT_RING_BYTES_MIN ||
-	    identity->log_bytes > FORMAT_BYTES_MAX)
-		return "log is too small or too large";
-	if (identity->log_bytes % FORMAT_BLOCK)
-		return "log size is not a multiple of 4096";
-	return NULL;
-}
-
-uint64_t format_super_first(uint64_t volume_bytes)
-{
-	return format_round_up(volume_bytes, FORMAT_BLOCK);
-}
-
-uint64_t format_super_last(uint64_t disk_bytes)
-{
-	if (disk_bytes < 2 * FORMAT_BLOCK)
-		return 0;
-	return disk_bytes / FORMAT_BLOCK * FORMAT_BLOCK - FORMAT_BLOCK;
-}
-
-bool format_layout(const struct store_identity *identity, uint64_t disk_bytes,
-		   struct format_layout *layout)
-{
-	uint64_t meta = format_super_first(identity->volume_bytes);
-	unsigned int i;
-
-	layout->super[0] = meta;
-	layout->super[1] = format_super_last(disk_bytes);
-	for (i = 0; i < 2; i++) {
-		layout->state[i] = meta + (1 + i) * FORMAT_BLOCK;
-		layout->checkpoint[i] = meta + (3 + i) * FORMAT_BLOCK;
-		layout->note[i] = meta + (5 + i) * FORMAT_BLOCK;
-	}
-	layout->ring = meta + 8ULL * FORMAT_BLOCK;
-	layout->ring_bytes = identity->log_bytes;
-	layout->end = layout->ring + layout->ring_bytes;
-	return layout->super[1] && layout->end <= layout->super[1];
-}
-
-uint64_t store_bytes_needed(uint64_t volume_bytes, uint64_t log_bytes)
-{
-	return format_super_first(volume_bytes) + 8ULL * FORMAT_BLOCK +
-	       format_round_up(log_bytes, FORMAT_BLOCK) + FORMAT_BLOCK;
-}
-
-void format_super_encode(const struct format_super *super, uint8_t *bytes)
-{
-	const struct store_identity *identity = &super->identity;
-
-	memset(bytes, 0, FORMAT_META_BYTES);
-	memcpy(bytes, super_magic, sizeof(super_magic));
-	put32(bytes + 12, super->version);
-	memcpy(bytes + 16, identity->volume_id, STORE_ID_BYTES);
-	put32(bytes + 32, identity->node_id);
-	put32(bytes + 36, identity->block_size);
-	put64(bytes + 40, identity->volume_bytes);
-	put64(bytes + 48, identity->log_bytes);
-	put64(bytes + 56, super->offset);
-	put32(bytes + 64, super->align);
-	memcpy(bytes + 68, identity->volume_name,
-	       sizeof(identity->volume_name));
-	memcpy(bytes + SUPER_MAGIC_AGAIN, super_magic, sizeof(super_magic));
-	put32(bytes + META_CRC, meta_crc(bytes));
-}
-
-enum format_answer format_super_decode(const uint8_t *bytes, uint64_t offset,
-				       struct format_super *super)
-{
-	struct store_identity *identity = &super->identity;
-
-	if (memcmp(bytes, super_magic, sizeof(super_magic)) != 0 &&
-	    memcmp(bytes + SUPER_MAGIC_AGAIN, super_magic,
-		   sizeof(super_magic)) != 0)
-		return FORMAT_BLANK;
-	memset(super, 0, sizeof(*super));
-	identity->volume_bytes = get64(bytes + 40);
-	if (get32(bytes + META_CRC) != meta_crc(bytes) ||
-	    memcmp(bytes, super_magic, sizeof(super_magic)) != 0)
-		return FORMAT_BAD;
-	super->version = get32(bytes + 12);
-	if (super->version != FORMAT_VERSION)
-		return FORMAT_LATER;
-	memcpy(identity->volume_id, bytes + 16, STORE_ID_BYTES);
-	identity->node_id = get32(bytes + 32);
-	identity->block_size = get32(bytes + 36);
-	identity->log_bytes = get64(bytes + 48);
-	super->offset = get64(bytes + 56);
-	super->align = get32(bytes + 64);
-	memcpy(identity->volume_name, bytes + 68,
-	       sizeof(identity->volume_name));
-	if (super->offset != offset ||
-	    format_identity_check(identity, super->align))
-		return FORMAT_BAD;
-	return FORMAT_GOOD;
-}
-
 void format_slot_encode(const struct store_identity *identity,
 			const struct format_slot *slot, uint8_t *bytes)
 {
@@ -217,7 +92,7 @@ void format_slot_encode(const struct store_identity *identity,
 		put64(bytes + 144, slot->base.term);
 		put_standing(bytes + 152, &checkpoint->standing);
 	}
-	put32(bytes + META_CRC, meta_crc(bytes));
+	put32(bytes + FORMAT_META_CRC, format_meta_crc(bytes));
 }
 
 static bool slot_possible(const struct format_slot *slot, uint32_t align)
@@ -257,7 +132,7 @@ bool format_slot_decode(const struct store_identity *identity,
 	uint32_t state_flags, checkpoint_flags;
 
 	if (memcmp(bytes, slot_magic, sizeof(slot_magic)) != 0 ||
-	    get32(bytes + META_CRC) != meta_crc(bytes) ||
+	    get32(bytes + FORMAT_META_CRC) != format_meta_crc(bytes) ||
 	    get16(bytes + 12) != FORMAT_VERSION || get16(bytes + 14) != kind ||
 	    memcmp(bytes + 16, identity->volume_id, STORE_ID_BYTES) != 0 ||
 	    get32(bytes + 32) != identity->node_id ||

@@ -3,23 +3,40 @@
  * The bytes of a replica.  Pure: memory in, memory out.
  *
  * All integers are little-endian.  A "block" is 4096 bytes.  Offsets are bytes
- * from the beginning of the disk (a block device or a file).
+ * from the beginning of a disk (a block device or a file).  A replica has one
+ * disk, or a second one beside it for what is not the data area.
  *
- *	0                      data area, volume_bytes
- *	M                      superblock, first copy      (M: volume_bytes
- *	M +  1 block           state slot 0                 rounded up to blocks)
- *	M +  2 blocks          state slot 1
- *	M +  3 blocks          checkpoint slot 0
- *	M +  4 blocks          checkpoint slot 1
- *	M +  5 blocks          note slot 0
- *	M +  6 blocks          note slot 1
- *	M +  8 blocks          log ring, log_bytes
- *	...                    not used
- *	last whole block       superblock, second copy: found without knowing
- *	                       how large the volume is
+ * Only the superblock's two copies have fixed places; everything else lies in
+ * regions, which the superblock names:
  *
- * SUPERBLOCK.  Written when the disk is formatted, never changed after (open
- * makes a bad copy good again from the other).  512 bytes:
+ *	data     the data area, on the first disk
+ *	meta     block 0: state slot 0         block 1: state slot 1
+ *	         block 2: checkpoint slot 0    block 3: checkpoint slot 1
+ *	         block 4: note slot 0          block 5: note slot 1
+ *	log      the log ring
+ *
+ * Where `qbd format` puts them: data at the offset it is told; at the disk's end
+ * the second superblock, before it the log, before that meta.  So a volume can
+ * grow into the room that is left.  With a second disk: meta from its block 1 on,
+ * then the log.
+ *
+ * THE SUPERBLOCK'S COPIES lie
+ *	1. in block 0, if data does not begin there: nobody else's data can be
+ *	   taken for what the disk holds, nor a replica for its own volume; else
+ *	   in the block behind volume_bytes;
+ *	2. in the last whole block of the disk: found without knowing how large
+ *	   the volume is.
+ * Block 0 of a second disk has one that says so (device 1).  It is only there to
+ * tell whether the two belong together: same volume, node and serial.
+ *
+ * Of the two the good one with the higher generation counts, and open makes the
+ * other one like it before anything else is written.  A region is moved by
+ * copying it, syncing, and writing the new table with the next generation into
+ * the first copy, syncing, and into the second: cut short anywhere, one of both
+ * tables counts, and what it names is whole, since nothing is written to the
+ * regions in between.
+ *
+ * SUPERBLOCK, 512 bytes:
  *
  *	  0  8  magic "QBDSUPER"
  *	  8  4  CRC32C of bytes 12 to 511
@@ -28,13 +45,24 @@
  *	 32  4  node id
  *	 36  4  block size of the volume, bytes
  *	 40  8  volume_bytes
- *	 48  8  log_bytes
+ *	 48  8  generation, from 1; counts the tables
  *	 56  8  offset of this very copy: a copy elsewhere (an image of a replica
  *	        stored inside a volume) is none
  *	 64  4  record alignment, bytes
- *	 68 64  name of the volume, NUL-terminated
- *	132     zeroes
+ *	 68  2  device that this copy lies on: 0 or 1
+ *	 70  2  number of regions
+ *	 72 64  name of the volume, NUL-terminated
+ *	136  8  serial, drawn when the disk was formatted
+ *	144     regions of 24 bytes, at most 15, the free ones zero:
+ *	          0  2  kind: 1 data, 2 meta, 3 log; others may come
+ *	          2  2  device: 0 the first disk, 1 the second
+ *	          4  4  flags, 1 needed: a qbd that doesn't know the kind must not
+ *	                use the replica; else it may, and keeps the region's room
+ *	          8  8  offset, a multiple of a block
+ *	         16  8  bytes, a multiple of a block
  *	504  8  the magic again, so that one bad byte doesn't make it look blank
+ *
+ * Each kind is there once at most, and no two regions or superblocks overlap.
  *
  * SLOT.  State, checkpoint and note have one layout, 512 bytes, so that a slot
  * is written as one sector; fields of another kind are zero:
@@ -166,8 +194,13 @@
 /* Positions, indexes, terms, counters: never reached, so sums don't overflow. */
 #define FORMAT_NUMBER_MAX (1ULL << 62)
 
+#define FORMAT_META_BLOCKS 7U /* of the meta region: six slots and a spare */
+#define FORMAT_REGIONS_MAX 15U
+
+/* Where things are, as struct store_io's offsets. */
 struct format_layout {
 	uint64_t super[2];
+	uint64_t data;
 	uint64_t state[2];
 	uint64_t checkpoint[2];
 	uint64_t note[2];
@@ -176,11 +209,25 @@ struct format_layout {
 	uint64_t end; /* of the ring */
 };
 
+#define FORMAT_REGION_NEEDED (1U << 0)
+
+struct format_region {
+	uint16_t kind; /* enum store_region, or a later one */
+	uint16_t device; /* 0 or 1 */
+	uint32_t flags;
+	uint64_t offset;
+	uint64_t bytes;
+};
+
 struct format_super {
-	struct store_identity identity;
+	struct store_identity identity; /* log_bytes, data_offset: the table's */
 	uint32_t version;
 	uint32_t align;
+	uint64_t generation;
 	uint64_t offset; /* of this copy */
+	uint16_t device; /* of this copy */
+	uint16_t region_count;
+	struct format_region regions[FORMAT_REGIONS_MAX];
 };
 
 enum format_kind {
@@ -230,7 +277,8 @@ enum format_answer {
 	FORMAT_GOOD,
 	FORMAT_BLANK, /* not one of ours */
 	FORMAT_BAD, /* was one, checksum or a field is wrong */
-	FORMAT_LATER, /* of a version that we don't know */
+	FORMAT_OTHER, /* of a version that we don't know */
+	FORMAT_SECOND, /* good, but that of a replica's second disk */
 };
 
 /** format_identity_check() - NULL, or what is not possible about it */
@@ -238,22 +286,46 @@ const char *format_identity_check(const struct store_identity *identity,
 				  uint32_t align);
 
 /**
- * format_layout() - where things are
+ * format_super_new() - the superblock of a replica that is to be made
  * @identity: checked
- * Return: false when @disk_bytes are too few.
+ * @second_bytes: of a second disk, which then has all but the data; 0: none
+ * Return: false when the disks are too small.
  */
-bool format_layout(const struct store_identity *identity, uint64_t disk_bytes,
-		   struct format_layout *layout);
+bool format_super_new(const struct store_identity *identity, uint32_t align,
+		      uint64_t disk_bytes, uint64_t second_bytes,
+		      struct format_super *super);
+
+/** format_super_check() - NULL, or what is not possible about it */
+const char *format_super_check(const struct format_super *super);
+
+/** format_region() - NULL: there is none of that kind */
+struct format_region *format_region(struct format_super *super, uint16_t kind);
+
+/**
+ * format_layout() - where things are
+ * @super: checked
+ * Return: false when a disk is too small for what it is said to hold.
+ */
+bool format_layout(const struct format_super *super, uint64_t disk_bytes,
+		   uint64_t second_bytes, struct format_layout *layout);
+
+/** format_regions_overlap() - is there a byte that both have? */
+bool format_regions_overlap(const struct format_region *a,
+			    const struct format_region *b);
+
+/** format_super_bytes() - smallest first disk for its regions */
+uint64_t format_super_bytes(const struct format_super *super);
+
 /** format_super_last() - offset of the second superblock; 0: disk too small */
 uint64_t format_super_last(uint64_t disk_bytes);
 /** format_super_first() - offset of the first one */
-uint64_t format_super_first(uint64_t volume_bytes);
+uint64_t format_super_first(const struct store_identity *identity);
 
 /* @bytes: FORMAT_META_BYTES */
 void format_super_encode(const struct format_super *super, uint8_t *bytes);
 /**
  * format_super_decode() - @offset: where @bytes were read
- * @super: filled when GOOD; version alone when LATER; volume_bytes, unproven,
+ * @super: filled when GOOD; version alone when OTHER; volume_bytes, unproven,
  *	when BAD
  */
 enum format_answer format_super_decode(const uint8_t *bytes, uint64_t offset,

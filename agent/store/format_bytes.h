@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Little-endian integers at fixed places of a record, slot or superblock; for the
- * files of this folder only.
+ * What records, slots and superblocks have in common: little-endian integers at
+ * fixed places, and the checksum of the latter two.  For the files of this folder
+ * only.
  */
 #ifndef STORE_FORMAT_BYTES_H
 #define STORE_FORMAT_BYTES_H
@@ -9,6 +10,11 @@
 #include <endian.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "base/crc.h"
+#include "store/format.h"
+
+#define FORMAT_META_CRC 8 /* where it is; it covers what follows */
 
 static inline void put16(uint8_t *at, uint16_t value)
 {
@@ -50,6 +56,12 @@ static inline uint64_t get64(const uint8_t *at)
 
 	memcpy(&value, at, sizeof(value));
 	return le64toh(value);
+}
+
+static inline uint32_t format_meta_crc(const uint8_t *bytes)
+{
+	return base_crc32c(0, bytes + FORMAT_META_CRC + 4,
+			   FORMAT_META_BYTES - FORMAT_META_CRC - 4);
 }
 
 #endif

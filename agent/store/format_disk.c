@@ -15,10 +15,17 @@
 
 struct job {
 	struct store_io *io;
-	const struct store_identity *identity;
+	struct format_super super;
 	struct format_layout layout;
 	uint8_t *bytes; /* LOOK_BYTES, aligned */
 	struct base_error *error;
+};
+
+struct progress {
+	uint64_t done;
+	uint64_t all;
+	void (*tell)(uint64_t done, uint64_t all, void *context);
+	void *context;
 };
 
 static int job_failed(struct job *job, const char *what, int error)
@@ -56,8 +63,8 @@ static int refuse_replica(struct job *job)
 	struct base_error why;
 	int code;
 
-	code = super_read(job->io, job->identity, job->bytes, &super, NULL,
-			  &why);
+	code = super_read(job->io, &job->super.identity, job->bytes, &super,
+			  NULL, &why);
 	switch (code) {
 	case 0:
 		return base_error_set(
@@ -68,6 +75,7 @@ static int refuse_replica(struct job *job)
 	case -ENODATA:
 		return 0;
 	case -EBADMSG:
+	case -EINVAL: /* another's second disk */
 	case -ENOTSUP:
 		return base_error_set(
 			job->error, -EEXIST,
@@ -79,68 +87,100 @@ static int refuse_replica(struct job *job)
 }
 
 /* Partition tables, file systems and arrays have their heads there. */
-static int refuse_data(struct job *job)
+static int refuse_data_on(struct job *job, uint64_t disk, uint64_t disk_bytes)
 {
 	struct store_io *io = job->io;
-	uint64_t size = io->size < LOOK_BYTES ? io->size : LOOK_BYTES;
+	uint64_t size = disk_bytes < LOOK_BYTES ? disk_bytes : LOOK_BYTES;
 	uint64_t offsets[2] = { 0, 0 }, at;
 	unsigned int i;
 	int error;
 
 	size -= size % io->align;
-	offsets[1] = io->size - size;
+	offsets[1] = disk_bytes - size;
 	offsets[1] -= offsets[1] % io->align;
 	for (i = 0; i < 2; i++) {
-		error = io->ops->read(io, offsets[i], job->bytes, size);
+		error = io->ops->read(io, disk | offsets[i], job->bytes, size);
 		if (error)
 			return job_failed(job, "read", error);
 		for (at = 0; at < size; at++)
 			if (job->bytes[at])
 				return base_error_set(
 					job->error, -EEXIST,
-					"the disk holds data (at byte %" PRIu64
+					"the %sdisk holds data (at byte %" PRIu64
 					"); --force destroys it",
-					offsets[i] + at);
+					disk ? "second " : "", offsets[i] + at);
 	}
 	return 0;
+}
+
+static int refuse_data(struct job *job)
+{
+	int error = refuse_data_on(job, 0, job->io->size);
+
+	if (!error && job->io->second_size)
+		error = refuse_data_on(job, STORE_IO_SECOND,
+				       job->io->second_size);
+	return error;
 }
 
 /* Wherever an old superblock may be, with what we know. */
 static int wipe_supers(struct job *job)
 {
-	uint64_t offsets[3] = { job->layout.super[1], job->layout.super[0], 0 };
+	uint64_t offsets[5] = { job->layout.super[1], job->layout.super[0] };
+	unsigned int count = 2, i;
 	struct format_super old;
 	struct base_error ignored;
-	unsigned int i;
 	int error = 0;
 
+	offsets[count++] = 0;
 	if (super_read(job->io, NULL, job->bytes, &old, NULL, &ignored) == 0)
-		offsets[2] = format_super_first(old.identity.volume_bytes);
+		offsets[count++] = format_super_first(&old.identity);
+	if (job->io->second_size)
+		offsets[count++] = STORE_IO_SECOND;
 	memset(job->bytes, 0, FORMAT_BLOCK);
-	for (i = 0; i < 3 && !error; i++)
-		if (offsets[i])
-			error = job_write(job, offsets[i]);
+	for (i = 0; i < count && !error; i++)
+		error = job_write(job, offsets[i]);
 	return error ? error : job_sync(job);
 }
 
-static int zero_all(struct job *job,
-		    void (*progress)(uint64_t done, uint64_t all,
-				     void *context),
-		    void *context)
+static int zero_region(struct job *job, const struct format_region *region,
+		       struct progress *progress)
 {
-	uint64_t all = job->layout.end, done = 0, step;
+	uint64_t disk = region->device ? STORE_IO_SECOND : 0;
+	uint64_t done, step;
 	int error;
 
-	while (done < all) {
-		step = all - done < ZERO_STEP ? all - done : ZERO_STEP;
-		error = job_zero(job, done, step);
+	for (done = 0; done < region->bytes; done += step) {
+		step = region->bytes - done;
+		if (step > ZERO_STEP)
+			step = ZERO_STEP;
+		error = job_zero(job, disk | (region->offset + done), step);
 		if (error)
 			return error;
-		done += step;
-		if (progress)
-			progress(done, all, context);
+		progress->done += step;
+		if (progress->tell)
+			progress->tell(progress->done, progress->all,
+				       progress->context);
 	}
-	return job_sync(job);
+	return 0;
+}
+
+/* What lies before the data area may be somebody's mark too. */
+static int zero_all(struct job *job, struct progress *progress)
+{
+	const struct format_region front = {
+		.bytes = job->super.identity.data_offset,
+	};
+	unsigned int i;
+	int error;
+
+	progress->all = front.bytes;
+	for (i = 0; i < job->super.region_count; i++)
+		progress->all += job->super.regions[i].bytes;
+	error = zero_region(job, &front, progress);
+	for (i = 0; i < job->super.region_count && !error; i++)
+		error = zero_region(job, &job->super.regions[i], progress);
+	return error ? error : job_sync(job);
 }
 
 static int write_slots(struct job *job)
@@ -164,7 +204,8 @@ static int write_slots(struct job *job)
 			slot.kind = kinds[kind].kind;
 			slot.which = i;
 			memset(job->bytes, 0, FORMAT_BLOCK);
-			format_slot_encode(job->identity, &slot, job->bytes);
+			format_slot_encode(&job->super.identity, &slot,
+					   job->bytes);
 			error = job_write(job, kinds[kind].offsets[i]);
 			if (error)
 				return error;
@@ -173,25 +214,28 @@ static int write_slots(struct job *job)
 	return job_sync(job);
 }
 
+static int write_super(struct job *job, uint64_t offset)
+{
+	int error;
+
+	super_encode_block(&job->super, offset, job->bytes);
+	error = job_write(job, offset);
+	return error ? error : job_sync(job);
+}
+
 static int write_supers(struct job *job)
 {
-	unsigned int i;
 	int error = 0;
 
-	for (i = 0; i < 2 && !error; i++) {
-		super_encode_block(job->identity, job->io->align,
-				   job->layout.super[i], job->bytes);
-		error = job_write(job, job->layout.super[i]);
-		if (!error)
-			error = job_sync(job);
-	}
-	return error;
+	if (job->io->second_size)
+		error = write_super(job, STORE_IO_SECOND);
+	if (!error)
+		error = write_super(job, job->layout.super[0]);
+	return error ? error : write_super(job, job->layout.super[1]);
 }
 
 static int format_checked(struct job *job, bool force,
-			  void (*progress)(uint64_t done, uint64_t all,
-					   void *context),
-			  void *context)
+			  struct progress *progress)
 {
 	int error = 0;
 
@@ -202,12 +246,34 @@ static int format_checked(struct job *job, bool force,
 	if (!error)
 		error = wipe_supers(job);
 	if (!error)
-		error = zero_all(job, progress, context);
+		error = zero_all(job, progress);
 	if (!error)
 		error = write_slots(job);
 	if (!error)
 		error = write_supers(job);
 	return error;
+}
+
+static int too_small(const struct store_io *io,
+		     const struct store_identity *identity,
+		     struct base_error *error)
+{
+	if (io->second_size)
+		return base_error_set(
+			error, -ENOSPC,
+			"the disks are too small: the first has %" PRIu64
+			" bytes, the second %" PRIu64 " (volume %" PRIu64
+			", log %" PRIu64 "); take larger ones",
+			io->size, io->second_size, identity->volume_bytes,
+			identity->log_bytes);
+	return base_error_set(
+		error, -ENOSPC,
+		"the disk is too small: it has %" PRIu64
+		" bytes, the replica needs %" PRIu64 " (volume %" PRIu64
+		", log %" PRIu64
+		"); take a larger disk, or make size or log-size smaller",
+		io->size, store_bytes_needed(identity), identity->volume_bytes,
+		identity->log_bytes);
 }
 
 int store_format(struct store_io *io, const struct store_identity *identity,
@@ -218,9 +284,9 @@ int store_format(struct store_io *io, const struct store_identity *identity,
 	struct base_error unwanted;
 	struct job job = {
 		.io = io,
-		.identity = identity,
 		.error = error ? error : &unwanted,
 	};
+	struct progress how_far = { .tell = progress, .context = context };
 	struct base_buf *memory;
 	const char *wrong = format_identity_check(identity, io->align);
 	int code;
@@ -228,22 +294,15 @@ int store_format(struct store_io *io, const struct store_identity *identity,
 	if (wrong)
 		return base_error_set(job.error, -EINVAL, "can't format: %s",
 				      wrong);
-	if (!format_layout(identity, io->size, &job.layout))
-		return base_error_set(
-			job.error, -ENOSPC,
-			"the disk is too small: it has %" PRIu64
-			" bytes, the replica needs %" PRIu64 " (volume %" PRIu64
-			", log %" PRIu64
-			"); take a larger disk, or make size or log-size smaller",
-			io->size,
-			store_bytes_needed(identity->volume_bytes,
-					   identity->log_bytes),
-			identity->volume_bytes, identity->log_bytes);
+	if (!format_super_new(identity, io->align, io->size, io->second_size,
+			      &job.super))
+		return too_small(io, identity, job.error);
+	format_layout(&job.super, io->size, io->second_size, &job.layout);
 	memory = base_buf_new(LOOK_BYTES);
 	if (!memory)
 		return base_error_set(job.error, -ENOMEM, "out of memory");
 	job.bytes = memory->data;
-	code = format_checked(&job, force, progress, context);
+	code = format_checked(&job, force, &how_far);
 	base_buf_put(memory);
 	return code;
 }

@@ -30,7 +30,8 @@ static int run_flush(struct store *store, struct run *run)
 	run->size = 0;
 	if (!size)
 		return 0;
-	return store_write_bytes(store, run->offset, store->image_bytes, size);
+	return store_write_bytes(store, store->layout.data + run->offset,
+				 store->image_bytes, size);
 }
 
 static bool run_takes(const struct run *run, const struct raft_entry *entry)
@@ -56,8 +57,10 @@ static int apply_write(struct store *store, struct run *run,
 			return error;
 		if (entry->length >= DIRECT_BYTES_MIN &&
 		    ((uintptr_t)data & (store->align - 1)) == 0)
-			return store_write_bytes(store, entry->offset, data,
-						 entry->length);
+			return store_write_bytes(store,
+						 store->layout.data +
+							 entry->offset,
+						 data, entry->length);
 		run->offset = entry->offset;
 	}
 	begin = entry->offset - run->offset;
@@ -91,7 +94,7 @@ static int apply_one(struct store *store, struct run *run,
 {
 	int error;
 
-	if (format_entry_check(&store->identity, entry, NULL))
+	if (format_entry_check(&store->super.identity, entry, NULL))
 		return -EINVAL;
 	switch (entry->op) {
 	case RAFT_OP_WRITE:
@@ -105,7 +108,9 @@ static int apply_one(struct store *store, struct run *run,
 		if (planted(PLANTED_ZERO_IGNORED))
 			return error;
 		return error ? error :
-			       store_zero(store, entry->offset, entry->length);
+			       store_zero(store,
+					  store->layout.data + entry->offset,
+					  entry->length);
 	default:
 		assert(!raft_op_changes_data(entry->op));
 		return 0;
@@ -134,8 +139,8 @@ int store_apply(struct store *store, struct raft_entry *const *entries,
 
 static bool image_range(const struct store *store, uint64_t offset, size_t size)
 {
-	return offset <= store->identity.volume_bytes &&
-	       size <= store->identity.volume_bytes - offset &&
+	return offset <= store->super.identity.volume_bytes &&
+	       size <= store->super.identity.volume_bytes - offset &&
 	       ((offset | size) & (store->align - 1)) == 0;
 }
 
@@ -149,6 +154,7 @@ int store_image_read(struct store *store, uint64_t offset, void *bytes,
 
 	if (!image_range(store, offset, size))
 		return -EINVAL;
+	offset += store->layout.data;
 	if (((uintptr_t)bytes & (store->align - 1)) == 0)
 		return io->ops->read(io, offset, bytes, size);
 	for (; size && !error; size -= step, offset += step, at += step) {
@@ -171,6 +177,7 @@ int store_image_write(struct store *store, uint64_t offset, const void *bytes,
 		return error;
 	if (!image_range(store, offset, size))
 		return -EINVAL;
+	offset += store->layout.data;
 	if (!bytes)
 		return store_zero(store, offset, size);
 	if (((uintptr_t)bytes & (store->align - 1)) == 0)

@@ -42,7 +42,7 @@ struct log {
 
 struct store {
 	struct store_io *io;
-	struct store_identity identity;
+	struct format_super super;
 	struct format_layout layout;
 	uint32_t align;
 	uint32_t piece_bytes_max;
@@ -91,8 +91,8 @@ int store_sync(struct store *store);
 /* super.c */
 
 /**
- * super_read() - the superblock of @io, from whichever copy is good
- * @expected: tells where the first copy is; may be NULL
+ * super_read() - the superblock of @io, from the good copy that is newer
+ * @expected: tells where the first copy may be; may be NULL
  * @bad: set to which copies need to be written again, bits 0 and 1; may be NULL
  * @block: FORMAT_BLOCK bytes, aligned
  * -ENODATA, -EBADMSG, -ENOTSUP, -EIO with a text
@@ -100,8 +100,15 @@ int store_sync(struct store *store);
 int super_read(struct store_io *io, const struct store_identity *expected,
 	       uint8_t *block, struct format_super *super, unsigned int *bad,
 	       struct base_error *error);
-void super_encode_block(const struct store_identity *identity, uint32_t align,
-			uint64_t offset, uint8_t *block);
+/* The copy at @offset, which may be a second disk's. */
+void super_encode_block(const struct format_super *super, uint64_t offset,
+			uint8_t *block);
+/* Is there a second disk where there has to be one, and is it this replica's? */
+int super_second(struct store_io *io, const struct format_super *super,
+		 uint8_t *block, struct base_error *error);
+/* Do its regions lie on disks of these sizes, and do we know what they are? */
+int super_place(struct store_io *io, const struct format_super *super,
+		struct format_layout *layout, struct base_error *error);
 
 /* meta.c */
 

@@ -19,6 +19,12 @@
 
 struct store_io;
 
+/*
+ * Offsets with this bit are those of a second disk (store_io_pair()), without the
+ * bit.
+ */
+#define STORE_IO_SECOND (1ULL << 62)
+
 /* Each returns 0 or a negative errno. */
 struct store_io_ops {
 	int (*read)(struct store_io *io, uint64_t offset, void *bytes,
@@ -36,6 +42,7 @@ struct store_io_ops {
 struct store_io {
 	const struct store_io_ops *ops;
 	uint64_t size; /* bytes */
+	uint64_t second_size; /* of a second disk; 0: there is none */
 	uint32_t align; /* bytes: 512 or 4096 */
 	/* What the disk takes in one go, so that a write need not wait; 0: any */
 	uint32_t write_bytes_max;
@@ -54,6 +61,14 @@ struct store_io {
  */
 struct store_io *store_io_open(const char *path, int exclusive,
 			       struct base_error *error);
+
+/**
+ * store_io_pair() - a second disk beside the first
+ * @first: @second: the pair's from now on, whose ops->close closes them
+ * A sync is one of both.
+ * Return: owned by the caller; NULL: no memory, and both stay his.
+ */
+struct store_io *store_io_pair(struct store_io *first, struct store_io *second);
 
 /**
  * store_io_fd() - for writing beside these calls, without waiting

@@ -53,8 +53,8 @@ static bool record_is(struct store *store, const struct log_place *place,
 {
 	size_t head = format_round_up(FORMAT_RECORD_HEAD, store->align);
 
-	if (!format_record_decode(&store->identity, place->position, buf->data,
-				  record) ||
+	if (!format_record_decode(&store->super.identity, place->position,
+				  buf->data, record) ||
 	    record->crc != place->crc || record->entry.index != index ||
 	    store_record_bytes(&record->entry, store->align) != buf->size)
 		return false;

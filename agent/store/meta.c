@@ -35,8 +35,8 @@ void meta_pair_read(struct store *store, enum format_kind kind,
 		if (io->ops->read(io, offsets[i], store->log_block,
 				  store->align))
 			continue;
-		pair->valid[i] = format_slot_decode(&store->identity, kind, i,
-						    store->align,
+		pair->valid[i] = format_slot_decode(&store->super.identity,
+						    kind, i, store->align,
 						    store->log_block,
 						    &pair->slot[i]);
 		if (pair->valid[i] &&
@@ -50,7 +50,7 @@ static int slot_write(struct store *store, const struct format_slot *slot,
 {
 	/* As few sectors as the disk allows: one, which is whole or old. */
 	memset(block, 0, store->align);
-	format_slot_encode(&store->identity, slot, block);
+	format_slot_encode(&store->super.identity, slot, block);
 	return store_write_bytes(store,
 				 slot_offsets(store, slot->kind)[slot->which],
 				 block, store->align);

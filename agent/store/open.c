@@ -104,8 +104,8 @@ static int supers_repair(struct store *store, unsigned int bad)
 	for (i = 0; i < 2 && !error; i++) {
 		if (!(bad & (1U << i)))
 			continue;
-		super_encode_block(&store->identity, store->align,
-				   store->layout.super[i], store->log_block);
+		super_encode_block(&store->super, store->layout.super[i],
+				   store->log_block);
 		error = store_write_bytes(store, store->layout.super[i],
 					  store->log_block, FORMAT_BLOCK);
 		if (!error)
@@ -176,7 +176,7 @@ static int settle(struct store *store, const struct slots *slots,
 }
 
 static int open_check(struct store_io *io, const struct format_super *super,
-		      const struct store_identity *expected,
+		      const struct store_identity *expected, uint8_t *block,
 		      struct base_error *error)
 {
 	const struct store_identity *identity = &super->identity;
@@ -185,17 +185,12 @@ static int open_check(struct store_io *io, const struct format_super *super,
 
 	if (expected)
 		code = store_expect(identity, expected, error);
+	if (!code)
+		code = super_second(io, super, block, error);
+	if (!code)
+		code = super_place(io, super, &layout, error);
 	if (code)
 		return code;
-	if (!format_layout(identity, io->size, &layout))
-		return base_error_set(
-			error, -EINVAL,
-			"the disk has %" PRIu64
-			" bytes, its replica needs %" PRIu64
-			"; it has become smaller or is an incomplete copy",
-			io->size,
-			store_bytes_needed(identity->volume_bytes,
-					   identity->log_bytes));
 	if (io->align > super->align)
 		return base_error_set(
 			error, -EINVAL,
@@ -214,7 +209,7 @@ static void boot_fill(const struct store *store, struct store_boot *boot)
 {
 	const struct log *log = &store->log;
 
-	boot->identity = store->identity;
+	boot->identity = store->super.identity;
 	boot->checkpoint = store->checkpoint;
 	boot->base_index = log->base.index;
 	boot->base_term = log->base.term;
@@ -259,15 +254,15 @@ int store_open(struct store_io *io, const struct store_identity *expected,
 	if (!block)
 		return base_error_set(error, -ENOMEM, "out of memory");
 	code = super_read(io, expected, block->data, &super, &bad, error);
-	base_buf_put(block);
 	if (!code)
-		code = open_check(io, &super, expected, error);
+		code = open_check(io, &super, expected, block->data, error);
+	base_buf_put(block);
 	if (code)
 		return code;
 	opened = store_new(io, read_only, &super);
 	if (!opened)
 		return base_error_set(error, -ENOMEM, "out of memory");
-	format_layout(&opened->identity, io->size, &opened->layout);
+	format_layout(&super, io->size, io->second_size, &opened->layout);
 	code = open_store(opened, bad, &found, error);
 	if (code) {
 		store_boot_free(&found);

@@ -46,7 +46,7 @@ static bool collect(const struct store *store,
 	for (i = 0; i < count; i++) {
 		const struct raft_entry *entry = entries[i];
 
-		if (format_entry_check(&store->identity, entry,
+		if (format_entry_check(&store->super.identity, entry,
 				       i ? entries[i - 1] : NULL) ||
 		    (raft_op_changes_data(entry->op) &&
 		     !raft_op_has_data(entry->op)))
@@ -71,7 +71,8 @@ static bool joins(const struct store *store, const struct store_piece *piece,
 {
 	uint64_t size = extent->end - extent->offset;
 
-	return piece->offset + piece->bytes == extent->offset &&
+	return piece->offset + piece->bytes ==
+		       store->layout.data + extent->offset &&
 	       piece->bytes + size <= store->piece_bytes_max &&
 	       (piece->bytes + size) / 4096 + piece->count + 1 <=
 		       store->piece_pages_max;
@@ -90,7 +91,7 @@ static void plan_add(const struct store *store, struct store_plan *plan,
 		piece[-1].count++;
 		return;
 	}
-	piece->offset = extent->offset;
+	piece->offset = store->layout.data + extent->offset;
 	piece->bytes = iov->iov_len;
 	piece->iov = iov;
 	piece->count = 1;

@@ -100,7 +100,8 @@ static bool head_get(struct scan *scan, uint64_t position,
 	const uint8_t *head = window_get(scan, position, store->align);
 
 	if (!head ||
-	    !format_record_decode(&store->identity, position, head, record) ||
+	    !format_record_decode(&store->super.identity, position, head,
+				  record) ||
 	    !log_live(&scan->found->mark, record->generation, position))
 		return false;
 	*bytes = store_record_bytes(&record->entry, store->align);
@@ -381,8 +382,8 @@ void recover_ring_top(struct store *store, struct recovery *found)
 		head = window_get(&scan, at, store->align);
 		position = format_record_position(head);
 		if (position % scan.limit != at ||
-		    !format_record_decode(&store->identity, position, head,
-					  &record))
+		    !format_record_decode(&store->super.identity, position,
+					  head, &record))
 			continue;
 		seen(found, &record);
 		if (position > top)

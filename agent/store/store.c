@@ -133,7 +133,7 @@ struct store *store_new(struct store_io *io, bool read_only,
 	pthread_mutex_init(&store->sync_lock, NULL);
 	store->io = io;
 	store->read_only = read_only;
-	store->identity = super->identity;
+	store->super = *super;
 	store->align = super->align;
 	store->piece_bytes_max = bound(io->write_bytes_max,
 				       STORE_PIECE_BYTES_MAX,

@@ -31,6 +31,7 @@
 #define STORE_ID_BYTES 16
 #define STORE_LOG_BYTES_MIN (16ULL << 20)
 #define STORE_LOG_BYTES_DEFAULT (64ULL << 20)
+#define STORE_DATA_OFFSET (1ULL << 20)
 
 struct store;
 
@@ -42,6 +43,21 @@ struct store_identity {
 	uint32_t block_size; /* of the volume: 512 or 4096 */
 	uint64_t volume_bytes;
 	uint64_t log_bytes; /* ring */
+	/*
+	 * Where the data area begins on the disk, in multiples of 4096:
+	 * STORE_DATA_OFFSET, so that nothing on the machine takes the replica for
+	 * the volume; or 0 on a disk that is to keep what it holds.
+	 */
+	uint64_t data_offset;
+	/* Drawn for each formatting: what tells disks of one replica from others. */
+	uint64_t serial;
+};
+
+/* What lies on a replica's disks; the values stand there. */
+enum store_region {
+	STORE_REGION_DATA = 1,
+	STORE_REGION_META = 2, /* term, vote, checkpoints */
+	STORE_REGION_LOG = 3,
 };
 
 /* How far the data area is; saved by checkpoints. */
@@ -87,8 +103,8 @@ struct store_boot {
 	char damage[256];
 };
 
-/** store_bytes_needed() - smallest disk for such a replica */
-uint64_t store_bytes_needed(uint64_t volume_bytes, uint64_t log_bytes);
+/** store_bytes_needed() - smallest disk for such a replica, without a second */
+uint64_t store_bytes_needed(const struct store_identity *identity);
 
 /**
  * store_format() - make a blank replica: zeroed data area, empty log
@@ -104,6 +120,22 @@ int store_format(struct store_io *io, const struct store_identity *identity,
 		 bool force,
 		 void (*progress)(uint64_t done, uint64_t all, void *context),
 		 void *context, struct base_error *error);
+
+/**
+ * store_region_move() - put the log or the metadata to another place
+ * @io: that no store is open on; with a second disk if one is to be used
+ * @expected: whose replica it must be
+ * @kind: STORE_REGION_META or STORE_REGION_LOG
+ * @second: to the second disk, this replica's or a blank one
+ * @offset: in multiples of 4096; where it lies now stays free of it till the end
+ * Durable when it returns; cut short anywhere, the replica is whole, with the
+ * region here or there.  -EINVAL with a text: not possible there; nothing was
+ * changed then.
+ */
+int store_region_move(struct store_io *io,
+		      const struct store_identity *expected,
+		      enum store_region kind, bool second, uint64_t offset,
+		      struct base_error *error);
 
 /**
  * store_identify() - read the superblock only
@@ -198,7 +230,7 @@ int store_state_save(struct store *store, const struct raft_hard_state *state);
 int store_apply(struct store *store, struct raft_entry *const *entries,
 		unsigned int count);
 
-/** store_image_read() - bytes of the data area (aligned); for copies */
+/** store_image_read() - bytes of the volume (aligned); for copies */
 int store_image_read(struct store *store, uint64_t offset, void *bytes,
 		     size_t size);
 

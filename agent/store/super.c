@@ -20,13 +20,85 @@ static void copy_read(struct store_io *io, uint64_t offset, uint8_t *block,
 {
 	memset(copy, 0, sizeof(*copy));
 	copy->answer = FORMAT_BLANK;
-	if (offset == 0 || offset > io->size ||
-	    io->size - offset < FORMAT_BLOCK)
+	if (offset > io->size || io->size - offset < FORMAT_BLOCK)
 		return;
 	copy->looked = true;
 	copy->read_error = io->ops->read(io, offset, block, FORMAT_BLOCK);
-	if (!copy->read_error)
-		copy->answer = format_super_decode(block, offset, &copy->super);
+	if (copy->read_error)
+		return;
+	copy->answer = format_super_decode(block, offset, &copy->super);
+	if (copy->answer == FORMAT_GOOD && copy->super.device)
+		copy->answer = FORMAT_SECOND;
+}
+
+/* A first copy that says it belongs elsewhere is inside the volume. */
+static bool first_read(struct store_io *io, uint64_t offset, uint8_t *block,
+		       struct copy *copy)
+{
+	copy_read(io, offset, block, copy);
+	if (copy->answer == FORMAT_GOOD &&
+	    format_super_first(&copy->super.identity) != offset)
+		copy->answer = FORMAT_BLANK;
+	return copy->answer == FORMAT_GOOD;
+}
+
+static bool is_expected(const struct copy *copy,
+			const struct store_identity *expected)
+{
+	const struct store_identity *found = &copy->super.identity;
+
+	return !expected || (memcmp(found->volume_id, expected->volume_id,
+				    STORE_ID_BYTES) == 0 &&
+			     found->node_id == expected->node_id);
+}
+
+/*
+ * Where the last copy does not tell where the first one is: in block 0, or behind
+ * a volume as large as is expected, or as a bad last copy says: a good one proves
+ * itself.  In block 0 may also lie a replica that somebody keeps in our volume;
+ * so one that is expected comes first.
+ */
+static void first_find(struct store_io *io,
+		       const struct store_identity *expected,
+		       const struct copy *last, uint8_t *block,
+		       struct copy *first)
+{
+	uint64_t sizes[3] = { 0, expected ? expected->volume_bytes : 0, 0 };
+	struct copy found;
+	unsigned int i;
+
+	if (last->answer == FORMAT_BAD)
+		sizes[2] = last->super.identity.volume_bytes;
+	memset(first, 0, sizeof(*first));
+	first->answer = FORMAT_BLANK;
+	for (i = 0; i < 3; i++) {
+		if ((i && !sizes[i]) || sizes[i] > FORMAT_BYTES_MAX)
+			continue;
+		first_read(io, format_round_up(sizes[i], FORMAT_BLOCK), block,
+			   &found);
+		if (found.answer == FORMAT_GOOD &&
+		    is_expected(&found, expected)) {
+			*first = found;
+			return;
+		}
+		/* Else what says most. */
+		if (first->answer == FORMAT_BLANK && !first->read_error)
+			*first = found;
+	}
+}
+
+static int other_version(const struct format_super *super,
+			 struct base_error *error)
+{
+	if (super->version < FORMAT_VERSION)
+		return base_error_set(
+			error, -ENOTSUP,
+			"the replica was made by an older qbd (format version %u, this qbd reads %u); format the disk anew, and the other nodes fill it; where all replicas are that old, first save what the volume holds, with the older qbd",
+			super->version, FORMAT_VERSION);
+	return base_error_set(
+		error, -ENOTSUP,
+		"the replica has format version %u, this qbd knows %u; use a newer qbd",
+		super->version, FORMAT_VERSION);
 }
 
 static int super_missing(const struct copy *copies, struct base_error *error)
@@ -34,11 +106,16 @@ static int super_missing(const struct copy *copies, struct base_error *error)
 	unsigned int i;
 
 	for (i = 0; i < 2; i++)
-		if (copies[i].answer == FORMAT_LATER)
+		if (copies[i].answer == FORMAT_OTHER)
+			return other_version(&copies[i].super, error);
+	for (i = 0; i < 2; i++)
+		if (copies[i].answer == FORMAT_SECOND)
 			return base_error_set(
-				error, -ENOTSUP,
-				"the replica has format version %u, this qbd knows %u; use a newer qbd",
-				copies[i].super.version, FORMAT_VERSION);
+				error, -EINVAL,
+				"the disk is the second one of a replica (of volume %s, node %" PRIu32
+				"); name the first one, which holds the data",
+				copies[i].super.identity.volume_name,
+				copies[i].super.identity.node_id);
 	for (i = 0; i < 2; i++)
 		if (copies[i].answer == FORMAT_BAD)
 			return base_error_set(
@@ -54,35 +131,44 @@ static int super_missing(const struct copy *copies, struct base_error *error)
 		"there is no replica on this disk; `qbd format` makes one");
 }
 
+/* Which table counts? */
+static unsigned int newer(const struct copy *copies)
+{
+	if (copies[0].answer != FORMAT_GOOD)
+		return 1;
+	if (copies[1].answer != FORMAT_GOOD)
+		return 0;
+	return copies[1].super.generation > copies[0].super.generation;
+}
+
 int super_read(struct store_io *io, const struct store_identity *expected,
 	       uint8_t *block, struct format_super *super, unsigned int *bad,
 	       struct base_error *error)
 {
+	uint64_t last = format_super_last(io->size);
 	struct copy copies[2];
-	uint64_t volume_bytes = 0;
-	unsigned int good;
+	unsigned int good, i;
 
-	copy_read(io, format_super_last(io->size), block, &copies[1]);
-	/* Even a bad last copy may tell where the first one is: that one proves
-	 * itself. */
-	if (copies[1].answer == FORMAT_GOOD || copies[1].answer == FORMAT_BAD)
-		volume_bytes = copies[1].super.identity.volume_bytes;
-	if (copies[1].answer != FORMAT_GOOD && expected)
-		volume_bytes = expected->volume_bytes;
-	if (volume_bytes > FORMAT_BYTES_MAX)
-		volume_bytes = 0;
-	copy_read(io, format_super_first(volume_bytes), block, &copies[0]);
-
-	if (copies[0].answer == FORMAT_GOOD)
-		good = 0;
-	else if (copies[1].answer == FORMAT_GOOD)
-		good = 1;
+	memset(copies, 0, sizeof(copies));
+	copies[1].answer = FORMAT_BLANK;
+	if (last)
+		copy_read(io, last, block, &copies[1]);
+	if (copies[1].answer == FORMAT_GOOD)
+		first_read(io, format_super_first(&copies[1].super.identity),
+			   block, &copies[0]);
 	else
+		first_find(io, expected, &copies[1], block, &copies[0]);
+	good = newer(copies);
+	if (copies[good].answer != FORMAT_GOOD)
 		return super_missing(copies, error);
 	*super = copies[good].super;
-	if (bad)
-		*bad = (copies[0].answer != FORMAT_GOOD ? 1U : 0U) |
-		       (copies[1].answer != FORMAT_GOOD ? 2U : 0U);
+	if (!bad)
+		return 0;
+	*bad = 0;
+	for (i = 0; i < 2; i++)
+		if (copies[i].answer != FORMAT_GOOD ||
+		    copies[i].super.generation != super->generation)
+			*bad |= 1U << i;
 	return 0;
 }
 
@@ -123,18 +209,80 @@ int store_expect(const struct store_identity *found,
 	return 0;
 }
 
-void super_encode_block(const struct store_identity *identity, uint32_t align,
-			uint64_t offset, uint8_t *block)
+void super_encode_block(const struct format_super *super, uint64_t offset,
+			uint8_t *block)
 {
-	struct format_super super = {
-		.identity = *identity,
-		.version = FORMAT_VERSION,
-		.align = align,
-		.offset = offset,
-	};
+	struct format_super copy = *super;
 
+	copy.device = offset & STORE_IO_SECOND ? 1 : 0;
+	copy.offset = offset & ~STORE_IO_SECOND;
 	memset(block, 0, FORMAT_BLOCK);
-	format_super_encode(&super, block);
+	format_super_encode(&copy, block);
+}
+
+static bool needs_second(const struct format_super *super)
+{
+	unsigned int i;
+
+	for (i = 0; i < super->region_count; i++)
+		if (super->regions[i].device)
+			return true;
+	return false;
+}
+
+int super_second(struct store_io *io, const struct format_super *super,
+		 uint8_t *block, struct base_error *error)
+{
+	const struct store_identity *identity = &super->identity;
+	struct format_super found;
+	int code;
+
+	if (!needs_second(super))
+		return 0;
+	if (!io->second_size)
+		return base_error_set(
+			error, -EINVAL,
+			"the replica has its log on a second disk, which is not there");
+	code = io->ops->read(io, STORE_IO_SECOND, block, FORMAT_BLOCK);
+	if (code)
+		return base_error_set(error, -EIO,
+				      "can't read the second disk: %s",
+				      strerror(-code));
+	if (format_super_decode(block, 0, &found) != FORMAT_GOOD ||
+	    !found.device ||
+	    memcmp(found.identity.volume_id, identity->volume_id,
+		   STORE_ID_BYTES) != 0 ||
+	    found.identity.node_id != identity->node_id ||
+	    found.identity.serial != identity->serial)
+		return base_error_set(
+			error, -EINVAL,
+			"the second disk does not belong to this replica; check the configured disks, or format them");
+	return 0;
+}
+
+int super_place(struct store_io *io, const struct format_super *super,
+		struct format_layout *layout, struct base_error *error)
+{
+	unsigned int i;
+
+	for (i = 0; i < super->region_count; i++) {
+		const struct format_region *region = &super->regions[i];
+
+		if (region->kind > STORE_REGION_LOG &&
+		    region->flags & FORMAT_REGION_NEEDED)
+			return base_error_set(
+				error, -ENOTSUP,
+				"the replica uses something (region kind %u) that this qbd does not know; use a newer qbd",
+				region->kind);
+	}
+	if (!format_layout(super, io->size, io->second_size, layout))
+		return base_error_set(
+			error, -EINVAL,
+			"the disk has %" PRIu64
+			" bytes, its replica needs %" PRIu64
+			"; it has become smaller or is an incomplete copy",
+			io->size, format_super_bytes(super));
+	return 0;
 }
 
 int store_identify(struct store_io *io, struct store_identity *identity,

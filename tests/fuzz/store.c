@@ -92,7 +92,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	unsigned int i;
 
 	identity = rig_identity(512);
-	FUZZ_NEED(format_layout(&identity, rig_disk_bytes(), &layout));
+	FUZZ_NEED(rig_layout(&identity, rig_disk_bytes(), &layout));
 	good = disk_new(rig_disk_bytes(), 512, 1);
 	bad = disk_new(rig_disk_bytes(), 512, 2);
 	build();

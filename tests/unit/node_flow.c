@@ -54,7 +54,7 @@ static void entries_that_can_not_be_read_are_made_up_for_by_a_copy(void)
 	rig_write(leader, 20);
 	leader = forget_payloads(slow);
 	tap_need(leader != 0);
-	tap_need(format_layout(&identity, rig_disk_bytes(), &layout));
+	tap_need(rig_layout(&identity, rig_disk_bytes(), &layout));
 	for (at = 0; at < 80 << 10; at += DISK_SECTOR)
 		disk_unreadable(rig.nodes[leader].disk, layout.ring + at);
 	rig_boot(slow);

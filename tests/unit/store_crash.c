@@ -12,12 +12,14 @@
 
 #include "disk/disk.h"
 #include "disk/rig.h"
+#include "disk/split.h"
 #include "store/store.h"
 #include "tap.h"
 
 #define INDEX_MAX 8192
 #define TERM_MAX 512
 #define ROUNDS 6
+#define ROOM_BYTES (RIG_LOG_BYTES + 24ULL * FORMAT_BLOCK) /* to move */
 
 /* What a call under way at the crash may or may not have done. */
 struct pending {
@@ -33,6 +35,8 @@ struct model {
 	uint64_t seed;
 	const char *doing;
 	struct disk *disk;
+	struct split split;
+	struct store_io *io; /* of the disk, or of two that it is made of */
 	struct store_identity identity;
 	struct store *store;
 	struct store_boot boot;
@@ -54,7 +58,8 @@ struct model {
 	struct pending pending;
 };
 
-static uint64_t total_steps, total_cuts, total_lost, total_laps, total_damages;
+static uint64_t total_steps, total_cuts, total_lost, total_laps, total_damages,
+	total_moves;
 
 #define need(condition)                                                \
 	do {                                                           \
@@ -78,7 +83,7 @@ static struct raft_entry *entry_at(struct model *model, uint64_t index)
 static uint64_t entry_bytes(struct model *model, uint64_t index)
 {
 	struct raft_entry *entry = entry_at(model, index);
-	uint64_t bytes = store_record_bytes(entry, disk_io(model->disk)->align);
+	uint64_t bytes = store_record_bytes(entry, model->io->align);
 
 	raft_entry_put(entry);
 	return bytes;
@@ -142,8 +147,7 @@ static bool do_append(struct model *model)
 
 		entries[count] =
 			rig_entry(&model->identity, index, model->term);
-		bytes = store_record_bytes(entries[count],
-					   disk_io(model->disk)->align);
+		bytes = store_record_bytes(entries[count], model->io->align);
 		if (model->used + bytes > model->boot.log_capacity) {
 			raft_entry_put(entries[count]);
 			break;
@@ -448,7 +452,7 @@ static bool open_cut(struct model *model, uint64_t step)
 		step = 0;
 		if (tries < 3 && draw(model, 3) == 0)
 			step = 1 + draw(model, 8);
-		code = store_open(disk_io(model->disk), &model->identity, false,
+		code = store_open(model->io, &model->identity, false,
 				  &model->store, &model->boot, &error);
 		if (!disk_is_off(model->disk))
 			break;
@@ -502,17 +506,96 @@ static bool one_step(struct model *model)
 	return do_reset(model);
 }
 
-/* Anywhere behind the data area, the log rather than the slots. */
+/* What the disk says, from the superblock that counts. */
+static void layout_now(struct model *model, struct format_layout *layout)
+{
+	uint64_t at[2] = { format_super_first(&model->identity),
+			   format_super_last(model->io->size) };
+	struct format_super super, newest = { .generation = 0 };
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		if (format_super_decode(disk_bytes(model->disk) + at[i], at[i],
+					&super) == FORMAT_GOOD &&
+		    super.generation > newest.generation)
+			newest = super;
+	if (!newest.generation ||
+	    !format_layout(&newest, model->io->size, model->io->second_size,
+			   layout))
+		abort();
+}
+
+/* Where a second disk's bytes are. */
+static uint64_t disk_offset(const struct model *model, uint64_t offset)
+{
+	if (offset & STORE_IO_SECOND)
+		return (offset & ~STORE_IO_SECOND) + model->io->size;
+	return offset;
+}
+
+/* Anywhere but in the data area, the log rather than the slots. */
 static void rot(struct model *model)
 {
-	uint64_t from = RIG_VOLUME_BYTES, to = disk_io(model->disk)->size;
+	struct format_layout layout;
+	uint64_t from, room;
 
-	if (draw(model, 4) == 0)
-		to = from + 8 * 4096;
-	else if (draw(model, 8))
-		from += 8 * 4096;
-	disk_flip(model->disk, from + draw(model, to - from),
+	layout_now(model, &layout);
+	from = layout.ring;
+	room = layout.ring_bytes;
+	if (draw(model, 4) == 0) {
+		from = layout.state[0];
+		room = (uint64_t)FORMAT_META_BLOCKS * FORMAT_BLOCK;
+	} else if (draw(model, 8) == 0) {
+		from = layout.super[draw(model, 2)];
+		room = FORMAT_BLOCK;
+	}
+	disk_flip(model->disk, disk_offset(model, from) + draw(model, room),
 		  (uint8_t)(1U << draw(model, 8)));
+}
+
+/*
+ * Log or metadata to some other place, with the store shut.  Power may go; then
+ * the caller decides what is left of it.
+ */
+static bool do_move(struct model *model)
+{
+	uint64_t size = model->io->size, offset;
+	struct base_error error;
+	unsigned int tries;
+	bool second;
+	int code = -EINVAL;
+
+	model->doing = "move";
+	for (tries = 0; tries < 40 && code == -EINVAL; tries++) {
+		second = model->io->second_size && draw(model, 2);
+		if (second)
+			size = model->io->second_size;
+		offset = draw(model, size / FORMAT_BLOCK) * FORMAT_BLOCK;
+		code = store_region_move(model->io, &model->identity,
+					 draw(model, 2) ? STORE_REGION_META :
+							  STORE_REGION_LOG,
+					 second, offset, &error);
+	}
+	total_moves += code == 0;
+	if (disk_is_off(model->disk))
+		need(code == -EIO);
+	else
+		need(code == 0 || code == -EINVAL);
+	return true;
+}
+
+/* Twice at most: what one left half done, the other finds. */
+static bool moves_cut(struct model *model)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		disk_power_off_after(model->disk, 1 + draw(model, 12));
+		if (!do_move(model))
+			return false;
+		disk_crash(model->disk, DISK_CRASH_ANY);
+	}
+	return true;
 }
 
 static bool refill(struct model *model)
@@ -573,6 +656,8 @@ static bool one_life(struct model *model)
 	disk_fail(model->disk, 0, 0);
 	disk_crash(model->disk, DISK_CRASH_ANY);
 	total_cuts++;
+	if (draw(model, 3) == 0 && !moves_cut(model))
+		return false;
 	if (model->rot)
 		rot(model);
 	if (!open_again(model))
@@ -598,14 +683,22 @@ static struct model *model_new(uint64_t seed)
 {
 	struct model *model = calloc(1, sizeof(*model));
 	uint32_t align = seed % 3 ? 512 : 4096;
+	uint64_t second = seed % 5 ? 0 : ROOM_BYTES;
+	uint64_t bytes;
 
 	model->seed = seed;
 	model->doing = "format";
 	model->identity = rig_identity(align);
-	model->disk = disk_new(rig_disk_bytes(), align, seed);
+	model->identity.data_offset = seed / 3 % 2 ? 16 * FORMAT_BLOCK : 0;
+	model->identity.serial = seed;
+	bytes = store_bytes_needed(&model->identity) + ROOM_BYTES;
+	model->disk = disk_new(bytes + second, align, seed);
+	model->io = second ? split_init(&model->split, disk_io(model->disk),
+					second) :
+			     disk_io(model->disk);
 	model->term = 1;
-	if (tap_check_eq(store_format(disk_io(model->disk), &model->identity,
-				      false, NULL, NULL, NULL),
+	if (tap_check_eq(store_format(model->io, &model->identity, false, NULL,
+				      NULL, NULL),
 			 0))
 		open_again(model);
 	return model;
@@ -644,15 +737,17 @@ static void many_cases(bool with_rot)
 		count = 1;
 	}
 	total_steps = total_cuts = total_lost = total_laps = total_damages = 0;
+	total_moves = 0;
 	for (i = first; i < first + count; i++)
 		if (!one_case(i, with_rot))
 			break;
 	printf("# %" PRIu64 " cases, %" PRIu64 " power cuts, %" PRIu64
 	       " writes and syncs, %" PRIu64
 	       " un-acknowledged entries lost, %" PRIu64
-	       " times room freed, %" PRIu64 " damages seen\n",
+	       " times room freed, %" PRIu64 " damages seen, %" PRIu64
+	       " regions moved\n",
 	       i - first, total_cuts, total_steps, total_lost, total_laps,
-	       total_damages);
+	       total_damages, total_moves);
 }
 
 static void power_cuts_lose_nothing_promised(void)
@@ -777,10 +872,60 @@ static void saves_torn_anywhere_keep_one_slot(void)
 	}
 }
 
+/* Somewhere in the life of a replica with entries that are not applied yet. */
+static bool grown_and_shut(struct model *model)
+{
+	bool good = do_append(model) && do_sync(model) && do_apply(model) &&
+		    do_checkpoint(model) && do_append(model) &&
+		    do_append(model) && do_sync(model);
+
+	shut(model);
+	return good;
+}
+
+static bool moved_it_goes_on(struct model *model)
+{
+	if (!open_cut(model, 0) || !check_meta(model) || !check_log(model) ||
+	    !check_image(model) || !grown_and_shut(model))
+		return false;
+	return open_cut(model, 0) && check_meta(model) && check_log(model) &&
+	       check_image(model);
+}
+
+/* At each write and sync, in each way; then again where the first was cut. */
+static void moves_cut_anywhere_leave_one_whole_replica(void)
+{
+	unsigned int first, second, how;
+	struct model *model;
+	bool good = true;
+
+	total_moves = 0;
+	for (how = 0; good && how < DISK_CRASH_ANY; how++) {
+		for (first = 1; good && first <= 8; first++) {
+			for (second = 1; good && second <= 10; second++) {
+				model = model_new(how * 1000 + first * 100 +
+						  second);
+				good = model->store && grown_and_shut(model);
+				disk_power_off_after(model->disk, first);
+				good = good && do_move(model);
+				disk_crash(model->disk, how);
+				disk_power_off_after(model->disk, second);
+				good = good && do_move(model);
+				disk_crash(model->disk, how);
+				good = good && moved_it_goes_on(model);
+				model_free(model);
+			}
+		}
+	}
+	printf("# %" PRIu64 " moves were not cut\n", total_moves);
+	tap_check(total_moves > 0);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(saves_torn_anywhere_keep_one_slot),
+		TAP_TEST(moves_cut_anywhere_leave_one_whole_replica),
 		TAP_TEST(checkpoints_cut_in_a_row_keep_the_log),
 		TAP_TEST(what_was_only_read_is_not_taken_for_durable),
 		TAP_TEST(truncations_cut_anywhere_leave_no_phantom),

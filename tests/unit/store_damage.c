@@ -72,7 +72,7 @@ static bool build(uint32_t align, bool all_applied)
 	good = disk_new(rig_disk_bytes(), align, seed);
 	bad = disk_new(rig_disk_bytes(), align, seed + 1);
 	identity = rig_identity(align);
-	format_layout(&identity, rig_disk_bytes(), &layout);
+	rig_layout(&identity, rig_disk_bytes(), &layout);
 	need(store_format(disk_io(good), &identity, false, NULL, NULL, NULL) ==
 	     0);
 	need(open_on(good, false));

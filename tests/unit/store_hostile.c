@@ -71,7 +71,7 @@ static void build(void)
 	good = disk_new(rig_disk_bytes(), 512, 1);
 	bad = disk_new(rig_disk_bytes(), 512, 2);
 	identity = rig_identity(512);
-	format_layout(&identity, rig_disk_bytes(), &layout);
+	rig_layout(&identity, rig_disk_bytes(), &layout);
 	store_format(disk_io(good), &identity, false, NULL, NULL, NULL);
 	open_on(good, false);
 	for (index = 1; index <= 70; index++) {

@@ -149,8 +149,7 @@ static void entries_without_data_are_read_from_the_log(void)
 static void entry_that_the_log_lost_is_asked_for_again(void)
 {
 	struct raft_entry *entries[3], *heads[3];
-	uint64_t ring =
-		format_super_first(RIG_VOLUME_BYTES) + 8ULL * FORMAT_BLOCK;
+	struct format_layout layout;
 	unsigned int i;
 
 	setup(512, 1);
@@ -162,7 +161,8 @@ static void entry_that_the_log_lost_is_asked_for_again(void)
 		heads[i]->data = NULL;
 	}
 	tap_check_eq(store_log_append(store, entries, 3), 0);
-	disk_flip(disk, ring + 1024 + 512 + 7, 1);
+	tap_need(rig_layout(&identity, rig_disk_bytes(), &layout));
+	disk_flip(disk, layout.ring + 1024 + 512 + 7, 1);
 	tap_check_eq(store_apply(store, heads, 3), -EBADMSG);
 	rig_apply(want, entries[0]);
 	tap_need(image_is_wanted());

@@ -153,7 +153,7 @@ static void replica_and_data_are_not_overwritten(void)
 		     -EEXIST);
 	/* A damaged one is one too. */
 	disk_flip(disk, format_super_last(disk_io(disk)->size) + 20, 1);
-	disk_flip(disk, format_super_first(RIG_VOLUME_BYTES) + 20, 1);
+	disk_flip(disk, format_super_first(&identity) + 20, 1);
 	tap_check_eq(store_format(disk_io(disk), &identity, false, NULL, NULL,
 				  &error),
 		     -EEXIST);
@@ -262,7 +262,7 @@ static void one_superblock_is_enough_and_is_copied(void)
 	unsigned int i, bit;
 	struct disk *disk = formatted(0);
 
-	places[0] = format_super_first(RIG_VOLUME_BYTES);
+	places[0] = format_super_first(&identity);
 	places[1] = format_super_last(disk_io(disk)->size);
 	for (at = 0; at < FORMAT_META_BYTES; at++) {
 		bit = (unsigned int)(at % 8);
@@ -296,9 +296,8 @@ static void superblock_elsewhere_is_none(void)
 
 	/* The disk became smaller: the last block is an image's inside. */
 	memcpy(disk_bytes(disk) + end,
-	       disk_bytes(disk) + format_super_first(RIG_VOLUME_BYTES), 4096);
-	memset(disk_bytes(disk) + format_super_first(RIG_VOLUME_BYTES), 0,
-	       4096);
+	       disk_bytes(disk) + format_super_first(&identity), 4096);
+	memset(disk_bytes(disk) + format_super_first(&identity), 0, 4096);
 	disk_refresh(disk);
 	tap_check_eq(try_open(disk, &identity, false), -EBADMSG);
 	disk_free(disk);
@@ -348,25 +347,43 @@ static void sectors_may_shrink_but_not_grow(void)
 	disk_free(disk);
 }
 
-static void later_version_is_refused(void)
+/* Its layout is the same as far as the version. */
+static struct disk *of_version(uint32_t version)
 {
 	struct disk *disk = formatted(0);
-	struct format_super super = {
-		.identity = identity,
-		.version = FORMAT_VERSION + 1,
-		.align = 512,
-		.offset = format_super_last(disk_io(disk)->size),
-	};
+	struct format_super super;
 
+	tap_check(
+		format_super_new(&identity, 512, rig_disk_bytes(), 0, &super));
+	super.version = version;
+	super.offset = format_super_last(disk_io(disk)->size);
 	format_super_encode(&super, disk_bytes(disk) + super.offset);
-	super.offset = format_super_first(RIG_VOLUME_BYTES);
+	super.offset = format_super_first(&identity);
 	format_super_encode(&super, disk_bytes(disk) + super.offset);
 	disk_refresh(disk);
+	return disk;
+}
+
+static void later_version_is_refused(void)
+{
+	struct disk *disk = of_version(FORMAT_VERSION + 1);
+
 	tap_check_eq(try_open(disk, &identity, false), -ENOTSUP);
 	tap_check(strstr(error.text, "version 4"));
+	tap_check(strstr(error.text, "newer qbd"));
 	tap_check_eq(store_format(disk_io(disk), &identity, false, NULL, NULL,
 				  &error),
 		     -EEXIST);
+	disk_free(disk);
+}
+
+static void older_version_is_refused_with_a_remedy(void)
+{
+	struct disk *disk = of_version(2);
+
+	tap_check_eq(try_open(disk, &identity, false), -ENOTSUP);
+	tap_check(strstr(error.text, "an older qbd (format version 2"));
+	tap_check(strstr(error.text, "format the disk anew"));
 	disk_free(disk);
 }
 
@@ -376,7 +393,7 @@ static void read_only_open_changes_nothing(void)
 	struct store_boot boot;
 	struct store *store;
 
-	disk_flip(disk, format_super_first(RIG_VOLUME_BYTES), 1);
+	disk_flip(disk, format_super_first(&identity), 1);
 	disk_steps_reset(disk);
 	tap_need(store_open(disk_io(disk), NULL, true, &store, &boot, &error) ==
 		 0);
@@ -437,6 +454,7 @@ int main(int argc, char **argv)
 		TAP_TEST(copied_to_a_larger_disk_it_opens),
 		TAP_TEST(sectors_may_shrink_but_not_grow),
 		TAP_TEST(later_version_is_refused),
+		TAP_TEST(older_version_is_refused_with_a_remedy),
 		TAP_TEST(read_only_open_changes_nothing),
 		TAP_TEST(failing_disk_is_told),
 	};

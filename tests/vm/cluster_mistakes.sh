@@ -63,15 +63,17 @@ long_test_formatting_a_disk_with_data_needs_force() {
 }
 
 test_damaged_log_is_repaired_from_the_others() {
-	local disk
+	local disk at
 
 	share
 	write_blocks /dev/qbd0 0 500 a || fail "write"
 	"$cluster" kill n3
 	disk=$(disk_of n3)
-	# 8 MiB in the middle of what was written to the ring.
+	# The ring of 64 MiB ends before the last block; 512 KiB in the middle
+	# of what was written to it.
+	at=$(($(blockdev --getsize64 "$disk") - 4096 - (64 << 20) + (512 << 10)))
 	dd if=/dev/urandom of="$disk" bs=64k count=8 conv=notrunc \
-		status=none seek=$(((64 << 20) / 65536 + 8))
+		status=none oflag=seek_bytes seek="$at"
 	"$cluster" start n3 || fail "start n3"
 	"$cluster" wait --timeout 120 || fail "n3 is not repaired"
 	replicas_equal

@@ -127,8 +127,8 @@ void host_reformat(struct host *host)
 void host_init(struct host *host)
 {
 	struct world *world = host->world;
-	uint64_t size =
-		store_bytes_needed(world->volume_bytes, world->log_bytes);
+	struct store_identity identity = host_identity(host);
+	uint64_t size = store_bytes_needed(&identity);
 
 	host->disk = disk_new(size, world->volume_bytes,
 			      world_draw(world, UINT64_MAX));

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/crc.h"
-#include "store/store.h"
+#include "store/format.h"
 
 #ifndef RIG_VOLUME_BYTES
 #define RIG_VOLUME_BYTES (128ULL << 10)
@@ -33,7 +33,19 @@ static inline struct store_identity rig_identity(uint32_t block_size)
 
 static inline uint64_t rig_disk_bytes(void)
 {
-	return store_bytes_needed(RIG_VOLUME_BYTES, RIG_LOG_BYTES);
+	struct store_identity identity = rig_identity(512);
+
+	return store_bytes_needed(&identity);
+}
+
+/* Where a replica that was just made has what. */
+static inline bool rig_layout(const struct store_identity *identity,
+			      uint64_t disk_bytes, struct format_layout *layout)
+{
+	struct format_super super;
+
+	return format_super_new(identity, 512, disk_bytes, 0, &super) &&
+	       format_layout(&super, disk_bytes, 0, layout);
 }
 
 static inline uint64_t rig_mix(uint64_t a, uint64_t b)
