@@ -32,13 +32,15 @@
  *			"fenced" (this node's opening has lost its right)
  *			"terms-rise" (leaders are lost again and again)
  *			"configuration" (a mistake in it; changes no state)
+ *			"nodes-differ" (that node lists other nodes in its
+ *			configuration; changes no state)
  *			of this node's replica: "disk-failed" "damaged" "filled"
  *			"behind" "catching-up" "no-member" "no-quorum"
  *			of another node: "node-missing" "node-refused" (by it or
  *			by us) "node-silent" (its link stands, and nothing comes)
  *			"path-stuck" (large packets are lost on the way)
  *			"node-disk-failed" "node-damaged" "node-filled"
- *			"node-behind"
+ *			"node-behind" "size-differs" (of the volume there)
  *	  node		whose it is
  *	  text		for people, with the remedy
  *	listen_problem	why peers may not reach this node, with the remedy; ""

@@ -57,9 +57,8 @@ static const char *peer_problem(const struct net_peer *peer,
 
 	if (!peer)
 		snprintf(text, size,
-			 "node %u (%.24s) is not a member in the configuration "
-			 "of %.24s: make the list of members the same on all "
-			 "nodes",
+			 "node %u (%.24s) is not in the configuration of "
+			 "%.24s: make the list of nodes the same on all",
 			 hello->from, hello->node_name,
 			 conn->net->config.hello.node_name);
 	else if (strcmp(peer->config.name, hello->node_name))
@@ -127,6 +126,8 @@ void net_handshake_hello(struct net_conn *conn, const struct wire_hello *hello)
 	}
 	assert(!conn->peer || conn->peer == peer);
 	conn->incarnation = hello->incarnation;
+	peer->differs = wire_hello_differs(&ours, hello);
+	peer->volume_bytes = hello->volume_bytes;
 	if (!conn->peer)
 		adopt(conn, peer);
 	if (conn->state != NET_CONN_HANDSHAKE)

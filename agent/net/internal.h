@@ -197,6 +197,8 @@ struct net_peer {
 	uint64_t since_ms;
 	char problem[sizeof(((struct net_peer_view *)NULL)->problem)];
 	bool refused; /* see NET_ACCEPTED_MS */
+	uint32_t differs; /* see net_peer_view */
+	uint64_t volume_bytes;
 	uint64_t sent_bytes;
 	uint64_t received_bytes;
 	/* Of peers we connect to: */

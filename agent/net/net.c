@@ -325,6 +325,8 @@ void net_peer(const struct net *net, uint32_t id, struct net_peer_view *view)
 	if (!peer)
 		return;
 	view->state = peer->state;
+	view->differs = peer->differs;
+	view->volume_bytes = peer->volume_bytes;
 	view->refused = peer->refused && !net_peer_accepted(peer);
 	if (view->refused && view->state == NET_UP)
 		view->state = NET_HANDSHAKE;

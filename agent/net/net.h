@@ -103,6 +103,9 @@ struct net_peer_view {
 	enum net_link_state state;
 	char problem[160]; /* why it is not up, "" if not known */
 	bool refused; /* it refused us, or we it, the last time */
+	/* As its last HELLO said: */
+	uint32_t differs; /* WIRE_DIFFERS_* */
+	uint64_t volume_bytes; /* 0: there was none */
 	uint64_t since_ms; /* in this state since */
 	uint64_t sent_bytes;
 	uint64_t received_bytes;

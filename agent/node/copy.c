@@ -142,6 +142,9 @@ static void copy_serve(struct node *node, struct peer *peer)
 	reset = view.needs_copy;
 	if (peer->status.flags & WIRE_NODE_DISK_FAILED)
 		return;
+	if (peer->differs & WIRE_DIFFERS_SIZE &&
+	    view.role != RAFT_MEMBER_WITNESS)
+		return;
 	/* A witness needs the numbers that its log begins with, no data. */
 	if (!reset && (view.role == RAFT_MEMBER_WITNESS ||
 		       !(peer->status.flags & WIRE_NODE_INCOMPLETE))) {

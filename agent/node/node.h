@@ -140,6 +140,13 @@ void node_bound(struct node *node, uint64_t epoch, bool open_for_writing,
 void node_unbound(struct node *node);
 void node_request(struct node *node, const struct node_request *request);
 
+/**
+ * node_peer_differs() - WIRE_DIFFERS_*, before node_link(); 0 until told
+ * Two nodes of different lists take no part in the birth of one volume: the
+ * majorities of what each calls the volume may have nobody in common.  Where
+ * sizes differ no replica is filled from the other.
+ */
+void node_peer_differs(struct node *node, uint32_t peer, uint32_t differs);
 void node_link(struct node *node, uint32_t peer, bool up);
 /** node_recv() - @msg stays the caller's; references are taken */
 void node_recv(struct node *node, uint32_t peer, const struct wire_msg *msg,

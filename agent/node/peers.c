@@ -59,6 +59,14 @@ struct peer *peer_best(struct node *node)
 	return best;
 }
 
+void node_peer_differs(struct node *node, uint32_t id, uint32_t differs)
+{
+	struct peer *peer = peer_find(node, id);
+
+	if (peer)
+		peer->differs = differs;
+}
+
 void node_link(struct node *node, uint32_t id, bool up)
 {
 	struct raft_event event = { .type = RAFT_EV_LINK, .peer = id };
@@ -306,6 +314,18 @@ static uint32_t peer_append_fits(const struct node *node,
 	return i;
 }
 
+/*
+ * Does the volume begin with this vote?  That takes all whom the candidate's
+ * configuration lists; with other lists elsewhere there could be two beginnings.
+ * Once there is an entry, it is what says who belongs to the volume.
+ */
+static bool peer_bears_another(const struct node *node, const struct peer *peer,
+			       const struct raft_msg *msg)
+{
+	return peer->differs && msg->type == RAFT_MSG_VOTE &&
+	       msg->vote.last_index == 0 && node->entries.last == 0;
+}
+
 static void peer_recv_raft(struct node *node, struct peer *peer,
 			   const struct wire_msg *msg)
 {
@@ -318,7 +338,8 @@ static void peer_recv_raft(struct node *node, struct peer *peer,
 	uint64_t terms[RAFT_APPEND_MAX];
 	uint32_t i;
 
-	if (raft_msg.from != peer->id || raft_msg.to != node->config.raft.id)
+	if (raft_msg.from != peer->id || raft_msg.to != node->config.raft.id ||
+	    peer_bears_another(node, peer, &raft_msg))
 		return;
 	if (raft_msg.type == RAFT_MSG_APPEND) {
 		if (raft_msg.append.count && fill_blocks_log(node))

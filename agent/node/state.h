@@ -75,6 +75,7 @@ struct peer {
 	uint32_t id;
 	bool up;
 	bool known; /* status is of this connection */
+	uint32_t differs; /* WIRE_DIFFERS_*, as its last HELLO said */
 	struct wire_status status;
 	uint64_t heard_us;
 	bool reading; /* log_read under way for it */

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/size.h"
 #include "qbdd/published_status.h"
 
 #define STARTING_US 5000000 /* so long no leader yet is no bad news */
@@ -289,6 +290,37 @@ static void judge_replica(struct judge *judge, const struct conf_node *node,
 		    node->name, (unsigned long)behind);
 }
 
+/* What its last HELLO said, whether there is a link now or not. */
+static void judge_size(struct judge *judge, unsigned int i)
+{
+	const struct conf *conf = judge->identity->conf;
+	const struct published_link *link = &judge->published->links[i];
+	char there[BASE_SIZE_TEXT_MAX], here[BASE_SIZE_TEXT_MAX];
+
+	if (link->differs & WIRE_DIFFERS_SIZE)
+		add(judge, "size-differs", conf->nodes[i].id,
+		    "the volume has a size of %s on %s and of %s on %s; give "
+		    "the same in both configurations: till then neither fills "
+		    "the other, and a new volume does not begin",
+		    base_size_text(link->volume_bytes, there),
+		    conf->nodes[i].name, base_size_text(conf->size_bytes, here),
+		    judge->identity->self->name);
+}
+
+static void judge_lists(struct judge *judge)
+{
+	const struct conf *conf = judge->identity->conf;
+	unsigned int i;
+
+	for (i = 0; i < conf->node_count; i++)
+		if (judge->published->links[i].differs & WIRE_DIFFERS_NODES)
+			add(judge, "nodes-differ", conf->nodes[i].id,
+			    "%s and %s have different lists of nodes; make the "
+			    "list in the configuration the same on all: till "
+			    "then a new volume does not begin",
+			    conf->nodes[i].name, judge->identity->self->name);
+}
+
 static void judge_peers(struct judge *judge)
 {
 	const struct conf *conf = judge->identity->conf;
@@ -296,8 +328,10 @@ static void judge_peers(struct judge *judge)
 	unsigned int i;
 
 	for (i = 0; i < conf->node_count; i++) {
-		if (&conf->nodes[i] == judge->identity->self ||
-		    !judge_link(judge, i))
+		if (&conf->nodes[i] == judge->identity->self)
+			continue;
+		judge_size(judge, i);
+		if (!judge_link(judge, i))
 			continue;
 		peer = health_peer(judge->published, conf->nodes[i].id);
 		if (peer && peer->known)
@@ -310,6 +344,7 @@ static void judge_configuration(struct judge *judge)
 {
 	const struct published_status *published = judge->published;
 
+	judge_lists(judge);
 	if (published->address_notice[0])
 		add(judge, "configuration", judge->view->id, "%s",
 		    published->address_notice);

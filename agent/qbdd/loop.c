@@ -208,6 +208,8 @@ static void published_links(struct qbdd *daemon,
 		link->state = peer.state;
 		link->since_us = peer.since_ms * 1000;
 		link->refused = peer.refused;
+		link->differs = peer.differs;
+		link->volume_bytes = peer.volume_bytes;
 		link->unacked_bytes = peer.unacked_bytes;
 		link->stuck_ms = peer.stuck_ms;
 		link->acked_ms = peer.acked_ms;

@@ -32,6 +32,8 @@ struct published_link {
 	enum net_link_state state;
 	uint64_t since_us; /* in this state */
 	bool refused; /* and the next fields: see struct net_peer_view */
+	uint32_t differs;
+	uint64_t volume_bytes;
 	uint32_t unacked_bytes;
 	uint32_t stuck_ms;
 	uint32_t acked_ms;

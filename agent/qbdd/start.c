@@ -28,6 +28,7 @@ static void link_changed(void *context, uint32_t peer, bool up)
 
 	net_peer(daemon->net, peer, &view);
 	events_link(&daemon->events, peer, up, view.problem, daemon->now_us);
+	node_peer_differs(daemon->node, peer, view.differs);
 	node_link(daemon->node, peer, up);
 	daemon->published_us = 0; /* a picture of it, at the end of this turn */
 }
@@ -100,7 +101,7 @@ static const struct resolver_ops resolver_ops = {
 	.resolved = resolved,
 };
 
-/* What both ends of a connection must agree on: who is a member. */
+/* Of all nodes: where both ends of a connection differ, people are told. */
 static uint32_t members_crc(const struct conf *conf)
 {
 	uint32_t crc = 0;

@@ -220,13 +220,6 @@ static int check_volume(const struct wire_hello *ours,
 			"other: use one name (and an id of its own for each "
 			"volume)",
 			theirs->volume_name, ours->volume_name);
-	if (theirs->volume_bytes != ours->volume_bytes)
-		return base_error_set(
-			error, -EPROTO,
-			"the volume has %" PRIu64 " bytes on %.24s, %" PRIu64
-			" on %.24s: give the same size in both configurations",
-			theirs->volume_bytes, theirs->node_name,
-			ours->volume_bytes, ours->node_name);
 	if (theirs->block_size != ours->block_size)
 		return base_error_set(
 			error, -EPROTO,
@@ -260,17 +253,16 @@ static int check_version(const struct wire_hello *ours,
 		older->node_name);
 }
 
-static int check_members(const struct wire_hello *ours,
-			 const struct wire_hello *theirs,
-			 struct base_error *error)
+uint32_t wire_hello_differs(const struct wire_hello *ours,
+			    const struct wire_hello *theirs)
 {
-	if (theirs->members_crc == ours->members_crc)
-		return 0;
-	return base_error_set(
-		error, -EPROTO,
-		"%.24s and %.24s have different lists of members: make the "
-		"list in the configuration the same on both",
-		theirs->node_name, ours->node_name);
+	uint32_t differs = 0;
+
+	if (theirs->members_crc != ours->members_crc)
+		differs |= WIRE_DIFFERS_NODES;
+	if (theirs->volume_bytes != ours->volume_bytes)
+		differs |= WIRE_DIFFERS_SIZE;
+	return differs;
 }
 
 int wire_hello_check(const struct wire_hello *ours,
@@ -283,8 +275,6 @@ int wire_hello_check(const struct wire_hello *ours,
 	err = check_volume(ours, theirs, error);
 	if (!err)
 		err = check_version(ours, theirs, error);
-	if (!err)
-		err = check_members(ours, theirs, error);
 	if (!err)
 		err = check_nodes(ours, theirs, error);
 	if (err)

@@ -59,6 +59,13 @@ struct wire_hello {
 	uint64_t incarnation; /* random, of this process */
 };
 
+/*
+ * What two nodes that talk to each other may have told differently.  A node is
+ * added, and a volume grows, node by node.
+ */
+#define WIRE_DIFFERS_NODES (1U << 0) /* lists of nodes in the configuration */
+#define WIRE_DIFFERS_SIZE (1U << 1) /* volume_bytes */
+
 /* Bits of wire_status.flags */
 #define WIRE_NODE_INCOMPLETE (1U << 0) /* its image is being copied */
 #define WIRE_NODE_DEVICE_OPEN (1U << 1) /* its device is open for writing */
@@ -202,13 +209,19 @@ int wire_decode(const uint8_t *front, size_t front_bytes,
 /**
  * wire_hello_check() - may these two talk?
  * @ours: what we would send to that peer; @theirs: what it sent
+ * What must be equal: the volume (id, name, block size), the protocol, and who
+ * the two are.
  * Return: 0 and the version to speak in @version; -EPROTO, and in @error why
- * not and the remedy (another volume, size, member list, node, version).  The
- * text is short enough to be sent as a REFUSE, and written so that it is true
- * on the other side's log too: it names nodes, never "we".
+ * not and the remedy.  The text is short enough to be sent as a REFUSE, and
+ * written so that it is true on the other side's log too: it names nodes, never
+ * "we".
  */
 int wire_hello_check(const struct wire_hello *ours,
 		     const struct wire_hello *theirs, uint16_t *version,
 		     struct base_error *error);
+
+/** wire_hello_differs() - WIRE_DIFFERS_*: what is no ground to refuse */
+uint32_t wire_hello_differs(const struct wire_hello *ours,
+			    const struct wire_hello *theirs);
 
 #endif

@@ -127,9 +127,7 @@ static void other_version(struct wire_hello *hello)
 static const struct mismatch mismatches[] = {
 	{ other_volume, "other volume ids" },
 	{ other_name, "use one name" },
-	{ other_size, "same size" },
 	{ other_block_size, "block size" },
-	{ other_members, "lists of members" },
 	{ other_version, "upgrade qbd on" },
 };
 
@@ -184,13 +182,43 @@ static void another_configuration_is_refused_on_both_sides(void)
 	}
 }
 
+/* Both ends see it in the view, until the other has told something else. */
+static void other_lists_and_sizes_are_kept_and_told(void)
+{
+	struct net_peer_view view;
+
+	rig_configure(1, 2);
+	rig_configure(2, 2);
+	other_members(&rig_nodes[2].config.hello);
+	other_size(&rig_nodes[2].config.hello);
+	tap_need(rig_start(1) && rig_start(2));
+	tap_check(rig_until(rig_both_up(1, 2)));
+	net_peer(rig_nodes[1].net, 2, &view);
+	tap_check_eq(view.differs, WIRE_DIFFERS_NODES | WIRE_DIFFERS_SIZE);
+	tap_check_eq(view.volume_bytes, 2 * RIG_VOLUME_BYTES);
+	net_peer(rig_nodes[2].net, 1, &view);
+	tap_check_eq(view.differs, WIRE_DIFFERS_NODES | WIRE_DIFFERS_SIZE);
+	tap_check_eq(view.volume_bytes, RIG_VOLUME_BYTES);
+	rig_stop(2);
+	tap_check(rig_until(!net_up(rig_nodes[1].net, 2)));
+	net_peer(rig_nodes[1].net, 2, &view);
+	tap_check_eq(view.differs, WIRE_DIFFERS_NODES | WIRE_DIFFERS_SIZE);
+	rig_configure(2, 2);
+	tap_need(rig_start(2));
+	rig_skip(NET_RETRY_MAX_MS);
+	tap_check(rig_until(rig_both_up(1, 2)));
+	net_peer(rig_nodes[1].net, 2, &view);
+	tap_check_eq(view.differs, 0);
+	rig_stop_all();
+}
+
 static void a_mended_configuration_is_let_in(void)
 {
 	tap_need(rig_begin(2));
 	rig_stop(2);
-	other_members(&rig_nodes[2].config.hello);
+	other_block_size(&rig_nodes[2].config.hello);
 	tap_need(rig_start(2));
-	tap_check(rig_until(rig_told(&rig_nodes[1], "lists of members")));
+	tap_check(rig_until(rig_told(&rig_nodes[1], "block size")));
 	rig_stop(2);
 	rig_configure(2, 2);
 	tap_need(rig_start(2));
@@ -198,10 +226,10 @@ static void a_mended_configuration_is_let_in(void)
 	tap_check(rig_until(rig_both_up(1, 2)));
 	/* The same mistake anew is news again. */
 	rig_stop(2);
-	other_members(&rig_nodes[2].config.hello);
+	other_block_size(&rig_nodes[2].config.hello);
 	memset(rig_nodes[2].ups, 0, sizeof(rig_nodes[2].ups));
 	tap_need(rig_start(2));
-	tap_check(rig_until(rig_told(&rig_nodes[1], "lists of members") == 2));
+	tap_check(rig_until(rig_told(&rig_nodes[1], "block size") == 2));
 	rig_stop_all();
 }
 
@@ -261,7 +289,7 @@ static void who_is_no_member_is_refused(void)
 {
 	tap_need(rig_begin(2));
 	tap_need(rig_until(rig_both_up(1, 2)));
-	rig_refused_as(9, "n9", "node 9 (n9) is not a member");
+	rig_refused_as(9, "n9", "node 9 (n9) is not in the configuration");
 	rig_refused_as(1, "other", "node 1 is called other");
 	rig_stop(1);
 	tap_check(rig_until(rig_nodes[2].downs[1] == 1));
@@ -571,6 +599,7 @@ int main(int argc, char **argv)
 		TAP_TEST(garbage_is_refused_while_others_go_on),
 		TAP_TEST(frames_before_hello_are_refused),
 		TAP_TEST(another_configuration_is_refused_on_both_sides),
+		TAP_TEST(other_lists_and_sizes_are_kept_and_told),
 		TAP_TEST(a_mended_configuration_is_let_in),
 		TAP_TEST(a_wrong_address_is_told),
 		TAP_TEST(a_doubled_node_is_told),

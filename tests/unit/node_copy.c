@@ -86,11 +86,34 @@ static void copy_ends_although_the_device_never_rests(void)
 	rig_end();
 }
 
+static void replica_of_another_size_is_not_filled(void)
+{
+	uint32_t blank, leader = begin(&blank);
+	unsigned int copied;
+
+	rig_differs = WIRE_DIFFERS_SIZE;
+	rig_kill(blank);
+	rig_boot(blank);
+	copied = rig.nodes[blank].copied;
+	rig_pass(4 * RIG_T);
+	tap_check_eq(rig.nodes[blank].copied, copied);
+	tap_check(rig_view(blank).incomplete);
+	rig_write(leader, 3); /* the others go on */
+	rig_differs = 0;
+	rig_kill(blank);
+	rig_boot(blank);
+	rig_pass(RIG_T);
+	fill(leader, blank, false);
+	tap_check(rig_same(leader, blank));
+	rig_end();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(copy_rests_while_the_device_writes),
 		TAP_TEST(copy_ends_although_the_device_never_rests),
+		TAP_TEST(replica_of_another_size_is_not_filled),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);

@@ -302,9 +302,57 @@ static void members_survive_restarts_and_compaction(void)
 	rig_end();
 }
 
+/* With other lists elsewhere there could be two beginnings. */
+static void volume_is_not_born_while_lists_differ(void)
+{
+	uint32_t id;
+
+	rig_differs = WIRE_DIFFERS_NODES;
+	rig_boot_all(3, 3);
+	rig_pass(12 * RIG_T);
+	tap_check_eq(rig_leader(), 0);
+	for (id = 1; id <= 3; id++) {
+		tap_check_eq(rig_view(id).last, 0);
+		tap_check(rig_view(id).blank);
+	}
+	rig_differs = 0;
+	for (id = 1; id <= 3; id++) {
+		rig_kill(id);
+		rig_boot(id);
+	}
+	rig_pass(6 * RIG_T);
+	tap_check(rig_leader() != 0);
+	rig_end();
+}
+
+static void born_volume_goes_on_while_lists_differ(void)
+{
+	uint32_t leader = begin(3, 3);
+
+	rig_differs = WIRE_DIFFERS_NODES;
+	rig_kill(leader);
+	rig_pass(6 * RIG_T);
+	rig_boot(leader);
+	rig_kill(other_than(leader, 0));
+	rig_pass(2 * RIG_T);
+	rig_boot(other_than(leader, 0));
+	rig_kill(other_than(leader, other_than(leader, 0)));
+	rig_pass(6 * RIG_T);
+	/* Both that are there have told each other of other lists. */
+	leader = rig_leader();
+	tap_need(leader != 0);
+	rig_open(leader);
+	rig_write(leader, 3);
+	tap_check_eq(rig.nodes[leader].done_tag, rig.tag);
+	rig_differs = 0;
+	rig_end();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
+		TAP_TEST(volume_is_not_born_while_lists_differ),
+		TAP_TEST(born_volume_goes_on_while_lists_differ),
 		TAP_TEST(new_node_is_filled_and_becomes_a_voter),
 		TAP_TEST(
 			node_that_the_log_can_not_help_is_copied_and_promoted_then),

@@ -425,6 +425,9 @@ static inline void rig_pass(uint64_t us)
 	rig_turns((unsigned int)(us / RIG_TURN_US));
 }
 
+/* WIRE_DIFFERS_* of each two HELLOs; stays from one rig to the next. */
+static uint32_t rig_differs;
+
 static inline void rig_links(uint32_t id, bool up)
 {
 	uint32_t peer;
@@ -432,9 +435,12 @@ static inline void rig_links(uint32_t id, bool up)
 	for (peer = 1; peer <= rig.count; peer++) {
 		if (peer == id || !rig_at(peer))
 			continue;
+		node_peer_differs(rig_at(peer), id, rig_differs);
 		node_link(rig_at(peer), id, up);
-		if (rig_at(id))
-			node_link(rig_at(id), peer, up);
+		if (!rig_at(id))
+			continue;
+		node_peer_differs(rig_at(id), peer, rig_differs);
+		node_link(rig_at(id), peer, up);
 	}
 }
 
@@ -509,7 +515,7 @@ static inline uint32_t rig_leader(void)
 }
 
 /* @count nodes, the first @members of them the voters of a new volume */
-static inline void rig_start(unsigned int count, unsigned int members)
+static inline void rig_boot_all(unsigned int count, unsigned int members)
 {
 	uint32_t id;
 
@@ -529,6 +535,11 @@ static inline void rig_start(unsigned int count, unsigned int members)
 		rig_format(id);
 		rig_boot(id);
 	}
+}
+
+static inline void rig_start(unsigned int count, unsigned int members)
+{
+	rig_boot_all(count, members);
 	rig_pass(6 * RIG_T);
 	tap_need(rig_leader() != 0);
 }

@@ -39,11 +39,9 @@ static void pair_begin(struct pair *pair)
 enum difference {
 	VOLUME_ID,
 	VOLUME_NAME,
-	VOLUME_BYTES,
 	BLOCK_SIZE,
 	TOO_OLD,
 	TOO_NEW,
-	MEMBERS,
 	DOUBLED_ID,
 	DOUBLED_NAME,
 	OTHER_NODE,
@@ -62,9 +60,6 @@ static void differ(struct pair *pair, enum difference difference)
 	case VOLUME_NAME:
 		memset(theirs->volume_name, 'v', 63);
 		break;
-	case VOLUME_BYTES:
-		theirs->volume_bytes = UINT64_MAX;
-		break;
 	case BLOCK_SIZE:
 		theirs->block_size = 512;
 		break;
@@ -75,9 +70,6 @@ static void differ(struct pair *pair, enum difference difference)
 	case TOO_NEW:
 		theirs->version_min = 6;
 		theirs->version_max = 65535;
-		break;
-	case MEMBERS:
-		theirs->members_crc++;
 		break;
 	case DOUBLED_ID:
 		theirs->from = 1;
@@ -102,13 +94,11 @@ static const struct {
 } texts[DIFFERENCES] = {
 	[VOLUME_ID] = { "other volume ids", "use the same one" },
 	[VOLUME_NAME] = { "is called", "use one name" },
-	[VOLUME_BYTES] = { "bytes on", "same size" },
 	[BLOCK_SIZE] = { "block size", "give the same" },
 	[TOO_OLD] = { "n2 speaks protocol versions 1 to 2",
 		      "upgrade qbd on n2" },
 	[TOO_NEW] = { "n1 speaks protocol versions 3 to 5",
 		      "upgrade qbd on n1" },
-	[MEMBERS] = { "different lists of members", "the same on both" },
 	[DOUBLED_ID] = { "two nodes say they are", "its own name and id" },
 	[DOUBLED_NAME] = { "two nodes say they are", "its own name and id" },
 	[OTHER_NODE] = { "where node 2 should be",
@@ -129,6 +119,26 @@ static void equal_configurations_get_on(void)
 		     0);
 	tap_check_eq(version, 5);
 	tap_check_eq(wire_hello_check(&pair.theirs, &pair.ours, &version,
+				      &error),
+		     0);
+}
+
+/* A node is added, and a volume grows, node by node. */
+static void another_list_or_size_is_no_ground_to_refuse(void)
+{
+	struct base_error error;
+	uint16_t version;
+	struct pair pair;
+
+	pair_begin(&pair);
+	tap_check_eq(wire_hello_differs(&pair.ours, &pair.theirs), 0);
+	pair.theirs.members_crc++;
+	tap_check_eq(wire_hello_differs(&pair.ours, &pair.theirs),
+		     WIRE_DIFFERS_NODES);
+	pair.theirs.volume_bytes *= 2;
+	tap_check_eq(wire_hello_differs(&pair.theirs, &pair.ours),
+		     WIRE_DIFFERS_NODES | WIRE_DIFFERS_SIZE);
+	tap_check_eq(wire_hello_check(&pair.ours, &pair.theirs, &version,
 				      &error),
 		     0);
 }
@@ -202,8 +212,8 @@ static void both_sides_see_a_difference(void)
 /* A cause hides what follows from it, in this order. */
 static void the_cause_is_told_first(void)
 {
-	static const enum difference order[] = { VOLUME_ID, VOLUME_BYTES,
-						 TOO_OLD, MEMBERS, OTHER_NODE };
+	static const enum difference order[] = { VOLUME_ID, BLOCK_SIZE, TOO_OLD,
+						 OTHER_NODE };
 	struct base_error error;
 	uint16_t version;
 	struct pair pair;
@@ -245,6 +255,7 @@ int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(equal_configurations_get_on),
+		TAP_TEST(another_list_or_size_is_no_ground_to_refuse),
 		TAP_TEST(the_highest_common_version_is_spoken),
 		TAP_TEST(each_difference_is_told_with_its_remedy),
 		TAP_TEST(both_sides_see_a_difference),
