@@ -62,6 +62,7 @@ static void device_init(struct qbd_device *dev,
 	strscpy(dev->replica_path, config->replica, sizeof(dev->replica_path));
 	dev->net = config->net;
 	dev->size = config->size;
+	dev->data_offset = config->data_offset;
 	dev->block_size = config->block_size;
 	dev->io_timeout_ms = config->io_timeout_ms;
 	spin_lock_init(&dev->lock);
@@ -79,6 +80,15 @@ static void device_init(struct qbd_device *dev,
 	qbd_gate_init(dev);
 }
 
+/* Neither the offset nor the size is trusted: no sum that may overflow. */
+static bool replica_fits(const struct qbd_device *dev)
+{
+	u64 bytes = bdev_nr_bytes(dev->replica.bdev);
+
+	return dev->data_offset <= bytes &&
+	       dev->size <= bytes - dev->data_offset;
+}
+
 static int replica_open(struct qbd_device *dev, struct netlink_ext_ack *extack)
 {
 	int err;
@@ -93,9 +103,9 @@ static int replica_open(struct qbd_device *dev, struct netlink_ext_ack *extack)
 	if (err)
 		return err;
 	err = -EINVAL;
-	if (bdev_nr_bytes(dev->replica.bdev) < dev->size) {
+	if (!replica_fits(dev)) {
 		NL_SET_ERR_MSG(extack,
-			       "the replica is smaller than the size asked for");
+			       "the replica ends before the data area does");
 	} else if (dev->block_size %
 		   bdev_logical_block_size(dev->replica.bdev)) {
 		NL_SET_ERR_MSG(extack,

@@ -38,6 +38,7 @@ struct qbd_write;
  * @live: was made completely.  Protected by the registry
  * @size: bytes
  * @block_size: bytes
+ * @data_offset: byte of @replica where the data area begins
  * @replica_path: for people
  * @replica: the local replica
  * @disk: the block layer's half of us
@@ -81,6 +82,7 @@ struct qbd_device {
 	bool live;
 	u64 size;
 	u32 block_size;
+	u64 data_offset;
 	char replica_path[QBD_PATH_MAX + 1];
 	struct qbd_compat_bdev replica;
 	struct gendisk *disk;
@@ -126,6 +128,7 @@ struct qbd_device_config {
 	const char *name;
 	const char *replica;
 	u64 size;
+	u64 data_offset; /* a multiple of QBD_DATA_ALIGN */
 	u32 block_size;
 	u32 io_timeout_ms;
 	s32 minor; /* -1: any */

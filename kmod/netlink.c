@@ -54,6 +54,7 @@ static const struct nla_policy new_policy[QBD_A_MAX + 1] = {
 	[QBD_A_BLOCK_SIZE] = NLA_POLICY_RANGE(NLA_U32, 512, 4096),
 	[QBD_A_REPLICA] = POLICY_PATH,
 	[QBD_A_IO_TIMEOUT_MS] = POLICY_U32,
+	[QBD_A_DATA_OFFSET] = POLICY_U64,
 };
 
 static const struct nla_policy del_policy[QBD_A_MAX + 1] = {
@@ -158,6 +159,9 @@ static int parse_new(struct genl_info *info, struct qbd_device_config *config)
 		attrs[QBD_A_IO_TIMEOUT_MS] ?
 			nla_get_u32(attrs[QBD_A_IO_TIMEOUT_MS]) :
 			IO_TIMEOUT_MS;
+	config->data_offset = attrs[QBD_A_DATA_OFFSET] ?
+				      nla_get_u64(attrs[QBD_A_DATA_OFFSET]) :
+				      0;
 	config->minor =
 		attrs[QBD_A_MINOR] ? (s32)nla_get_u32(attrs[QBD_A_MINOR]) : -1;
 
@@ -175,6 +179,11 @@ static int parse_new(struct genl_info *info, struct qbd_device_config *config)
 	    config->size > LLONG_MAX) {
 		NL_SET_ERR_MSG_ATTR(info->extack, attrs[QBD_A_SIZE],
 				    "not a multiple of the block size");
+		return -EINVAL;
+	}
+	if (config->data_offset % QBD_DATA_ALIGN) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attrs[QBD_A_DATA_OFFSET],
+				    "the data must begin at a multiple of 4096");
 		return -EINVAL;
 	}
 	return 0;
@@ -409,6 +418,8 @@ static int fill_device(struct sk_buff *skb, struct qbd_device *dev, u32 portid,
 	    nla_put_u64_64bit(skb, QBD_A_SIZE, dev->size, QBD_A_PAD) ||
 	    nla_put_u32(skb, QBD_A_BLOCK_SIZE, dev->block_size) ||
 	    nla_put_string(skb, QBD_A_REPLICA, dev->replica_path) ||
+	    nla_put_u64_64bit(skb, QBD_A_DATA_OFFSET, dev->data_offset,
+			      QBD_A_PAD) ||
 	    fill_view(skb, &view)) {
 		genlmsg_cancel(skb, header);
 		return -EMSGSIZE;

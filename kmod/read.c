@@ -8,8 +8,9 @@
  * before it has ended.  Who has to wait for the gate is parked as the bio it
  * is; so is who finds no memory, until another read returns some.
  *
- * It is the reader's own bio that goes down, with our end in place of his, and
- * everything in it is put back when it comes up again.  Only one that others
+ * It is the reader's own bio that goes down, with our end in place of his and
+ * moved to where the data area begins, and everything in it is put back when it
+ * comes up again.  Only one that others
  * hang on (BIO_CHAIN) is cloned: it ends when the last of them does, which has
  * nothing to do with the replica, and may itself wait for a write that waits
  * for us.
@@ -140,6 +141,12 @@ static void clone_end_io(struct bio *clone)
 	bio_endio(bio);
 }
 
+/* From the volume's sectors to the replica's; made sure of by replica_fits() */
+static void to_data_area(const struct qbd_device *dev, struct bio *bio)
+{
+	bio->bi_iter.bi_sector += dev->data_offset >> SECTOR_SHIFT;
+}
+
 static void clone_down(struct qbd_read *read, blk_opf_t without)
 {
 	struct block_device *replica = read->dev->replica.bdev;
@@ -152,6 +159,7 @@ static void clone_down(struct qbd_read *read, blk_opf_t without)
 		bio_endio(bio);
 		return;
 	}
+	to_data_area(read->dev, clone);
 	clone->bi_opf &= ~without;
 	clone->bi_end_io = clone_end_io;
 	clone->bi_private = read;
@@ -207,6 +215,7 @@ static void lend_down(struct qbd_read *read, blk_opf_t without)
 	read->ioprio = bio->bi_ioprio;
 	bio->bi_end_io = lent_end_io;
 	bio->bi_private = read;
+	to_data_area(read->dev, bio);
 	bio->bi_opf &= ~without;
 	bio_clear_flag(bio, BIO_TRACE_COMPLETION); /* the replica's own */
 	bio_set_dev(bio, read->dev->replica.bdev);

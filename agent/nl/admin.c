@@ -125,6 +125,7 @@ int nl_device_new(struct nl_admin *admin, const struct nl_device_new *what,
 	if (msg &&
 	    (nla_put_u64(msg, QBD_A_SIZE, what->size_bytes) ||
 	     nla_put_string(msg, QBD_A_REPLICA, what->replica) ||
+	     nla_put_u64(msg, QBD_A_DATA_OFFSET, what->data_offset) ||
 	     nla_put_u32(msg, QBD_A_BLOCK_SIZE, what->block_size) ||
 	     nla_put_u32(msg, QBD_A_IO_TIMEOUT_MS, what->io_timeout_ms) ||
 	     (what->minor >= 0 &&

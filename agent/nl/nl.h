@@ -27,6 +27,7 @@ struct nl_device {
 	uint64_t size_bytes;
 	uint32_t block_size;
 	char replica[QBD_PATH_MAX + 1];
+	uint64_t data_offset; /* byte of it where the data area begins */
 	enum qbd_gate gate;
 	char gate_reason[QBD_REASON_MAX + 1];
 	uint64_t lease_ns;
@@ -53,6 +54,7 @@ void nl_admin_close(struct nl_admin *admin);
 struct nl_device_new {
 	const char *name;
 	const char *replica;
+	uint64_t data_offset; /* byte of the replica, of QBD_DATA_ALIGN */
 	uint64_t size_bytes;
 	uint32_t block_size;
 	uint32_t io_timeout_ms;

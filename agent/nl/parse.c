@@ -30,6 +30,7 @@ static const struct nla_policy policy[QBD_A_MAX + 1] = {
 	[QBD_A_COOKIE] = { .type = NLA_U64 },
 	[QBD_A_GENERATION] = { .type = NLA_U32 },
 	[QBD_A_NEXT_TAG] = { .type = NLA_U64 },
+	[QBD_A_DATA_OFFSET] = { .type = NLA_U64 },
 };
 
 static int refuse(struct base_error *error, const char *why)
@@ -91,6 +92,7 @@ int parse_device(const struct nlmsghdr *head, struct nl_device *device,
 	device->block_size = get_u32(attrs, QBD_A_BLOCK_SIZE);
 	get_text(attrs, QBD_A_REPLICA, device->replica,
 		 sizeof(device->replica));
+	device->data_offset = get_u64(attrs, QBD_A_DATA_OFFSET);
 	device->gate = (enum qbd_gate)get_u32(attrs, QBD_A_GATE);
 	get_text(attrs, QBD_A_GATE_REASON, device->gate_reason,
 		 sizeof(device->gate_reason));

@@ -101,6 +101,7 @@ static void put_value(struct input *input, int type,
 	u64 base = type == QBD_A_COOKIE && dev ? dev->session.cookie :
 		   type == QBD_A_LEASE_NS      ? kshim_now_ns + 1000000000 :
 		   type == QBD_A_SIZE	       ? 1ULL << 20 :
+		   type == QBD_A_DATA_OFFSET   ? 1ULL << 20 :
 		   type == QBD_A_BLOCK_SIZE    ? 512 :
 		   type == QBD_A_RCVBUF	       ? QBD_RCVBUF_MIN :
 		   (type == QBD_A_RECEIVED || type == QBD_A_APPLIED) && dev ?

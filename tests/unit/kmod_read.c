@@ -1,8 +1,9 @@
 /* build: -Itests/fuzz/kshim -Itests/unit/kshim -Ikmod kmod/read.c kmod/range.c */
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * kmod/read.c: the replica is lent the reader's own bio, and whatever its queue
- * does to that, the reader gets it back as he gave it.
+ * kmod/read.c: the replica is lent the reader's own bio, moved to where the data
+ * area begins, and whatever its queue does to that, the reader gets it back as he
+ * gave it.
  */
 #include "kernel.h"
 
@@ -18,6 +19,8 @@
 #define GIVEN_OPF (REQ_OP_READ | REQ_NOWAIT | REQ_NOMERGE)
 #define GIVEN_FLAGS BIT(BIO_TRACE_COMPLETION)
 #define GIVEN_IOPRIO 5
+#define GIVEN_SECTOR 80
+#define DATA_OFFSET (1024 * K)
 
 struct block_device {
 	int id;
@@ -113,6 +116,7 @@ static void start(enum qbd_gate gate)
 	memset(&dev, 0, sizeof(dev));
 	dev.disk = &disk;
 	dev.replica.bdev = &replica;
+	dev.data_offset = DATA_OFFSET;
 	dev.gate = gate;
 	qbd_ranges_init(&dev.table.ranges);
 	INIT_LIST_HEAD(&dev.reads_free);
@@ -128,7 +132,7 @@ static void start(enum qbd_gate gate)
 		.bi_flags = GIVEN_FLAGS,
 		.bi_ioprio = GIVEN_IOPRIO,
 		.__bi_remaining = { 1 },
-		.bi_iter = { .bi_sector = 80, .bi_size = 64 * K },
+		.bi_iter = { .bi_sector = GIVEN_SECTOR, .bi_size = 64 * K },
 		.bi_cookie = BLK_QC_T_NONE,
 		.bi_end_io = reader_end_io,
 		.bi_private = &private,
@@ -165,7 +169,7 @@ static void check_given_back(void)
 	tap_check_eq(at_end.bi_flags, 0); /* traced, as bio_endio() does it */
 	tap_check_eq(at_end.bi_ioprio, GIVEN_IOPRIO);
 	tap_check_eq(atomic_read(&at_end.__bi_remaining), 1);
-	tap_check_eq(at_end.bi_iter.bi_sector, 80);
+	tap_check_eq(at_end.bi_iter.bi_sector, GIVEN_SECTOR);
 	tap_check_eq(at_end.bi_iter.bi_size, 64 * K);
 	tap_check_eq(at_end.bi_cookie, BLK_QC_T_NONE);
 	tap_check(at_end.bi_end_io == reader_end_io);
@@ -185,10 +189,25 @@ static void lent_bio_comes_back_as_it_was_given(void)
 	qbd_read_submit(&dev, &bio);
 	tap_need(below == &bio);
 	tap_check(bio.bi_bdev == &replica);
+	tap_check_eq(bio.bi_iter.bi_sector,
+		     GIVEN_SECTOR + (DATA_OFFSET >> SECTOR_SHIFT));
+	tap_check_eq(bio.bi_iter.bi_size, 64 * K);
 	tap_check(bio.bi_opf & REQ_NOWAIT); /* it must not wait here */
 	replica_ends(0);
 	check_given_back();
 	tap_check_eq(at_end.bi_status, 0);
+	stop();
+}
+
+static void data_may_begin_at_the_replicas_first_byte(void)
+{
+	start(QBD_GATE_ACTIVE);
+	dev.data_offset = 0;
+	qbd_read_submit(&dev, &bio);
+	tap_need(below == &bio);
+	tap_check_eq(bio.bi_iter.bi_sector, GIVEN_SECTOR);
+	replica_ends(0);
+	check_given_back();
 	stop();
 }
 
@@ -230,7 +249,8 @@ static void what_the_replica_says_of_an_error_is_kept(void)
 	tap_need(ends == 1);
 	tap_check_eq(at_end.bi_flags, BIT(BIO_QUIET));
 	tap_check_eq(at_end.bi_status, BLK_STS_IOERR);
-	tap_check_eq(dev.read_error.offset, 80 * 512);
+	/* of the volume, not of the replica */
+	tap_check_eq(dev.read_error.offset, GIVEN_SECTOR << SECTOR_SHIFT);
 	tap_check_eq(dev.read_error.length, 64 * K);
 	stop();
 }
@@ -247,6 +267,8 @@ static void bio_that_others_hang_on_is_cloned_and_not_touched(void)
 	dev.gate = QBD_GATE_ACTIVE;
 	qbd_read_work(&dev.read_work);
 	tap_need(below && below != &bio);
+	tap_check_eq(below->bi_iter.bi_sector,
+		     GIVEN_SECTOR + (DATA_OFFSET >> SECTOR_SHIFT));
 	tap_check(!(below->bi_opf & REQ_NOWAIT));
 	tap_check(!memcmp(&bio, &given, sizeof(bio)));
 	replica_ends(0);
@@ -260,6 +282,7 @@ int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(lent_bio_comes_back_as_it_was_given),
+		TAP_TEST(data_may_begin_at_the_replicas_first_byte),
 		TAP_TEST(parked_read_may_wait_below_and_comes_back_with_nowait),
 		TAP_TEST(
 			cookie_of_a_parked_read_is_gone_before_the_replica_has_it),

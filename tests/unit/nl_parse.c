@@ -245,6 +245,7 @@ static void device_is_read(void)
 	nla_put_string(msg, QBD_A_NAME, "vol0");
 	nla_put_u32(msg, QBD_A_MINOR, 4);
 	nla_put_u64(msg, QBD_A_SIZE, 64 << 20);
+	nla_put_u64(msg, QBD_A_DATA_OFFSET, 1 << 20);
 	nla_put_u32(msg, QBD_A_GATE, QBD_GATE_SUSPENDED);
 	nla_put_string(msg, QBD_A_GATE_REASON, "no quorum");
 	nla_put_string(msg, QBD_A_OPENER_COMM, "fio");
@@ -253,6 +254,7 @@ static void device_is_read(void)
 	tap_check_str(device.name, "vol0");
 	tap_check_eq(device.minor, 4);
 	tap_check_eq(device.size_bytes, 64 << 20);
+	tap_check_eq(device.data_offset, 1 << 20);
 	tap_check_eq(device.gate, QBD_GATE_SUSPENDED);
 	tap_check_str(device.gate_reason, "no quorum");
 	tap_check_str(device.opener_comm, "fio");

@@ -78,6 +78,14 @@ static void wrong_devices_are_refused_with_a_text(void)
 	tap_check(*rig_extack());
 	size = 1ULL << 63;
 	tap_check_eq(new_with(QBD_A_SIZE, &size, 8), (uint64_t)-EINVAL);
+	size = 512;
+	tap_check_eq(new_with(QBD_A_DATA_OFFSET, &size, 8), (uint64_t)-EINVAL);
+	tap_check(*rig_extack());
+	size = RIG_SPARE + QBD_DATA_ALIGN;
+	tap_check_eq(new_with(QBD_A_DATA_OFFSET, &size, 8), (uint64_t)-EINVAL);
+	tap_check(*rig_extack());
+	size = UINT64_MAX - QBD_DATA_ALIGN + 1; /* their sum is small */
+	tap_check_eq(new_with(QBD_A_DATA_OFFSET, &size, 8), (uint64_t)-EINVAL);
 	value = 1024;
 	tap_check_eq(new_with(QBD_A_BLOCK_SIZE, &value, 4), (uint64_t)-EINVAL);
 	tap_check_eq(new_with_str(QBD_A_NAME, ""), (uint64_t)-EINVAL);

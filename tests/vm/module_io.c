@@ -69,11 +69,11 @@ struct served {
 	int fd, replica;
 };
 
-static bool served_start(struct served *it)
+static bool served_start_at(struct served *it, uint64_t data_offset)
 {
 	uint64_t end = rig_now_ms() + RIG_WAIT_MS;
 
-	if (!tap_check(rig_new(&it->dev, 0, 10000) == 0))
+	if (!tap_check(rig_new_at(&it->dev, 0, 10000, data_offset) == 0))
 		return false;
 	it->agent = rig_serve(&it->dev, 0);
 	it->fd = open(it->dev.path, O_RDWR | O_DIRECT | O_CLOEXEC);
@@ -81,6 +81,11 @@ static bool served_start(struct served *it)
 	while (rig_gate(&it->dev) != QBD_GATE_ACTIVE && rig_now_ms() < end)
 		rig_sleep_ms(5);
 	return tap_check(it->fd >= 0) && tap_check(it->replica >= 0);
+}
+
+static bool served_start(struct served *it)
+{
+	return served_start_at(it, 0);
 }
 
 static void served_end(struct served *it)
@@ -113,7 +118,8 @@ static bool reads_as(struct served *it, const uint8_t *want, uint64_t offset,
 
 	same = tap_check_eq(pread(it->fd, got, bytes, (off_t)offset), bytes) &&
 	       tap_check(memcmp(got, want, bytes) == 0) &&
-	       tap_check_eq(pread(it->replica, got, bytes, (off_t)offset),
+	       tap_check_eq(pread(it->replica, got, bytes,
+				  (off_t)(it->dev.data_offset + offset)),
 			    bytes) &&
 	       tap_check(memcmp(got, want, bytes) == 0);
 	free(got);
@@ -385,6 +391,41 @@ static int array_over(const char *path)
 	return fd;
 }
 
+/* Up to the replica's very end, and nothing before the data area is touched */
+static void data_area_may_begin_anywhere(void)
+{
+	static const uint64_t offsets[] = { 4096, 1 << 20, RIG_SPARE };
+	enum { BYTES = 1 << 20 };
+	uint8_t *data = pattern(BYTES, 21), *front = pattern(BYTES, 22);
+	uint8_t *got = pattern(BYTES, 23);
+	struct rig_msg msg;
+	struct served it;
+	size_t i, size;
+	int replica;
+
+	for (i = 0; i < TAP_COUNT(offsets); i++) {
+		replica = open("/dev/ram0", O_RDWR | O_DIRECT | O_CLOEXEC);
+		tap_need(replica >= 0);
+		size = offsets[i] < BYTES ? (size_t)offsets[i] : BYTES;
+		tap_check_eq(pwrite(replica, front, size, 0), size);
+		tap_need(served_start_at(&it, offsets[i]));
+		tap_check_eq(rig_get_device(&it.dev, &msg), 0);
+		tap_check_eq(rig_get_u64(&msg, QBD_A_DATA_OFFSET), offsets[i]);
+		tap_check_eq(pwrite(it.fd, data, BYTES, 0), BYTES);
+		tap_check_eq(pwrite(it.fd, data, BYTES, RIG_SIZE - BYTES),
+			     BYTES);
+		reads_as(&it, data, 0, BYTES);
+		reads_as(&it, data, RIG_SIZE - BYTES, BYTES);
+		tap_check_eq(pread(replica, got, size, 0), size);
+		tap_check(memcmp(got, front, size) == 0);
+		close(replica);
+		served_end(&it);
+	}
+	free(data);
+	free(front);
+	free(got);
+}
+
 /* A bio that others hang on is cloned for the replica, where others are lent */
 static void chained_bios_read_back(void)
 {
@@ -399,7 +440,7 @@ static void chained_bios_read_back(void)
 		tap_skip("no module faulty: the kernel has none since 6.8");
 		return;
 	}
-	tap_need(served_start(&it));
+	tap_need(served_start_at(&it, 1 << 20));
 	tap_check_eq(pwrite(it.fd, data, BYTES, 0), BYTES);
 	array = array_over(it.dev.path);
 	tap_need(array >= 0);
@@ -473,6 +514,7 @@ int main(int argc, char **argv)
 		TAP_TEST(writes_are_cut_at_blocks),
 		TAP_TEST(error_of_one_piece_is_the_writes_error),
 		TAP_TEST(plugged_writes_share_messages),
+		TAP_TEST(data_area_may_begin_anywhere),
 		TAP_TEST(chained_bios_read_back),
 		TAP_TEST(limits_are_as_promised),
 	};

@@ -21,17 +21,20 @@
  *
  * QBD_CMD_DEVICE_NEW
  *	in:  QBD_A_NAME, QBD_A_SIZE, QBD_A_REPLICA, [QBD_A_MINOR],
- *	     [QBD_A_BLOCK_SIZE], [QBD_A_IO_TIMEOUT_MS]
+ *	     [QBD_A_BLOCK_SIZE], [QBD_A_IO_TIMEOUT_MS], [QBD_A_DATA_OFFSET]
  *	out: QBD_A_MINOR, QBD_A_NAME
  *	Makes /dev/qbdMINOR (the lowest free one when not given), gate
  *	detached.  The block device QBD_A_REPLICA is claimed exclusively; reads
- *	go to its bytes 0 to QBD_A_SIZE - 1.
+ *	go to QBD_A_SIZE bytes of it, from byte QBD_A_DATA_OFFSET on (0 when not
+ *	given), which is a multiple of QBD_DATA_ALIGN: what is aligned on the
+ *	device is aligned on the replica.
  *	A name is letters, digits and "._-" and begins with a letter or digit; it
  *	is taken once in a namespace, a minor once on the machine.  Whoever else
  *	opens the replica (the agent) must not ask for it exclusively.
  *	-EEXIST name or minor taken; -ENOTBLK, -ENOENT, -EBUSY the replica;
  *	-EINVAL a size that is zero, not a multiple of the block size, or more
- *	than the replica has, or blocks smaller than the replica's.
+ *	than the replica has behind the offset, an offset that is not aligned,
+ *	or blocks smaller than the replica's.
  *
  * QBD_CMD_DEVICE_DEL
  *	in:  device
@@ -40,10 +43,10 @@
  *
  * QBD_CMD_DEVICE_GET (do and dump)
  *	out: QBD_A_NAME, QBD_A_MINOR, QBD_A_SIZE, QBD_A_BLOCK_SIZE,
- *	     QBD_A_REPLICA, QBD_A_GATE, QBD_A_GATE_REASON, QBD_A_LEASE_NS,
- *	     QBD_A_EPOCH, QBD_A_OPENERS, QBD_A_WRITERS, QBD_A_OPENER_PID,
- *	     QBD_A_OPENER_COMM, QBD_A_AGENT_PORTID, QBD_A_IO_TIMEOUT_MS,
- *	     QBD_A_STATS
+ *	     QBD_A_REPLICA, QBD_A_DATA_OFFSET, QBD_A_GATE, QBD_A_GATE_REASON,
+ *	     QBD_A_LEASE_NS, QBD_A_EPOCH, QBD_A_OPENERS, QBD_A_WRITERS,
+ *	     QBD_A_OPENER_PID, QBD_A_OPENER_COMM, QBD_A_AGENT_PORTID,
+ *	     QBD_A_IO_TIMEOUT_MS, QBD_A_STATS
  *	Takes no lock that an I/O or an open waits under.
  *
  * QBD_CMD_DEVICE_SET
@@ -198,6 +201,7 @@
 #define QBD_PATH_MAX		1023	/* bytes of the replica's path */
 #define QBD_REASON_MAX		127	/* bytes of a reason */
 #define QBD_MINORS_MAX		1024	/* devices on a machine */
+#define QBD_DATA_ALIGN		4096	/* bytes: of where a replica's data begin */
 #define QBD_REQ_DATA_MAX	65536	/* payload bytes of one request */
 #define QBD_REQ_RANGE_MAX	(64U << 20) /* bytes of a range without data */
 #define QBD_MSG_REQS_MAX	64	/* requests in one IO_REQ */
@@ -253,6 +257,7 @@ enum qbd_attr {
 	QBD_A_RECEIVED,		/* u64, a tag */
 	QBD_A_APPLIED,		/* u64, a tag */
 	QBD_A_REASON,		/* string, at most QBD_REASON_MAX bytes */
+	QBD_A_DATA_OFFSET,	/* u64, bytes, a multiple of QBD_DATA_ALIGN */
 	__QBD_A_MAX,
 	QBD_A_MAX = __QBD_A_MAX - 1
 };

@@ -52,6 +52,7 @@ static void check_config(const struct qbd_device_config *config)
 	WARN_ON_ONCE(strlen(config->replica) > QBD_PATH_MAX);
 	WARN_ON_ONCE(config->block_size != 512 && config->block_size != 4096);
 	WARN_ON_ONCE(!config->size || config->size % config->block_size);
+	WARN_ON_ONCE(config->data_offset % QBD_DATA_ALIGN);
 	WARN_ON_ONCE(config->minor < -1 || config->minor >= QBD_MINORS_MAX);
 	WARN_ON_ONCE(strchr(config->name, '/') || config->name[0] == '.');
 }
@@ -72,6 +73,7 @@ struct qbd_device *qbd_device_new(const struct qbd_device_config *config,
 	strscpy(dev->name, config->name, sizeof(dev->name));
 	strscpy(dev->replica_path, config->replica, sizeof(dev->replica_path));
 	dev->size = config->size;
+	dev->data_offset = config->data_offset;
 	dev->block_size = config->block_size;
 	dev->io_timeout_ms = config->io_timeout_ms;
 	dev->pool.bytes = sizeof(struct qbd_write);

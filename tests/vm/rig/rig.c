@@ -329,22 +329,46 @@ void rig_put_new(struct rig_msg *msg, const char *name, const char *replica)
 	rig_put_str(msg, QBD_A_REPLICA, replica);
 }
 
-int rig_new_on(struct rig_device *dev, const char *name, const char *replica,
-	       uint32_t io_timeout_ms)
+/* @msg: of rig_put_new() */
+static int make_device(struct rig_device *dev, struct rig_msg *msg,
+		       const char *replica, uint32_t io_timeout_ms)
 {
-	struct rig_msg msg;
 	int err;
 
 	memset(dev, 0, sizeof(*dev));
 	snprintf(dev->replica, sizeof(dev->replica), "%s", replica);
-	rig_put_new(&msg, name, replica);
-	rig_put_u32(&msg, QBD_A_IO_TIMEOUT_MS, io_timeout_ms);
-	err = rig_talk_once(&msg, &msg);
+	rig_put_u32(msg, QBD_A_IO_TIMEOUT_MS, io_timeout_ms);
+	err = rig_talk_once(msg, msg);
 	if (err)
 		return err;
-	dev->minor = rig_get_u32(&msg, QBD_A_MINOR);
+	dev->minor = rig_get_u32(msg, QBD_A_MINOR);
 	snprintf(dev->path, sizeof(dev->path), "/dev/qbd%u", dev->minor);
 	return 0;
+}
+
+int rig_new_on(struct rig_device *dev, const char *name, const char *replica,
+	       uint32_t io_timeout_ms)
+{
+	struct rig_msg msg;
+
+	rig_put_new(&msg, name, replica);
+	return make_device(dev, &msg, replica, io_timeout_ms);
+}
+
+int rig_new_at(struct rig_device *dev, uint32_t ram, uint32_t io_timeout_ms,
+	       uint64_t data_offset)
+{
+	char replica[32], name[32];
+	struct rig_msg msg;
+	int err;
+
+	snprintf(replica, sizeof(replica), "/dev/ram%u", ram);
+	snprintf(name, sizeof(name), "test%u", ram);
+	rig_put_new(&msg, name, replica);
+	rig_put_u64(&msg, QBD_A_DATA_OFFSET, data_offset);
+	err = make_device(dev, &msg, replica, io_timeout_ms);
+	dev->data_offset = data_offset;
+	return err;
 }
 
 int rig_new(struct rig_device *dev, uint32_t ram, uint32_t io_timeout_ms)
@@ -455,6 +479,7 @@ int rig_bind(struct rig_agent *agent, const struct rig_device *dev,
 
 	memset(agent, 0, sizeof(*agent));
 	agent->minor = dev->minor;
+	agent->data_offset = dev->data_offset;
 	agent->message = malloc(MESSAGE_MAX);
 	agent->fd = rig_socket(0, rcvbuf ? rcvbuf : 4 << 20);
 	agent->portid = portid_of(agent->fd);
@@ -650,8 +675,8 @@ static void write_replica(struct rig_agent *agent, const uint8_t *data,
 		memcpy(aligned, data, bytes);
 	else
 		memset(aligned, 0, bytes);
-	if (pwrite(agent->replica, aligned, bytes, (off_t)offset) !=
-	    (ssize_t)bytes)
+	if (pwrite(agent->replica, aligned, bytes,
+		   (off_t)(agent->data_offset + offset)) != (ssize_t)bytes)
 		rig_die("write to the replica");
 }
 

@@ -21,6 +21,7 @@
 #include <linux/qbd.h>
 
 #define RIG_SIZE (96U << 20) /* of a device, unless said */
+#define RIG_SPARE (32U << 20) /* by which a replica is larger */
 #define RIG_WAIT_MS 10000 /* emulation is slow */
 
 /* Monotonic and CLOCK_BOOTTIME time */
@@ -71,11 +72,15 @@ struct rig_device {
 	uint32_t minor;
 	char path[32]; /* /dev/qbdN */
 	char replica[32];
+	uint64_t data_offset; /* of the replica, bytes */
 };
 
 int rig_new(struct rig_device *dev, uint32_t ram, uint32_t io_timeout_ms);
 int rig_new_on(struct rig_device *dev, const char *name, const char *replica,
 	       uint32_t io_timeout_ms);
+/* Its data begin at this byte of the replica; the others' at the first */
+int rig_new_at(struct rig_device *dev, uint32_t ram, uint32_t io_timeout_ms,
+	       uint64_t data_offset);
 /* The message for the same, to be changed and talked by the test */
 void rig_put_new(struct rig_msg *msg, const char *name, const char *replica);
 /* Talk on a socket of its own */
@@ -107,6 +112,7 @@ struct rig_agent {
 	uint64_t next_tag;
 	uint64_t epoch; /* as BIND told */
 	int replica;
+	uint64_t data_offset;
 	/* the message read last, and where its next request is */
 	uint8_t *message;
 	uint32_t bytes;
