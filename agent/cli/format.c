@@ -28,17 +28,14 @@ static void progress(uint64_t done, uint64_t all, void *context)
 		fputc('\n', stderr);
 }
 
-/*
- * Data begins at byte 0 of the disk: the module reads the replica there.  With an
- * offset in the module it is to be STORE_DATA_OFFSET.
- */
 static struct store_identity wanted(const struct conf *conf,
 				    const struct conf_node *node)
 {
 	struct store_identity identity = { .node_id = node->id,
 					   .block_size = conf->block_size,
 					   .volume_bytes = conf->size_bytes,
-					   .log_bytes = conf->log_bytes };
+					   .log_bytes = conf->log_bytes,
+					   .data_offset = STORE_DATA_OFFSET };
 
 	memcpy(identity.volume_id, conf->volume_id, sizeof(identity.volume_id));
 	snprintf(identity.volume_name, sizeof(identity.volume_name), "%s",

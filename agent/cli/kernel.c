@@ -92,12 +92,13 @@ json_t *kernel_device_json(const struct nl_device *device)
 
 	snprintf(path, sizeof(path), "/dev/qbd%u", device->minor);
 	json = json_pack(
-		"{s:i, s:s, s:I, s:i, s:o, s:s, s:o, s:I, s:I, s:i, s:i, "
+		"{s:i, s:s, s:I, s:i, s:o, s:I, s:s, s:o, s:I, s:I, s:i, s:i, "
 		"s:b, s:I}",
 		"minor", (int)device->minor, "path", path, "size_bytes",
 		(json_int_t)device->size_bytes, "block_size",
 		(int)device->block_size, "replica",
-		control_text(device->replica), "gate",
+		control_text(device->replica), "data_offset",
+		(json_int_t)device->data_offset, "gate",
 		nl_gate_text(device->gate), "gate_reason",
 		control_text(device->gate_reason), "lease_ms",
 		(json_int_t)lease_left_ms(device->lease_ns), "epoch",

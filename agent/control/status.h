@@ -97,6 +97,8 @@
  *			is there: then it has minor, path, size_bytes alone
  *	device		null when there is none, else { "minor", "path",
  *			  "size_bytes", "block_size", "replica",
+ *			  "data_offset": byte of the replica where the volume
+ *				begins,
  *			  "gate": "detached" "active" "suspended" "fenced"
  *				"removed",
  *			  "gate_reason", "lease_ms": left, 0: none, "epoch",

@@ -123,12 +123,28 @@ static int check_found(struct qbdd *daemon, const struct nl_device *found,
 				     conf->io_timeout_ms, error);
 }
 
+int qbdd_device_check_offset(const struct qbdd *daemon, uint64_t reads_from,
+			     uint64_t data_offset, struct base_error *error)
+{
+	const char *volume = daemon->conf.volume;
+
+	if (reads_from == data_offset)
+		return 0;
+	return base_error_set(
+		error, -EINVAL,
+		"volume %s: its device reads %s from byte %llu on, but the "
+		"replica's data begin at byte %llu; qbd down %s removes it",
+		volume, daemon->disk, (unsigned long long)reads_from,
+		(unsigned long long)data_offset, volume);
+}
+
 static int make_device(struct qbdd *daemon, struct base_error *error)
 {
 	const struct conf *conf = &daemon->conf;
 	struct nl_device_new what = {
 		.name = conf->volume,
 		.replica = daemon->disk,
+		.data_offset = daemon->data_offset,
 		.size_bytes = conf->size_bytes,
 		.block_size = conf->block_size,
 		.io_timeout_ms = conf->io_timeout_ms,
@@ -168,9 +184,11 @@ static int check_disk(struct qbdd *daemon, struct base_error *error)
 	qbdd_expected(daemon, &expected);
 	if (!code)
 		code = store_expect(&identity, &expected, &why);
-	return code ? base_error_set(error, code, "disk %s: %s", daemon->disk,
-				     why.text) :
-		      0;
+	if (code)
+		return base_error_set(error, code, "disk %s: %s", daemon->disk,
+				      why.text);
+	daemon->data_offset = identity.data_offset;
+	return 0;
 }
 
 int qbdd_device_prepare(struct qbdd *daemon, struct base_error *error)
@@ -186,8 +204,10 @@ int qbdd_device_prepare(struct qbdd *daemon, struct base_error *error)
 	if (daemon->disk_fd < 0)
 		return daemon->disk_fd;
 	code = nl_device_get(daemon->admin, daemon->conf.volume, &found, error);
-	if (!code)
+	if (!code) {
+		daemon->data_offset = found.data_offset;
 		return check_found(daemon, &found, error);
+	}
 	if (code != -ENODEV)
 		return code;
 	code = check_disk(daemon, error);
@@ -275,6 +295,10 @@ static void again_run(struct errand *errand)
 		code = make_device(daemon, &work->error);
 	else if (!code)
 		code = check_found(daemon, &found, &work->error);
+	if (!code)
+		code = qbdd_device_check_offset(daemon, found.data_offset,
+						daemon->data_offset,
+						&work->error);
 	if (!code)
 		code = open_session(daemon, &work->session, &work->bound,
 				    &work->error);

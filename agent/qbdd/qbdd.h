@@ -91,6 +91,7 @@ struct qbdd {
 
 	/* The replica */
 	char disk[QBD_PATH_MAX + 1]; /* block device */
+	uint64_t data_offset; /* byte of it that the device reads from */
 	int disk_fd; /* keeps a loop device until the store has it; -1 */
 	struct store *store;
 	uint32_t align;
@@ -194,8 +195,15 @@ void qbdd_disk_failed(struct qbdd *daemon, const char *text);
 void qbdd_expected(const struct qbdd *daemon, struct store_identity *expected);
 
 /* device.c */
-/** qbdd_device_prepare() - find or make the device; sets daemon->disk */
+/** qbdd_device_prepare() - find or make it; sets daemon->disk, data_offset */
 int qbdd_device_prepare(struct qbdd *daemon, struct base_error *error);
+/**
+ * qbdd_device_check_offset() - does a device read where the data are?
+ * @reads_from: byte of daemon->disk
+ * Return: 0; -EINVAL with the remedy
+ */
+int qbdd_device_check_offset(const struct qbdd *daemon, uint64_t reads_from,
+			     uint64_t data_offset, struct base_error *error);
 void qbdd_device_unmake(struct qbdd *daemon);
 /** qbdd_device_bind() - take its queue over; needs the node */
 int qbdd_device_bind(struct qbdd *daemon, struct base_error *error);

@@ -198,15 +198,14 @@ static int open_store(struct qbdd *daemon, struct store_boot *boot,
 		return base_error_set(error, code, "disk %s: %s", daemon->disk,
 				      why.text);
 	}
-	/* The module has no offset for its reads yet. */
-	if (boot->identity.data_offset) {
+	/* A device that an earlier agent made may be for another replica. */
+	code = qbdd_device_check_offset(daemon, daemon->data_offset,
+					boot->identity.data_offset, error);
+	if (code) {
 		store_boot_free(boot);
 		store_close(daemon->store);
 		daemon->store = NULL;
-		return base_error_set(
-			error, -ENOTSUP,
-			"disk %s: the replica's data do not begin at byte 0, where the module reads them; format the disk anew, and the other nodes fill it",
-			daemon->disk);
+		return code;
 	}
 	notice_log_size(conf, &boot->identity, daemon->log_notice);
 	if (daemon->log_notice[0])

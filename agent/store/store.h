@@ -31,6 +31,7 @@
 #define STORE_ID_BYTES 16
 #define STORE_LOG_BYTES_MIN (16ULL << 20)
 #define STORE_LOG_BYTES_DEFAULT (64ULL << 20)
+/* A multiple of any disk's physical sectors, and of most arrays' chunks */
 #define STORE_DATA_OFFSET (1ULL << 20)
 
 struct store;
@@ -44,9 +45,10 @@ struct store_identity {
 	uint64_t volume_bytes;
 	uint64_t log_bytes; /* ring */
 	/*
-	 * Where the data area begins on the disk, in multiples of 4096:
-	 * STORE_DATA_OFFSET, so that nothing on the machine takes the replica for
-	 * the volume; or 0 on a disk that is to keep what it holds.
+	 * Where the data area begins on the disk, in multiples of 4096, so that
+	 * what is aligned in the volume is on the disk: STORE_DATA_OFFSET, so
+	 * that nothing on the machine takes the replica for the volume; or 0 on a
+	 * disk that is to keep what it holds.
 	 */
 	uint64_t data_offset;
 	/* Drawn for each formatting: what tells disks of one replica from others. */

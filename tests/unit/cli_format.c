@@ -6,7 +6,9 @@
 #include <sys/mount.h>
 
 #include "base/crc.h"
+#include "cli/probe.h"
 #include "loop.h"
+#include "store/store.h"
 
 #define DISK_BYTES (32U << 20)
 
@@ -40,6 +42,41 @@ static void blank_file_becomes_a_replica(void)
 	tap_check_eq(rig_run("format", "vol0", NULL), 0);
 	rig_said("is a blank replica of node n1 now, 1 MiB and a log of "
 		 "16 MiB");
+	rig_teardown();
+}
+
+/* Its filesystem is not seen there, and one finds it who knows where it is. */
+static void volume_begins_behind_the_superblock(void)
+{
+	struct store_identity identity = { .data_offset = 0 };
+	char command[192], what[256];
+	struct base_error error;
+	struct store_io *io;
+
+	tap_need(rig_setup() && make_disk(DISK_BYTES));
+	tap_check_eq(rig_run("format", "vol0", NULL), 0);
+	io = store_io_open(disk, 1, &error);
+	tap_need(io != NULL);
+	tap_check_eq(store_identify(io, &identity, &error), 0);
+	tap_check_eq(identity.data_offset, STORE_DATA_OFFSET);
+	io->ops->close(io);
+	snprintf(command, sizeof(command),
+		 "PATH=$PATH:/sbin:/usr/sbin mkfs.ext4 -q -F -b 1024 "
+		 "-O ^has_journal -E offset=1048576 %s 1024 2>&1",
+		 disk);
+	if (system(command)) {
+		tap_skip("mkfs.ext4 is missing");
+	} else {
+		tap_check_eq(probe_disk(disk, what, sizeof(what), &error), 0);
+		tap_check_str(what, "");
+		snprintf(command, sizeof(command),
+			 "dd if=%s bs=1M skip=1 count=1 2>&1 >%s.volume", disk,
+			 disk);
+		tap_check_eq(system(command), 0);
+		strcat(disk, ".volume");
+		tap_check_eq(probe_disk(disk, what, sizeof(what), &error), 0);
+		tap_check(strstr(what, "ext4") || strstr(what, "ext2"));
+	}
 	rig_teardown();
 }
 
@@ -288,6 +325,7 @@ int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(blank_file_becomes_a_replica),
+		TAP_TEST(volume_begins_behind_the_superblock),
 		TAP_TEST(missing_disk_says_how_to_make_one),
 		TAP_TEST(too_small_file_is_refused),
 		TAP_TEST(replica_is_not_overwritten),

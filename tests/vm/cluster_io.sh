@@ -34,4 +34,26 @@ test_one_node_volume_works_alone() {
 		fail "fio"
 }
 
+# By the README's recipe; who looks at the disk does not take it for the volume.
+test_volume_is_found_on_the_replica_at_its_offset_only() {
+	local disk loop
+
+	up --nodes 1 --size 64M
+	mkfs.ext4 -q -L inside /dev/qbd0 || fail "mkfs"
+	mkdir "$scratch/mnt"
+	mount /dev/qbd0 "$scratch/mnt" || fail "mount"
+	echo hello >"$scratch/mnt/greeting"
+	umount "$scratch/mnt" || fail "umount"
+	on n1 qbd down vol0 || fail "down"
+	disk=$(cat /run/qbd-cluster/n1/disk)
+	[ -z "$(blkid -p -o value -s LABEL "$disk")" ] ||
+		fail "the disk has the volume's label"
+	loop=$(losetup --show --find --read-only --offset 1M \
+		--sizelimit 64M "$disk") || fail "losetup"
+	mount -o ro,noload "$loop" "$scratch/mnt" || fail "mount the replica"
+	grep -q hello "$scratch/mnt/greeting" || fail "the file is not there"
+	umount "$scratch/mnt" || fail "umount the replica"
+	losetup --detach "$loop"
+}
+
 run_tests
