@@ -273,9 +273,8 @@ void device_read(struct device *device, unsigned int block)
 
 	if (!device_active(device) || device_held(device, block))
 		return;
-	bytes = disk_read_bytes(device->host->disk,
-				(uint64_t)block * WORLD_BLOCK_BYTES,
-				WORLD_BLOCK_BYTES);
+	bytes = host_data(device->host, (uint64_t)block * WORLD_BLOCK_BYTES,
+			  WORLD_BLOCK_BYTES);
 	if (!bytes) {
 		/* The user gets EIO, and the module tells the agent. */
 		host_disk_check(device->host, -EIO, "a read");

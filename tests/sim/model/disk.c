@@ -20,6 +20,7 @@ struct disk {
 	struct store_io io;
 	struct disk *next_free;
 	uint64_t room; /* bytes allocated */
+	uint64_t data_offset;
 	uint64_t data_bytes;
 	uint64_t random;
 	uint64_t digest;
@@ -74,12 +75,14 @@ uint64_t disk_digest_of(uint64_t sector, uint64_t id)
 
 static uint64_t sector_digest(const struct disk *disk, uint64_t sector)
 {
+	uint64_t at = sector * DISK_SECTOR;
 	uint64_t id;
 
-	if (sector * DISK_SECTOR >= disk->data_bytes)
+	if (at < disk->data_offset ||
+	    at - disk->data_offset >= disk->data_bytes)
 		return 0;
-	memcpy(&id, disk->now + sector * DISK_SECTOR, sizeof(id));
-	return disk_digest_of(sector, id);
+	memcpy(&id, disk->now + at, sizeof(id));
+	return disk_digest_of((at - disk->data_offset) / DISK_SECTOR, id);
 }
 
 static void sector_set(struct disk *disk, uint64_t sector, const uint8_t *bytes)
@@ -337,7 +340,8 @@ void disk_replace(struct disk *disk)
 	disk->lied = false;
 }
 
-struct disk *disk_new(uint64_t size, uint64_t data_bytes, uint64_t seed)
+struct disk *disk_new(uint64_t size, uint64_t data_offset, uint64_t data_bytes,
+		      uint64_t seed)
 {
 	struct disk **at = &free_disks;
 	struct disk *disk;
@@ -352,6 +356,7 @@ struct disk *disk_new(uint64_t size, uint64_t data_bytes, uint64_t seed)
 	disk->io.ops = &disk_ops;
 	disk->io.size = size;
 	disk->io.align = DISK_SECTOR;
+	disk->data_offset = data_offset;
 	disk->data_bytes = data_bytes;
 	disk->random = seed;
 	disk->stamp = 0;
@@ -370,9 +375,9 @@ struct store_io *disk_io(struct disk *disk)
 	return &disk->io;
 }
 
-const uint8_t *disk_bytes(const struct disk *disk)
+const uint8_t *disk_data(const struct disk *disk)
 {
-	return disk->now;
+	return disk->now + disk->data_offset;
 }
 
 const uint8_t *disk_read_bytes(const struct disk *disk, uint64_t offset,

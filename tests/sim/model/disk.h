@@ -19,19 +19,20 @@
 
 struct disk;
 
-/* Zeroed. @data_bytes: the data area, at the beginning, whose digest is kept */
-struct disk *disk_new(uint64_t size, uint64_t data_bytes, uint64_t seed);
+/* Zeroed. @data_offset, @data_bytes: the data area, whose digest is kept */
+struct disk *disk_new(uint64_t size, uint64_t data_offset, uint64_t data_bytes,
+		      uint64_t seed);
 void disk_free(struct disk *disk);
 /* The disk as the store sees it; closing it keeps the disk. */
 struct store_io *disk_io(struct disk *disk);
-/* The contents as they are read, for checks */
-const uint8_t *disk_bytes(const struct disk *disk);
+/* The data area's contents as they are read, for checks */
+const uint8_t *disk_data(const struct disk *disk);
 /* The same for somebody who reads; NULL: a sector there can't be read. */
 const uint8_t *disk_read_bytes(const struct disk *disk, uint64_t offset,
 			       uint64_t size);
 /* Of the data area: equal contents have equal digests (disk_digest_of()). */
 uint64_t disk_digest(const struct disk *disk);
-/* What a data sector that begins with @id adds (by xor) to the digest */
+/* What the data area's sector that begins with @id adds (by xor) to it */
 uint64_t disk_digest_of(uint64_t sector, uint64_t id);
 
 /* Power is cut now: the cache's fate is drawn. */

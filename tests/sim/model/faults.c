@@ -291,7 +291,8 @@ static bool wound(struct host *host, enum fault fault)
 		disk_fail_sync(disk, nth);
 		return true;
 	case FAULT_DATA_UNREADABLE:
-		disk_spoil(disk, 0, host->world->volume_bytes);
+		disk_spoil(disk, host_data_offset(host),
+			   host_data_offset(host) + host->world->volume_bytes);
 		return true;
 	default:
 		return false;
@@ -384,8 +385,7 @@ void faults_end(struct world *world)
 		if (!disk_lie_unseen(host->disk))
 			disk_disarm(host->disk);
 		/* A bad sector is not mended by reading it. */
-		if (!host->disk_out &&
-		    !disk_read_bytes(host->disk, 0, world->volume_bytes))
+		if (!host->disk_out && !host_data(host, 0, world->volume_bytes))
 			disk_replaced(host);
 		else if (!host->node && !host->starting && !host->disk_out)
 			host_start_later(host, 1000);

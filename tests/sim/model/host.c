@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DATA_OFFSET 8192
+
 static const uint8_t volume_id[16] = "simulated-volume";
 
 uint64_t host_now(const struct host *host)
@@ -34,6 +36,18 @@ bool host_paused(const struct host *host)
 	return host->world->now_us < host->paused_until;
 }
 
+uint64_t host_data_offset(const struct host *host)
+{
+	return host->id % 2 ? DATA_OFFSET : 0;
+}
+
+const uint8_t *host_data(const struct host *host, uint64_t offset,
+			 uint64_t size)
+{
+	return disk_read_bytes(host->disk, host_data_offset(host) + offset,
+			       size);
+}
+
 /* Whole again: what was lost has come back from the others, durably. */
 static void host_wound_heals(struct host *host)
 {
@@ -42,7 +56,7 @@ static void host_wound_heals(struct host *host)
 	if (!host->wounded || host->wound_fresh || host->disk_out ||
 	    !base_list_empty(&host->log.jobs) ||
 	    !base_list_empty(&host->log.running) ||
-	    !disk_read_bytes(host->disk, 0, host->world->volume_bytes))
+	    !host_data(host, 0, host->world->volume_bytes))
 		return;
 	node_view(host->node, host_now(host), &view);
 	if (view.blank || view.damaged || view.incomplete || view.disk_failed)
@@ -93,6 +107,7 @@ static struct store_identity host_identity(const struct host *host)
 		.block_size = DISK_SECTOR,
 		.volume_bytes = host->world->volume_bytes,
 		.log_bytes = host->world->log_bytes,
+		.data_offset = host_data_offset(host),
 	};
 
 	memcpy(identity.volume_id, volume_id, sizeof(volume_id));
@@ -105,8 +120,9 @@ void host_layout(const struct host *host, uint64_t *slots, uint64_t *ring,
 {
 	uint64_t volume = (host->world->volume_bytes + 4095) / 4096 * 4096;
 
-	*slots = volume;
-	*ring = volume + 8 * 4096;
+	/* With a superblock before them where the data begin at byte 0. */
+	*slots = host_data_offset(host) + volume;
+	*ring = *slots + (host_data_offset(host) ? 7 : 8) * 4096;
 	*end = *ring + host->world->log_bytes;
 }
 
@@ -130,7 +146,7 @@ void host_init(struct host *host)
 	struct store_identity identity = host_identity(host);
 	uint64_t size = store_bytes_needed(&identity);
 
-	host->disk = disk_new(size, world->volume_bytes,
+	host->disk = disk_new(size, identity.data_offset, world->volume_bytes,
 			      world_draw(world, UINT64_MAX));
 	host->device.host = host;
 	host->clock_offset_us =

@@ -111,7 +111,7 @@ static void compare_replicas(struct world *world)
 			continue;
 		if (!first)
 			first = host;
-		if (memcmp(disk_bytes(first->disk), disk_bytes(host->disk),
+		if (memcmp(disk_data(first->disk), disk_data(host->disk),
 			   world->volume_bytes) != 0)
 			world_fail(world, "the replicas of n%u and n%u differ",
 				   first->id, host->id);

@@ -326,6 +326,11 @@ bool host_wound(struct host *host);
 bool host_must_live(const struct host *host);
 /* A disk from the shop, in @after_us. */
 void host_replace_later(struct host *host, uint64_t after_us);
+/* Some nodes' data begin behind the superblock, others' at the first byte. */
+uint64_t host_data_offset(const struct host *host);
+/* Bytes of the volume as its disk has them; NULL: can't be read */
+const uint8_t *host_data(const struct host *host, uint64_t offset,
+			 uint64_t size);
 /* Where the store put its slots, and its log ring; end: of the ring */
 void host_layout(const struct host *host, uint64_t *slots, uint64_t *ring,
 		 uint64_t *end);
