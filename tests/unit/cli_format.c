@@ -7,6 +7,7 @@
 
 #include "base/crc.h"
 #include "cli/probe.h"
+#include "disk/rig.h"
 #include "loop.h"
 #include "store/store.h"
 
@@ -163,6 +164,30 @@ static void damaged_superblock_is_not_overwritten(void)
 	tap_check_eq(rig_run("format", "vol0", NULL), 1);
 	rig_said("damaged");
 	rig_said("--force overwrites it");
+	tap_check_eq(disk_sum(), sum);
+	tap_check_eq(rig_run("format", "vol0", "--force", NULL), 0);
+	rig_teardown();
+}
+
+static void older_versions_replica_is_not_overwritten(void)
+{
+	struct store_identity identity = rig_identity(512);
+	uint64_t last = format_super_last(DISK_BYTES);
+	uint8_t bytes[FORMAT_META_BYTES];
+	uint32_t sum;
+	int fd;
+
+	tap_need(rig_setup() && make_disk(DISK_BYTES));
+	rig_put_version_2(&identity, last, bytes);
+	fd = open(disk, O_WRONLY);
+	tap_check(pwrite(fd, bytes, sizeof(bytes), (off_t)last) ==
+		  sizeof(bytes));
+	close(fd);
+	sum = disk_sum();
+	tap_check_eq(rig_run("format", "vol0", NULL), 1);
+	rig_said("made by an older qbd (format version 2, this qbd reads ");
+	rig_said("first save what the volume holds, with the older qbd; "
+		 "--force overwrites it");
 	tap_check_eq(disk_sum(), sum);
 	tap_check_eq(rig_run("format", "vol0", "--force", NULL), 0);
 	rig_teardown();
@@ -331,6 +356,7 @@ int main(int argc, char **argv)
 		TAP_TEST(replica_is_not_overwritten),
 		TAP_TEST(other_volumes_replica_is_not_overwritten),
 		TAP_TEST(damaged_superblock_is_not_overwritten),
+		TAP_TEST(older_versions_replica_is_not_overwritten),
 		TAP_TEST(filesystem_is_not_overwritten),
 		TAP_TEST(partition_table_is_not_overwritten),
 		TAP_TEST(file_in_use_is_refused),

@@ -379,11 +379,35 @@ static void later_version_is_refused(void)
 
 static void older_version_is_refused_with_a_remedy(void)
 {
-	struct disk *disk = of_version(2);
+	struct disk *disk = disk_new(rig_disk_bytes(), 512, 1);
+	uint64_t places[2] = { RIG_VOLUME_BYTES,
+			       format_super_last(disk_io(disk)->size) };
+	unsigned int i, copies;
 
-	tap_check_eq(try_open(disk, &identity, false), -ENOTSUP);
-	tap_check(strstr(error.text, "an older qbd (format version 2"));
-	tap_check(strstr(error.text, "format the disk anew"));
+	identity = rig_identity(512);
+	/* With both copies, and with either alone. */
+	for (copies = 3; copies; copies--) {
+		for (i = 0; i < 2; i++) {
+			uint8_t *at = disk_bytes(disk) + places[i];
+
+			memset(at, 0, FORMAT_META_BYTES);
+			if (copies & (1U << i))
+				rig_put_version_2(&identity, places[i], at);
+		}
+		disk_refresh(disk);
+		disk_steps_reset(disk);
+		tap_check_eq(try_open(disk, &identity, false), -ENOTSUP);
+		tap_check(strstr(error.text, "an older qbd (format version 2"));
+		tap_check(strstr(error.text, "format the disk anew"));
+		tap_check_eq(store_format(disk_io(disk), &identity, false, NULL,
+					  NULL, &error),
+			     -EEXIST);
+		tap_check_eq(disk_steps(disk), 0);
+	}
+	tap_check_eq(store_format(disk_io(disk), &identity, true, NULL, NULL,
+				  &error),
+		     0);
+	tap_check_eq(try_open(disk, &identity, false), 0);
 	disk_free(disk);
 }
 

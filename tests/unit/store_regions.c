@@ -137,6 +137,37 @@ static void data_may_begin_behind_the_superblock(void)
 	disk_free(disk);
 }
 
+/* As an import has to do it: all but the data is put behind them. */
+static void disk_that_keeps_its_data_has_all_else_behind_them(void)
+{
+	struct disk *blank = formatted(0);
+	uint64_t size = disk_io(blank)->size;
+	struct disk *disk = disk_new(size, 512, 2);
+	struct raft_entry *entry = rig_entry(&identity, 1, 1);
+	uint8_t *want = malloc(RIG_VOLUME_BYTES);
+	struct store_boot boot;
+	struct store *store;
+
+	rig_fill(want, RIG_VOLUME_BYTES, 5);
+	memcpy(disk_bytes(disk), want, RIG_VOLUME_BYTES);
+	memcpy(disk_bytes(disk) + RIG_VOLUME_BYTES,
+	       disk_bytes(blank) + RIG_VOLUME_BYTES, size - RIG_VOLUME_BYTES);
+	disk_refresh(disk);
+	tap_check_eq(open_io(disk_io(disk), &store, &boot), 0);
+	tap_check_eq(boot.identity.data_offset, 0);
+	tap_check_eq(store_log_append(store, &entry, 1), 0);
+	tap_check_eq(store_log_sync(store), 0);
+	store_boot_free(&boot);
+	store_close(store);
+	tap_check(filled(disk_io(disk)));
+	disk_crash(disk, DISK_CRASH_KEEP_ALL);
+	tap_check(memcmp(disk_bytes(disk), want, RIG_VOLUME_BYTES) == 0);
+	raft_entry_put(entry);
+	free(want);
+	disk_free(disk);
+	disk_free(blank);
+}
+
 /* Somebody keeps a replica in the volume, and our last superblock is bad. */
 static void replica_inside_the_volume_is_not_taken_for_ours(void)
 {
@@ -392,6 +423,7 @@ int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(data_may_begin_behind_the_superblock),
+		TAP_TEST(disk_that_keeps_its_data_has_all_else_behind_them),
 		TAP_TEST(replica_inside_the_volume_is_not_taken_for_ours),
 		TAP_TEST(newer_table_counts_and_is_copied),
 		TAP_TEST(tables_that_can_not_be_are_bad),

@@ -7,6 +7,7 @@
 #define DISK_RIG_H
 
 #include <assert.h>
+#include <endian.h>
 #include <string.h>
 
 #include "base/crc.h"
@@ -46,6 +47,30 @@ static inline bool rig_layout(const struct store_identity *identity,
 
 	return format_super_new(identity, 512, disk_bytes, 0, &super) &&
 	       format_layout(&super, disk_bytes, 0, layout);
+}
+
+/* A superblock of version 2, as the qbd of that time wrote it at @offset. */
+static inline void rig_put_version_2(const struct store_identity *identity,
+				     uint64_t offset, uint8_t *bytes)
+{
+	uint32_t version = htole32(2), align = htole32(512), crc;
+	uint32_t numbers[2] = { htole32(identity->node_id),
+				htole32(identity->block_size) };
+	uint64_t sizes[3] = { htole64(identity->volume_bytes),
+			      htole64(identity->log_bytes), htole64(offset) };
+
+	memset(bytes, 0, FORMAT_META_BYTES);
+	memcpy(bytes, "QBDSUPER", 8);
+	memcpy(bytes + 12, &version, sizeof(version));
+	memcpy(bytes + 16, identity->volume_id, STORE_ID_BYTES);
+	memcpy(bytes + 32, numbers, sizeof(numbers));
+	memcpy(bytes + 40, sizes, sizeof(sizes));
+	memcpy(bytes + 64, &align, sizeof(align));
+	memcpy(bytes + 68, identity->volume_name,
+	       sizeof(identity->volume_name));
+	memcpy(bytes + 504, "QBDSUPER", 8);
+	crc = htole32(base_crc32c(0, bytes + 12, FORMAT_META_BYTES - 12));
+	memcpy(bytes + 8, &crc, sizeof(crc));
 }
 
 static inline uint64_t rig_mix(uint64_t a, uint64_t b)
