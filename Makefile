@@ -193,7 +193,7 @@ $(B)/tests/sim/cluster_sim: extra = $(MODEL_SRCS:%.c=$(B)/obj/%.o)
 
 # The same by the other compiler, if it is there: it must do the same.
 OTHER_CC := $(shell command -v $(if $(findstring clang,$(CC)),gcc,clang))
-OTHER_SRCS := $(foreach folder,base raft wire store node, \
+OTHER_SRCS := $(foreach folder,base raft wire store lanes node, \
 	$(wildcard agent/$(folder)/*.c)) $(MODEL_SRCS) tests/sim/cluster_sim.c
 $(B)/other/%.o: %.c
 	@mkdir -p $(@D)
@@ -206,7 +206,7 @@ $(B)/tests/sim/same_trace: $(B)/tests/sim/cluster_sim \
 	$(if $(OTHER_CC),$(B)/other/cluster_sim)
 
 # The same once more, with the bugs of agent/base/planted.h in it.
-PLANT_SRCS := $(foreach folder,base raft wire store node, \
+PLANT_SRCS := $(foreach folder,base raft wire store lanes node, \
 	$(wildcard agent/$(folder)/*.c)) $(MODEL_SRCS) tests/sim/planted_bugs.c
 $(B)/plant/%.o: %.c
 	@mkdir -p $(@D)

@@ -96,6 +96,7 @@ static void copy_read_on(struct node *node, struct peer *peer)
 {
 	struct copy *copy = &peer->copy;
 	uint64_t left = node->config.volume_bytes - copy->next;
+	struct store_job *job;
 
 	if (!copy->begun || copy->reading || copy->ended)
 		return;
@@ -103,14 +104,16 @@ static void copy_read_on(struct node *node, struct peer *peer)
 		copy_send_end(node, peer);
 		return;
 	}
-	if (copy_waits(node, peer))
+	if (copy_waits(node, peer) || node_jobs_short(node))
 		return;
 	if (copy->next == copy->acked)
 		copy->busy_since_us = node->now_us;
 	copy->reading = true;
-	node->image_jobs++;
-	node->ops->copy_read(node->context, peer->id, copy->next,
-			     left < COPY_CHUNK ? (uint32_t)left : COPY_CHUNK);
+	job = node_job(node, STORE_JOB_COPY_READ);
+	job->peer = peer->id;
+	job->offset = copy->next;
+	job->length = left < COPY_CHUNK ? (uint32_t)left : COPY_CHUNK;
+	node_begin(node, job);
 }
 
 /* May it be that nothing more comes of it? */
@@ -184,39 +187,35 @@ static void copy_carry(struct node *node)
 	node_step(node, &event, NULL);
 }
 
-void node_copy_was_read(struct node *node, uint32_t id, uint64_t offset,
-			uint32_t length, struct base_buf *buf, uint32_t crc,
-			int error)
+void copy_was_read(struct node *node, const struct store_job *job)
 {
-	struct peer *peer = peer_find(node, id);
+	struct peer *peer = peer_find(node, job->peer);
 	struct wire_msg msg = { .type = WIRE_COPY_DATA };
 	struct copy *copy = &peer->copy;
 
-	node->image_jobs--;
 	copy->reading = false;
-	if (error)
+	if (job->error)
 		node_say(node, BASE_LOG_ERROR,
 			 "event=copy-read-failed peer=#%u offset=%lu "
 			 "error=\"%s\" remedy=\"look at this node's disk: #%u "
 			 "can't be filled from it\"",
-			 id, (unsigned long)offset, strerror(-error), id);
-	if (error || !copy->active || copy->next != offset)
-		goto out;
+			 peer->id, (unsigned long)job->offset,
+			 strerror(-job->error), peer->id);
+	if (job->error || !copy->active || copy->next != job->offset)
+		return;
 	msg.copy_data.serial = copy->serial;
-	msg.copy_data.offset = offset;
-	msg.copy_data.length = length;
-	msg.copy_data.zero = !buf;
-	msg.copy_data.data_crc = crc;
-	msg.copy_data.data = buf ? buf->data : NULL;
-	msg.copy_data.buf = buf;
-	/* The image thread's answers come in order: it had applied just this. */
+	msg.copy_data.offset = job->offset;
+	msg.copy_data.length = job->length;
+	msg.copy_data.zero = !job->buf;
+	msg.copy_data.data_crc = job->crc;
+	msg.copy_data.data = job->buf ? job->buf->data : NULL;
+	msg.copy_data.buf = job->buf;
+	/* Answers come in the jobs' order: it had applied just this. */
 	msg.copy_data.version = node->applied;
-	if (node->ops->send(node->context, id, &msg))
+	if (node->ops->send(node->context, peer->id, &msg))
 		copy->active = false; /* begins again */
 	else
-		copy->next = offset + length;
-out:
-	base_buf_put(buf);
+		copy->next = job->offset + job->length;
 }
 
 /* Nothing is under way: the time it took tells how long to rest. */

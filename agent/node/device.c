@@ -487,7 +487,8 @@ static void device_campaign(struct node *node)
 	struct raft_event event = { .type = RAFT_EV_CAMPAIGN };
 	enum raft_role role = raft_role(node->raft);
 
-	if (role == RAFT_FOLLOWER || role == RAFT_PRECANDIDATE)
+	if ((role == RAFT_FOLLOWER || role == RAFT_PRECANDIDATE) &&
+	    !node_jobs_out(node))
 		node_step(node, &event, NULL);
 }
 

@@ -123,6 +123,8 @@ static void fill_reset(struct node *node)
 			   RAFT_MEMBER_WITNESS,
 	};
 
+	struct store_job *job;
+
 	if (!raft_can_reset(node->raft, begin->index, begin->index_term)) {
 		fill_ack(node, -EAGAIN);
 		memset(&node->fill, 0, sizeof(node->fill));
@@ -142,17 +144,21 @@ static void fill_reset(struct node *node)
 	if (base.standing.writer &&
 	    base.standing.writer != node->config.raft.id)
 		device_fence(node, "opened on another node");
-	node->ops->log_reset(node->context, &base);
+	job = node_job(node, STORE_JOB_RESET);
+	job->checkpoint = base;
+	node_begin(node, job);
 	node_step(node, &event, NULL);
 	node->fill.reset_seq = node->update.log_seq;
 }
 
-void node_log_was_reset(struct node *node)
+void fill_log_was_reset(struct node *node)
 {
 	struct fill *fill = &node->fill;
 
-	node_log_durable(node, fill->begin.index, fill->begin.index_term,
-			 fill->reset_seq);
+	node->durable.index = fill->begin.index;
+	node->durable.term = fill->begin.index_term;
+	node->durable.seq = fill->reset_seq;
+	node_durable_tell(node);
 	fill_run(node);
 }
 
@@ -180,7 +186,8 @@ void fill_pump(struct node *node)
 {
 	struct fill *fill = &node->fill;
 
-	if (fill->phase == FILL_WAIT && !node->image_jobs) {
+	if (fill->phase == FILL_WAIT && !node->image_jobs &&
+	    !node_jobs_out(node)) {
 		if (fill->begin.reset) {
 			fill_reset(node);
 			return;
@@ -213,28 +220,34 @@ void fill_pump(struct node *node)
 static void fill_data(struct node *node, const struct wire_copy_data *data)
 {
 	struct fill *fill = &node->fill;
+	struct store_job *job;
 
 	if (data->serial != fill->begin.serial || fill->phase != FILL_RUNNING ||
 	    data->offset != fill->received ||
-	    data->length > node->config.volume_bytes - data->offset)
+	    data->length > node->config.volume_bytes - data->offset ||
+	    node_jobs_short(node))
 		return;
 	fill->received += data->length;
-	node->image_jobs++;
-	node->ops->copy_write(node->context, data->offset, data->length,
-			      data->zero ? NULL : data->data, data->buf);
+	job = node_job(node, STORE_JOB_COPY_WRITE);
+	job->offset = data->offset;
+	job->length = data->length;
+	if (!data->zero) {
+		job->data = data->data;
+		job->buf = base_buf_get(data->buf);
+	}
+	node_begin(node, job);
 	/* Queued behind this write, entries so far may be applied. */
 	if (data->version > fill->version)
 		fill->version = data->version;
 }
 
-void node_copy_written(struct node *node, uint64_t offset, uint32_t length)
+void fill_written(struct node *node, const struct store_job *job)
 {
 	struct fill *fill = &node->fill;
 
-	node->image_jobs--;
-	if (fill->phase != FILL_RUNNING || offset != fill->written)
+	if (fill->phase != FILL_RUNNING || job->offset != fill->written)
 		return;
-	fill->written = offset + length;
+	fill->written = job->offset + job->length;
 	fill_ack(node, 0);
 }
 

@@ -17,8 +17,8 @@
 static void image_apply(struct node *node)
 {
 	uint64_t limit = raft_commit_index(node->raft);
-	struct raft_entry *batch[BATCH_MAX];
-	unsigned int count;
+	struct raft_entry *entry;
+	struct store_job *job;
 
 	if (limit > raft_durable_index(node->raft))
 		limit = raft_durable_index(node->raft);
@@ -26,21 +26,20 @@ static void image_apply(struct node *node)
 		limit = raft_durable_index(node->raft);
 	limit = fill_apply_limit(node, limit);
 	while (node->apply_issued < limit &&
-	       node->apply_bytes < NODE_APPLY_BYTES) {
-		for (count = 0; count < BATCH_MAX && node->apply_issued < limit;
-		     count++) {
-			batch[count] = entries_at(&node->entries,
-						  ++node->apply_issued);
-			assert(batch[count]);
-			node->apply_bytes +=
-				raft_entry_data_bytes(batch[count]);
+	       node->apply_bytes < NODE_APPLY_BYTES && !node_jobs_short(node)) {
+		job = node_job(node, STORE_JOB_APPLY);
+		while (job->count < BATCH_MAX && node->apply_issued < limit) {
+			entry = entries_at(&node->entries,
+					   ++node->apply_issued);
+			assert(entry);
+			node->apply_bytes += raft_entry_data_bytes(entry);
+			store_job_add(job, entry);
 		}
-		node->image_jobs++;
-		node->ops->apply(node->context, batch, count);
+		node_begin(node, job);
 	}
 }
 
-void node_applied(struct node *node, uint64_t index)
+void image_applied(struct node *node, uint64_t index)
 {
 	uint64_t i;
 
@@ -52,7 +51,6 @@ void node_applied(struct node *node, uint64_t index)
 		node->checkpoint_bytes +=
 			store_record_bytes(entry, node->config.align);
 	}
-	node->image_jobs--;
 	node->applied = index;
 	if (!node->checkpoint_due_us)
 		node->checkpoint_due_us = node->now_us + CHECKPOINT_AFTER_US;
@@ -61,12 +59,12 @@ void node_applied(struct node *node, uint64_t index)
 
 static void image_checkpoint(struct node *node)
 {
-	struct store_checkpoint checkpoint;
+	struct store_job *job;
 	bool complete = node->fill.phase == FILL_FINISHING;
 	bool mark = node->fill.phase == FILL_PREPARING &&
 		    !node->fill.begin.reset;
 
-	if (node->checkpointing)
+	if (node->checkpointing || node_jobs_out(node))
 		return;
 	if (!complete && !mark &&
 	    (!node->checkpoint_due_us ||
@@ -76,27 +74,27 @@ static void image_checkpoint(struct node *node)
 	if (fill_blocks_log(node) ||
 	    (node->fill.phase == FILL_PREPARING && !mark))
 		return;
-	checkpoint = entries_head(&node->entries, node->applied);
-	checkpoint.incomplete = (node->incomplete && !complete) || mark;
-	checkpoint.witness = node->bare;
+	job = node_job(node, STORE_JOB_CHECKPOINT);
+	job->checkpoint = entries_head(&node->entries, node->applied);
+	job->checkpoint.incomplete = (node->incomplete && !complete) || mark;
+	job->checkpoint.witness = node->bare;
 	node->checkpointing = true;
 	node->checkpoint_complete = complete;
 	node->checkpoint_bytes = 0;
 	node->checkpoint_due_us = 0;
-	node->image_jobs++;
-	node->ops->checkpoint(node->context, &checkpoint);
+	node_begin(node, job);
 }
 
-void node_checkpointed(struct node *node, uint64_t applied, uint64_t base_index)
+void image_checkpointed(struct node *node, const struct store_job *job)
 {
+	uint64_t base_index = job->base_index;
 	struct raft_event event = {
 		.type = RAFT_EV_COMPACTED,
 		.index = base_index,
 	};
 
-	node->image_jobs--;
 	node->checkpointing = false;
-	node->checkpointed = applied;
+	node->checkpointed = job->checkpoint.applied;
 	if (base_index > node->entries.base.applied) {
 		entries_compact(&node->entries, base_index);
 		node_step(node, &event, NULL);

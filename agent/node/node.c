@@ -143,6 +143,7 @@ struct node *node_new(const struct node_config *config, struct store_boot *boot,
 	node->incomplete = boot->checkpoint.incomplete;
 	node->bare = boot->checkpoint.witness || has_bare(boot);
 	snprintf(node->damage, sizeof(node->damage), "%.150s", boot->damage);
+	store_job_pool_init(&node->jobs, NODE_JOBS_MAX);
 	device_init(node);
 	peers_init(node);
 	node->raft = node_new_raft(node, boot);
@@ -163,6 +164,7 @@ void node_free(struct node *node)
 	entries_free(&node->entries);
 	if (node->raft)
 		raft_free(node->raft);
+	store_job_pool_end(&node->jobs);
 	free(node);
 }
 
@@ -183,17 +185,22 @@ uint64_t node_log_room(const struct node *node)
 {
 	uint64_t used = node->entries.record_bytes + (64U << 10);
 
-	return used < node->log_capacity ? node->log_capacity - used : 0;
+	if (node_jobs_short(node) || used >= node->log_capacity)
+		return 0;
+	return node->log_capacity - used;
 }
 
 static void node_take_truncate(struct node *node)
 {
 	uint64_t from = node->update.truncate_from;
+	struct store_job *job;
 
 	assert(from > node->apply_issued);
 	device_truncated(node, from);
 	entries_truncate(&node->entries, from);
-	node->ops->log_truncate(node->context, from);
+	job = node_job(node, STORE_JOB_TRUNCATE);
+	job->index = from;
+	node_begin(node, job);
 }
 
 struct raft_entry *node_make_entry(const struct node *node, uint16_t op)
@@ -212,7 +219,7 @@ struct raft_entry *node_make_entry(const struct node *node, uint16_t op)
 static void node_take_append(struct node *node, const struct wire_msg *received)
 {
 	const struct raft_update *update = &node->update;
-	struct raft_entry *fresh[BATCH_MAX];
+	struct store_job *job = node_job(node, STORE_JOB_APPEND);
 	struct raft_entry *entry;
 	uint32_t i;
 
@@ -236,10 +243,19 @@ static void node_take_append(struct node *node, const struct wire_msg *received)
 		assert(entry->index == update->append_first + i);
 		node->bare |= entry->bare;
 		entries_push(&node->entries, entry);
-		fresh[i] = entry;
+		store_job_add(job, entry);
 	}
-	node->ops->log_append(node->context, fresh, update->append_count,
-			      update->log_seq);
+	job->seq = update->log_seq;
+	node_begin(node, job);
+}
+
+static void node_save_state(struct node *node)
+{
+	struct store_job *job = node_job(node, STORE_JOB_STATE);
+
+	job->state = node->update.state;
+	job->seq = node->update.state_seq;
+	node_begin(node, job);
 }
 
 static void node_hold(struct node *node, const struct raft_msg *msg)
@@ -310,8 +326,7 @@ void node_step(struct node *node, struct raft_event *event,
 		if (update->flags & RAFT_UP_APPEND)
 			node_take_append(node, received);
 		if (update->flags & RAFT_UP_STATE)
-			node->ops->state_save(node->context, &update->state,
-					      update->state_seq);
+			node_save_state(node);
 	}
 	/* Nothing may tell a peer that we gave up before our device knows. */
 	if (node->device.lease_us &&
@@ -326,20 +341,6 @@ void node_step(struct node *node, struct raft_event *event,
 			peer_send_raft(node, &update->msgs[i]);
 	}
 	node_take_role(node);
-}
-
-void node_log_durable(struct node *node, uint64_t index, uint64_t term,
-		      uint64_t seq)
-{
-	struct raft_event event = {
-		.type = RAFT_EV_PERSISTED,
-		.index = index,
-		.term = term,
-		.seq = seq,
-	};
-
-	if (!node->disk_failed)
-		node_step(node, &event, NULL);
 }
 
 void node_state_saved(struct node *node, uint64_t seq)
@@ -432,7 +433,8 @@ static void node_tick(struct node *node)
 	if (node->disk_failed && !node->dead &&
 	    (node->now_us >= node->dead_at_us || !node_leads(node)))
 		node->dead = true;
-	if (!node->dead && node->now_us >= raft_deadline(node->raft))
+	if (!node->dead && !node_jobs_out(node) &&
+	    node->now_us >= raft_deadline(node->raft))
 		node_step(node, &event, NULL);
 }
 
@@ -464,6 +466,7 @@ void node_pump(struct node *node, uint64_t now_us, uint64_t random)
 {
 	node->now_us = now_us;
 	node->random ^= random;
+	node_durable_tell(node);
 	node_tick(node);
 	if (!node->dead) {
 		members_pump(node);
@@ -496,7 +499,8 @@ uint64_t node_deadline(const struct node *node)
 
 	if (node->dead)
 		return deadline;
-	earlier(&deadline, raft_deadline(node->raft));
+	if (!node_jobs_out(node)) /* else when one is done */
+		earlier(&deadline, raft_deadline(node->raft));
 	if (device_wants_lead(node))
 		earlier(&deadline, node->device.ask_next_us);
 	if (node->checkpoint_due_us && !node->checkpointing)

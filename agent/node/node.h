@@ -7,18 +7,11 @@
  * drives the very code that the daemon runs.
  *
  * One thread.  Calls of struct node_ops begin work and return; they never call
- * back into the node.  The answers come as events, later:
- *
- *	log thread (in the order of the calls):
- *	    log_append, log_truncate   -> node_log_durable() after the sync
- *	    state_save                 -> node_state_saved()
- *	    log_reset                  -> node_log_was_reset()
- *	image thread (in the order of the calls):
- *	    apply                      -> node_applied()
- *	    checkpoint                 -> node_checkpointed()
- *	    log_read                   -> node_log_was_read()
- *	    copy_read                  -> node_copy_was_read()
- *	    copy_write                 -> node_copy_written()
+ * back into the node.  What is asked of the store is a job (store/job.h), begun
+ * by ops->begin() and answered, later, by node_job_done().  Jobs of the log are
+ * carried out, and answered, in the order in which they were begun; so are
+ * APPLY, COPY_READ and COPY_WRITE among themselves; CHECKPOINT and LOG_READ at
+ * any time.  lanes/ sees to that.
  *
  * After any events of a loop turn comes one node_pump(), which proposes what
  * was asked, sends, applies, answers and renews the lease: so everything that
@@ -31,7 +24,7 @@
 #include <stdint.h>
 
 #include "raft/raft.h"
-#include "store/store.h"
+#include "store/job.h"
 #include "wire/wire.h"
 
 /* Bounds */
@@ -45,6 +38,7 @@
 #define NODE_QUEUE_BYTES (4U << 20) /* queued for one peer */
 #define NODE_APPLY_BYTES (8U << 20) /* under way in the image thread */
 #define NODE_COPY_WINDOW 4 /* chunks of a copy that are not acknowledged */
+#define NODE_JOBS_MAX 1024 /* of the store, under way */
 
 /* A request of the device, as the module handed it over. */
 struct node_request {
@@ -67,27 +61,10 @@ enum node_request_op {
 
 struct node_ops {
 	/*
-	 * Store. Arrays are the caller's; whoever keeps an entry takes a
-	 * reference.  node_log_durable() is told the index, term and seq of the
-	 * last entry that is durable.
+	 * The store.  The job is the callee's until it gives it back: by
+	 * node_job_done(), or store_job_free() when the node is to be freed.
 	 */
-	void (*log_append)(void *context, struct raft_entry *const *entries,
-			   unsigned int count, uint64_t seq);
-	void (*log_truncate)(void *context, uint64_t index);
-	void (*state_save)(void *context, const struct raft_hard_state *state,
-			   uint64_t seq);
-	void (*log_reset)(void *context, const struct store_checkpoint *base);
-	void (*apply)(void *context, struct raft_entry *const *entries,
-		      unsigned int count);
-	void (*checkpoint)(void *context,
-			   const struct store_checkpoint *checkpoint);
-	void (*log_read)(void *context, uint32_t peer, uint64_t first,
-			 unsigned int count);
-	void (*copy_read)(void *context, uint32_t peer, uint64_t offset,
-			  uint32_t length);
-	/* data NULL: zeroes; takes a reference to buf */
-	void (*copy_write)(void *context, uint64_t offset, uint32_t length,
-			   const uint8_t *data, struct base_buf *buf);
+	void (*begin)(void *context, struct store_job *job);
 
 	/* Peers. 0, or the message is lost (-ENOTCONN, -EAGAIN). */
 	int (*send)(void *context, uint32_t peer, const struct wire_msg *msg);
@@ -127,6 +104,7 @@ struct node;
 struct node *node_new(const struct node_config *config, struct store_boot *boot,
 		      const struct node_ops *ops, void *context,
 		      uint64_t now_us, uint64_t random);
+/** node_free() - with no job under way */
 void node_free(struct node *node);
 
 /* Events. Each may only change state; node_pump() acts. */
@@ -152,22 +130,12 @@ void node_link(struct node *node, uint32_t peer, bool up);
 void node_recv(struct node *node, uint32_t peer, const struct wire_msg *msg,
 	       uint64_t now_us, uint64_t random);
 
-void node_log_durable(struct node *node, uint64_t index, uint64_t term,
-		      uint64_t seq);
-void node_state_saved(struct node *node, uint64_t seq);
-void node_log_was_reset(struct node *node);
-void node_applied(struct node *node, uint64_t index);
-void node_checkpointed(struct node *node, uint64_t applied,
-		       uint64_t base_index);
-/* @error: 0, then count entries from first, references the node's now */
-void node_log_was_read(struct node *node, uint32_t peer, uint64_t first,
-		       struct raft_entry **entries, unsigned int count,
-		       int error);
-/* @buf: one reference, the node's now; NULL: all zeroes (when error is 0) */
-void node_copy_was_read(struct node *node, uint32_t peer, uint64_t offset,
-			uint32_t length, struct base_buf *buf, uint32_t crc,
-			int error);
-void node_copy_written(struct node *node, uint64_t offset, uint32_t length);
+/**
+ * node_job_done() - @job is over, see job->error; it is the node's again
+ * What the disk failed at (job->failed) is told to node_disk_failed() as well,
+ * before any later job of its kind.
+ */
+void node_job_done(struct node *node, struct store_job *job);
 
 /**
  * node_disk_failed() - the store said so; final

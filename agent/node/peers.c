@@ -137,6 +137,7 @@ static uint32_t peer_append_count(struct node *node, uint64_t first,
 
 static void peer_read_log(struct node *node, struct peer *peer, uint64_t first)
 {
+	struct store_job *job;
 	uint64_t bytes = 0;
 	unsigned int count;
 
@@ -150,11 +151,14 @@ static void peer_read_log(struct node *node, struct peer *peer, uint64_t first)
 		if (count && bytes > NODE_SEND_BYTES)
 			break;
 	}
-	if (!count)
+	if (!count || node_jobs_short(node))
 		return;
 	peer->reading = true;
-	node->image_jobs++;
-	node->ops->log_read(node->context, peer->id, first, count);
+	job = node_job(node, STORE_JOB_LOG_READ);
+	job->peer = peer->id;
+	job->index = first;
+	job->wanted = count;
+	node_begin(node, job);
 }
 
 /*
@@ -230,45 +234,41 @@ static void peer_read_failed(struct node *node, uint32_t id, uint64_t index,
  * Payloads that had left the cache, for one peer: they go into this message
  * alone, whatever the cache does meanwhile.
  */
-void node_log_was_read(struct node *node, uint32_t id, uint64_t first,
-		       struct raft_entry **read, unsigned int count, int error)
+void peer_log_was_read(struct node *node, const struct store_job *job)
 {
 	struct raft_event event = { .type = RAFT_EV_SEND,
-				    .peer = id,
-				    .count = count };
-	struct peer *peer = peer_find(node, id);
+				    .peer = job->peer,
+				    .count = job->count };
+	struct peer *peer = peer_find(node, job->peer);
 	struct wire_msg msg = { .type = WIRE_RAFT };
 	struct raft_peer_view view;
-	bool same = true;
 	unsigned int i;
 
-	node->image_jobs--;
 	peer->reading = false;
-	if (error)
-		peer_read_failed(node, id, first, error);
-	for (i = 0; !error && i < count; i++)
-		if (read[i]->term != raft_entry_term(node->raft, first + i))
-			same = false; /* overruled since */
-	if (error || !same || !node_leads(node) || !peer->up ||
-	    !raft_peer(node->raft, id, &view) || view.next != first ||
-	    !raft_send_due(node->raft, id))
-		goto out;
+	if (job->error) {
+		peer_read_failed(node, peer->id, job->index, job->error);
+		return;
+	}
+	for (i = 0; i < job->count; i++)
+		if (job->entries[i]->term !=
+		    raft_entry_term(node->raft, job->index + i))
+			return; /* overruled since */
+	if (!node_leads(node) || !peer->up ||
+	    !raft_peer(node->raft, peer->id, &view) ||
+	    view.next != job->index || !raft_send_due(node->raft, peer->id))
+		return;
 	event.now_us = node->now_us;
 	event.random = 0;
 	raft_step(node->raft, &event, &node->update);
 	for (i = 0; i < node->update.msg_count; i++) {
 		msg.raft.msg = node->update.msgs[i];
-		if (msg.raft.msg.append.count > count ||
-		    msg.raft.msg.append.prev_index + 1 != first)
+		if (msg.raft.msg.append.count > job->count ||
+		    msg.raft.msg.append.prev_index + 1 != job->index)
 			continue;
-		memcpy(msg.raft.entries, read,
-		       msg.raft.msg.append.count * sizeof(read[0]));
-		node->ops->send(node->context, id, &msg);
+		memcpy(msg.raft.entries, job->entries,
+		       msg.raft.msg.append.count * sizeof(job->entries[0]));
+		node->ops->send(node->context, peer->id, &msg);
 	}
-out:
-	if (!error)
-		for (i = 0; i < count; i++)
-			raft_entry_put(read[i]);
 }
 
 /* What the log's entries from @index on take, which an append would drop. */
@@ -375,7 +375,8 @@ void node_recv(struct node *node, uint32_t id, const struct wire_msg *msg,
 		return;
 	switch (msg->type) {
 	case WIRE_RAFT:
-		peer_recv_raft(node, peer, msg);
+		if (!node_jobs_out(node)) /* else lost: it comes again */
+			peer_recv_raft(node, peer, msg);
 		break;
 	case WIRE_OPEN_ASK:
 		device_open_asked(node, peer, &msg->open_ask);

@@ -142,7 +142,13 @@ struct node {
 	uint64_t checkpoint_due_us; /* 0: nothing to save */
 	bool checkpointing;
 	bool checkpoint_complete; /* the one under way clears incomplete */
-	unsigned int image_jobs; /* of any kind, under way */
+	struct store_job_pool jobs; /* what may be under way */
+	unsigned int image_jobs; /* of any kind but the log's, under way */
+	struct { /* to be told to the core; seq 0: nothing */
+		uint64_t index;
+		uint64_t term;
+		uint64_t seq;
+	} durable;
 	bool incomplete;
 
 	struct device device;
@@ -196,6 +202,18 @@ struct raft_entry *node_make_entry(const struct node *node, uint16_t op);
 bool node_ready(const struct node *node);
 uint64_t node_log_room(const struct node *node);
 
+void node_state_saved(struct node *node, uint64_t seq);
+
+/* job.c: what is asked of the store */
+/* Too few are left for what can wait; and for what may be lost. */
+bool node_jobs_short(const struct node *node);
+bool node_jobs_out(const struct node *node);
+/* To be filled in, for node_begin(). */
+struct store_job *node_job(struct node *node, enum store_job_type type);
+void node_begin(struct node *node, struct store_job *job);
+/* Tell the core how far the log is durable, if it does not know yet. */
+void node_durable_tell(struct node *node);
+
 /* members.c */
 enum raft_member_role member_role(const struct node *node, uint32_t id);
 void members_pump(struct node *node);
@@ -207,6 +225,7 @@ struct peer *peer_find(struct node *node, uint32_t id);
 void peer_send_raft(struct node *node, const struct raft_msg *msg);
 void peers_pump(struct node *node);
 void peers_status(struct node *node);
+void peer_log_was_read(struct node *node, const struct store_job *job);
 bool peer_alive(const struct node *node, const struct peer *peer);
 /* The best to hand leadership to, NULL: none. */
 struct peer *peer_best(struct node *node);
@@ -230,9 +249,12 @@ bool device_wants_lead(const struct node *node);
 
 /* image.c: apply and checkpoint */
 void image_pump(struct node *node);
+void image_applied(struct node *node, uint64_t index);
+void image_checkpointed(struct node *node, const struct store_job *job);
 
 /* copy.c */
 void copy_pump(struct node *node);
+void copy_was_read(struct node *node, const struct store_job *job);
 void copy_link(struct node *node, struct peer *peer);
 void copy_recv(struct node *node, struct peer *peer,
 	       const struct wire_msg *msg);
@@ -244,6 +266,8 @@ void fill_recv(struct node *node, struct peer *peer,
 	       const struct wire_msg *msg);
 void fill_pump(struct node *node);
 void fill_checkpointed(struct node *node);
+void fill_log_was_reset(struct node *node);
+void fill_written(struct node *node, const struct store_job *job);
 void fill_abort(struct node *node);
 /* How far committed entries may be applied now. */
 uint64_t fill_apply_limit(const struct node *node, uint64_t limit);

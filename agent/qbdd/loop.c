@@ -15,10 +15,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "qbdd/lanes.h"
 #include "qbdd/qbdd.h"
 
-#define IMAGE_HELD_NS 100000
 #define EVENTS_MAX (LOOP_SOURCES + 1 + NET_SOURCES_MAX) /* two queues */
 
 /* xorshift64*: the node mixes it with its own. */
@@ -150,7 +148,7 @@ static void loop_event(struct qbdd *daemon, uint64_t source, uint32_t events)
 
 static void loop_wait(struct qbdd *daemon)
 {
-	const struct timespec held = { .tv_nsec = IMAGE_HELD_NS };
+	const struct timespec held = { .tv_nsec = LANES_HELD_US * 1000 };
 	struct epoll_event events[EVENTS_MAX];
 	int count, i;
 	bool sleep;
@@ -286,7 +284,8 @@ static void loop_arm(struct qbdd *daemon)
 		earlier(&at, net_ms * 1000);
 	earlier(&at, daemon->published_us + 5 * PUBLISH_US);
 	earlier(&at, daemon->device_retry_us);
-	earlier(&at, daemon->note_us);
+	if (!daemon->noting)
+		earlier(&at, daemon->note_us);
 	if (daemon->stopping)
 		earlier(&at, daemon->stop_us);
 	if (at < floor_us)
@@ -297,19 +296,6 @@ static void loop_arm(struct qbdd *daemon)
 	spec.it_value.tv_sec = (time_t)(at / 1000000);
 	spec.it_value.tv_nsec = (long)(at % 1000000) * 1000;
 	timerfd_settime(daemon->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
-}
-
-/*
- * A lone write is answered: its user may send the next one now, and that one's
- * way is the longer.  So the first is applied in the next turn, or soon.
- */
-static void loop_image(struct qbdd *daemon)
-{
-	daemon->image_held = !daemon->image_held && daemon->lanes &&
-			     node_all_answered(daemon->node) &&
-			     lanes_image_may_wait(daemon->lanes);
-	if (!daemon->image_held)
-		qbdd_jobs_image(daemon);
 }
 
 static void loop_act(struct qbdd *daemon)
@@ -334,7 +320,7 @@ static void loop_act(struct qbdd *daemon)
 	pulse_doing(pulse, "answers to the device");
 	qbdd_device_flush(daemon);
 	pulse_doing(pulse, "beginning to write the data area");
-	loop_image(daemon);
+	qbdd_jobs_image(daemon);
 	pulse_doing(pulse, "stop and status");
 	qbdd_stop_check(daemon);
 	loop_publish(daemon);

@@ -15,41 +15,47 @@
 #include "base/log.h"
 #include "qbdd/qbdd.h"
 
-static void thread_put(void *context, struct job *job)
+static struct worker *worker_of(struct qbdd *daemon,
+				const struct store_job *job)
 {
-	struct qbdd *daemon = context;
-	struct worker *worker = job_is_log(job) ? &daemon->log : &daemon->image;
-
-	qbdd_queue_put(&worker->in, &job->item);
-	worker->wake = true;
+	return store_job_is_log(job) ? &daemon->log : &daemon->image;
 }
 
-static void job_put(struct qbdd *daemon, struct worker *worker, struct job *job)
+static void thread_put(void *context, struct store_job *job)
 {
+	worker_put(worker_of(context, job), job);
+}
+
+static void job_begin(void *context, struct store_job *job)
+{
+	struct qbdd *daemon = context;
+	struct worker *worker = worker_of(daemon, job);
+
 	if (!worker->pending++)
 		worker->waiting_us = daemon->now_us;
+	if (job->type == STORE_JOB_APPEND)
+		daemon->note_us = daemon->now_us + NOTE_US;
 	if (daemon->lanes)
 		lanes_put(daemon->lanes, job);
 	else
 		thread_put(daemon, job);
 }
 
-static void worker_wake(struct worker *worker)
-{
-	if (worker->wake)
-		qbdd_queue_wake(&worker->in);
-	worker->wake = false;
-}
-
 /* With nothing to write for a while, how far the log is durable is noted. */
 static void log_note(struct qbdd *daemon)
 {
-	if (lanes_appended(daemon->lanes))
-		daemon->note_us = daemon->now_us + NOTE_US;
-	if (!daemon->note_us || daemon->now_us < daemon->note_us)
+	struct store_job *note = &daemon->note;
+
+	if (!daemon->note_us || daemon->now_us < daemon->note_us ||
+	    daemon->noting)
 		return;
 	daemon->note_us = 0;
-	job_put(daemon, &daemon->log, job_new(&daemon->pool, JOB_NOTE));
+	daemon->noting = true;
+	note->number = NODE_JOBS_MAX; /* behind the node's */
+	note->type = STORE_JOB_NOTE;
+	note->error = 0;
+	note->failed = NULL;
+	job_begin(daemon, note);
 }
 
 static void ring_begin(struct qbdd *daemon)
@@ -60,9 +66,9 @@ static void ring_begin(struct qbdd *daemon)
 
 void qbdd_jobs_log(struct qbdd *daemon)
 {
+	log_note(daemon);
 	if (daemon->lanes) {
 		lanes_run_log(daemon->lanes);
-		log_note(daemon);
 		ring_begin(daemon);
 	}
 	worker_wake(&daemon->log);
@@ -71,126 +77,12 @@ void qbdd_jobs_log(struct qbdd *daemon)
 void qbdd_jobs_image(struct qbdd *daemon)
 {
 	if (daemon->lanes) {
-		lanes_run_image(daemon->lanes);
+		daemon->image_held =
+			lanes_run_image(daemon->lanes,
+					node_all_answered(daemon->node));
 		ring_begin(daemon);
 	}
 	worker_wake(&daemon->image);
-}
-
-static void put_entries(struct qbdd *daemon, struct worker *worker,
-			enum job_type type, struct raft_entry *const *entries,
-			unsigned int count, uint64_t seq)
-{
-	struct job *job;
-	unsigned int i;
-
-	while (count) {
-		job = job_new(&daemon->pool, type);
-		job->seq = seq;
-		job->count = count < JOB_ENTRIES_MAX ? count : JOB_ENTRIES_MAX;
-		for (i = 0; i < job->count; i++)
-			job->entries[i] = raft_entry_get(entries[i]);
-		entries += job->count;
-		count -= job->count;
-		job_put(daemon, worker, job);
-	}
-}
-
-static void log_append(void *context, struct raft_entry *const *entries,
-		       unsigned int count, uint64_t seq)
-{
-	struct qbdd *daemon = context;
-
-	put_entries(daemon, &daemon->log, JOB_APPEND, entries, count, seq);
-}
-
-static void log_truncate(void *context, uint64_t index)
-{
-	struct qbdd *daemon = context;
-	struct job *job = job_new(&daemon->pool, JOB_TRUNCATE);
-
-	job->index = index;
-	job_put(daemon, &daemon->log, job);
-}
-
-static void state_save(void *context, const struct raft_hard_state *state,
-		       uint64_t seq)
-{
-	struct qbdd *daemon = context;
-	struct job *job = job_new(&daemon->pool, JOB_STATE);
-
-	job->state = *state;
-	job->seq = seq;
-	job_put(daemon, &daemon->log, job);
-}
-
-static void log_reset(void *context, const struct store_checkpoint *base)
-{
-	struct qbdd *daemon = context;
-	struct job *job = job_new(&daemon->pool, JOB_RESET);
-
-	job->checkpoint = *base;
-	job_put(daemon, &daemon->log, job);
-}
-
-static void apply(void *context, struct raft_entry *const *entries,
-		  unsigned int count)
-{
-	struct qbdd *daemon = context;
-	struct job *job = job_new(&daemon->pool, JOB_APPLY);
-	unsigned int i;
-
-	/* One answer per call is counted on. */
-	job->count = count;
-	for (i = 0; i < count; i++)
-		job->entries[i] = raft_entry_get(entries[i]);
-	job_put(daemon, &daemon->image, job);
-}
-
-static void checkpoint(void *context, const struct store_checkpoint *what)
-{
-	struct qbdd *daemon = context;
-	struct job *job = job_new(&daemon->pool, JOB_CHECKPOINT);
-
-	job->checkpoint = *what;
-	job_put(daemon, &daemon->image, job);
-}
-
-static void log_read(void *context, uint32_t peer, uint64_t first,
-		     unsigned int count)
-{
-	struct qbdd *daemon = context;
-	struct job *job = job_new(&daemon->pool, JOB_LOG_READ);
-
-	job->peer = peer;
-	job->index = first;
-	job->length = count < JOB_ENTRIES_MAX ? count : JOB_ENTRIES_MAX;
-	job_put(daemon, &daemon->image, job);
-}
-
-static void copy_read(void *context, uint32_t peer, uint64_t offset,
-		      uint32_t length)
-{
-	struct qbdd *daemon = context;
-	struct job *job = job_new(&daemon->pool, JOB_COPY_READ);
-
-	job->peer = peer;
-	job->offset = offset;
-	job->length = length;
-	job_put(daemon, &daemon->image, job);
-}
-
-static void copy_write(void *context, uint64_t offset, uint32_t length,
-		       const uint8_t *data, struct base_buf *buf)
-{
-	struct qbdd *daemon = context;
-	struct job *job = job_new(&daemon->pool, JOB_COPY_WRITE);
-
-	job->offset = offset;
-	job->length = length;
-	job->data = data;
-	job->buf = data ? base_buf_get(buf) : NULL;
-	job_put(daemon, &daemon->image, job);
 }
 
 static int send_peer(void *context, uint32_t peer, const struct wire_msg *msg)
@@ -295,15 +187,7 @@ static void event(void *context, int level, const char *text)
 }
 
 const struct node_ops qbdd_node_ops = {
-	.log_append = log_append,
-	.log_truncate = log_truncate,
-	.state_save = state_save,
-	.log_reset = log_reset,
-	.apply = apply,
-	.checkpoint = checkpoint,
-	.log_read = log_read,
-	.copy_read = copy_read,
-	.copy_write = copy_write,
+	.begin = job_begin,
 	.send = send_peer,
 	.queued = queued,
 	.done = done,
@@ -322,62 +206,7 @@ void qbdd_disk_failed(struct qbdd *daemon, const char *text)
 	node_disk_failed(daemon->node, text);
 }
 
-/* An entry list that was read belongs to the node from here on. */
-static void log_was_read(struct qbdd *daemon, struct job *job)
-{
-	node_log_was_read(daemon->node, job->peer, job->index, job->entries,
-			  job->error ? 0 : job->count, job->error);
-	if (!job->error)
-		job->count = 0;
-}
-
-static void copy_was_read(struct qbdd *daemon, struct job *job)
-{
-	struct base_buf *buf = job->buf;
-
-	job->buf = NULL;
-	node_copy_was_read(daemon->node, job->peer, job->offset, job->length,
-			   buf, job->crc, job->error);
-}
-
-/* Only what succeeded, but for reads, whose failure is the node's business. */
-static void job_answer(struct qbdd *daemon, struct job *job)
-{
-	struct node *node = daemon->node;
-
-	if (job->type == JOB_LOG_READ) {
-		log_was_read(daemon, job);
-		return;
-	}
-	if (job->type == JOB_COPY_READ) {
-		copy_was_read(daemon, job);
-		return;
-	}
-	if (job->error)
-		return;
-	switch (job->type) {
-	case JOB_STATE:
-		node_state_saved(node, job->seq);
-		break;
-	case JOB_RESET:
-		node_log_was_reset(node);
-		break;
-	case JOB_APPLY:
-		node_applied(node, job->entries[job->count - 1]->index);
-		break;
-	case JOB_CHECKPOINT:
-		node_checkpointed(node, job->checkpoint.applied,
-				  job->base_index);
-		break;
-	case JOB_COPY_WRITE:
-		node_copy_written(node, job->offset, job->length);
-		break;
-	default:
-		break;
-	}
-}
-
-static void job_blame(struct qbdd *daemon, const struct job *job)
+static void job_blame(struct qbdd *daemon, const struct store_job *job)
 {
 	char text[256];
 
@@ -388,35 +217,17 @@ static void job_blame(struct qbdd *daemon, const struct job *job)
 	qbdd_disk_failed(daemon, text);
 }
 
-static void durable_tell(struct qbdd *daemon)
-{
-	struct qbdd_durable *durable = &daemon->durable;
-
-	if (durable->index)
-		node_log_durable(daemon->node, durable->index, durable->term,
-				 durable->seq);
-	durable->index = 0;
-}
-
-static void job_returned(void *context, struct job *job)
+static void job_returned(void *context, struct store_job *job)
 {
 	struct qbdd *daemon = context;
-	struct qbdd_durable *durable = &daemon->durable;
-	struct worker *worker = job_is_log(job) ? &daemon->log : &daemon->image;
-	const struct raft_entry *last;
+	struct worker *worker = worker_of(daemon, job);
 
 	worker->waiting_us = --worker->pending ? daemon->now_us : 0;
-	if (job->type == JOB_APPEND && !job->error) {
-		last = job->entries[job->count - 1];
-		durable->index = last->index;
-		durable->term = last->term;
-		durable->seq = job->seq;
-	} else if (job_is_log(job)) {
-		durable_tell(daemon);
-	}
-	job_answer(daemon, job);
 	job_blame(daemon, job);
-	job_free(&daemon->pool, job);
+	if (job == &daemon->note)
+		daemon->noting = false;
+	else
+		node_job_done(daemon->node, job);
 }
 
 /* A piece's size fits into an int, see store_piece. */
@@ -436,7 +247,7 @@ void qbdd_jobs_take(struct qbdd *daemon)
 {
 	struct qbdd_item *item;
 	struct qbdd_list list;
-	struct job *job;
+	struct store_job *job;
 
 	if (daemon->ring &&
 	    (daemon->ring_ready || ring_has_work(daemon->ring))) {
@@ -445,13 +256,13 @@ void qbdd_jobs_take(struct qbdd *daemon)
 	}
 	if (qbdd_queue_take(&daemon->done, &list)) {
 		while ((item = qbdd_list_next(&list))) {
-			job = base_container_of(item, struct job, item);
+			job = base_container_of(item, struct worker_item, item)
+				      ->job;
 			if (daemon->lanes)
 				lanes_returned(daemon->lanes, job);
 			job_returned(daemon, job);
 		}
 	}
-	durable_tell(daemon);
 }
 
 static void begin_write(void *context, struct lane_write *write)
@@ -500,7 +311,7 @@ void qbdd_lanes_close(struct qbdd *daemon)
 {
 	ring_close(daemon->ring);
 	daemon->ring = NULL;
-	lanes_free(daemon->lanes, &daemon->pool);
+	lanes_free(daemon->lanes);
 	daemon->lanes = NULL;
 }
 
@@ -509,10 +320,13 @@ void qbdd_jobs_drop(struct qbdd *daemon)
 {
 	struct qbdd_item *item;
 	struct qbdd_list list;
+	struct store_job *job;
 
 	if (!qbdd_queue_take(&daemon->done, &list))
 		return;
-	while ((item = qbdd_list_next(&list)))
-		job_free(&daemon->pool,
-			 base_container_of(item, struct job, item));
+	while ((item = qbdd_list_next(&list))) {
+		job = base_container_of(item, struct worker_item, item)->job;
+		if (job != &daemon->note)
+			store_job_free(job);
+	}
 }

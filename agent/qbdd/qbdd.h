@@ -14,14 +14,13 @@
 #include <stdint.h>
 
 #include "conf/conf.h"
+#include "lanes/lanes.h"
 #include "net/net.h"
 #include "nl/nl.h"
 #include "node/node.h"
 #include "qbdd/control.h"
 #include "qbdd/errand.h"
 #include "qbdd/events.h"
-#include "qbdd/job.h"
-#include "qbdd/lanes.h"
 #include "qbdd/notice.h"
 #include "qbdd/observer.h"
 #include "qbdd/pulse.h"
@@ -31,6 +30,7 @@
 #include "qbdd/published_status.h"
 #include "qbdd/terms.h"
 #include "qbdd/watch.h"
+#include "qbdd/worker.h"
 #include "store/store.h"
 
 /* Bounds and paces */
@@ -47,13 +47,6 @@
 #define DEVICE_RETRY_MAX_US 5000000
 #define DRIFT_PPM 1000 /* two clocks, each slewed by NTP's at most 500 */
 #define HEARTBEAT_SHARE 10 /* of the election timeout */
-
-/* Where appends have been made durable up to, to be told once a turn. */
-struct qbdd_durable {
-	uint64_t index; /* 0: nothing to tell */
-	uint64_t term;
-	uint64_t seq;
-};
 
 /* Exit statuses; systemd need not start again what ended with 2 or 3. */
 enum qbdd_exit {
@@ -98,13 +91,14 @@ struct qbdd {
 	struct store_io *io; /* the store's */
 	struct worker log;
 	struct worker image;
-	struct job_pool pool;
+	struct worker_item items[NODE_JOBS_MAX + 1]; /* the last: note's */
+	struct store_job note;
+	bool noting; /* it is under way */
 	/* Where the kernel has io_uring; else the threads do all. */
 	struct ring *ring;
 	struct lanes *lanes;
-	struct qbdd_durable durable;
 	bool ring_ready; /* it has something to be reaped */
-	bool image_held; /* what is to be applied waits, for a moment */
+	bool image_held; /* what is to be applied waits, for LANES_HELD_US */
 	uint64_t note_us; /* when the log's end is to be noted; 0: it is */
 	bool disk_failed;
 

@@ -310,20 +310,18 @@ static int start_watch(struct qbdd *daemon, struct base_error *error)
 
 static int start_workers(struct qbdd *daemon, struct base_error *error)
 {
-	int code = job_pool_fill(&daemon->pool);
+	int code = worker_start(&daemon->log, true, daemon->store,
+				daemon->items, &daemon->done);
 
-	if (!code)
-		code = worker_start(&daemon->log, "qbdd-log", log_thread,
-				    daemon->store, &daemon->done);
 	if (code)
 		goto fail;
-	code = worker_start(&daemon->image, "qbdd-image", image_thread,
-			    daemon->store, &daemon->done);
+	code = worker_start(&daemon->image, false, daemon->store, daemon->items,
+			    &daemon->done);
 	if (!code) {
 		qbdd_lanes_open(daemon);
 		return 0;
 	}
-	worker_stop(&daemon->log, &daemon->pool, STOP_THREAD_MS);
+	worker_stop(&daemon->log, STOP_THREAD_MS);
 fail:
 	return base_error_set(error, code, "starting threads: %s",
 			      strerror(-code));
@@ -453,12 +451,12 @@ close_session:
 stop_helper:
 	helper_stop(daemon->device_helper, STOP_HELPER_MS);
 stop_workers:
+	worker_stop(&daemon->image, STOP_THREAD_MS);
+	worker_stop(&daemon->log, STOP_THREAD_MS);
 	qbdd_lanes_close(daemon);
-	worker_stop(&daemon->image, &daemon->pool, STOP_THREAD_MS);
-	worker_stop(&daemon->log, &daemon->pool, STOP_THREAD_MS);
+	qbdd_jobs_drop(daemon);
 free_node:
 	node_free(daemon->node);
-	job_pool_empty(&daemon->pool);
 close_net:
 	lookups = close_net_and_store(daemon, &boot);
 close_device:
@@ -478,8 +476,8 @@ void qbdd_end(struct qbdd *daemon)
 {
 	bool image, log, ring, helper, lookups;
 
-	image = worker_stop(&daemon->image, &daemon->pool, STOP_THREAD_MS);
-	log = worker_stop(&daemon->log, &daemon->pool, STOP_THREAD_MS);
+	image = worker_stop(&daemon->image, STOP_THREAD_MS);
+	log = worker_stop(&daemon->log, STOP_THREAD_MS);
 	ring = !daemon->ring || !ring_pending(daemon->ring);
 	helper = helper_stop(daemon->device_helper, STOP_HELPER_MS);
 	lookups = resolver_stop(daemon->resolver, STOP_HELPER_MS);
@@ -497,7 +495,6 @@ void qbdd_end(struct qbdd *daemon)
 		qbdd_jobs_drop(daemon);
 		node_free(daemon->node);
 		store_close(daemon->store);
-		job_pool_empty(&daemon->pool);
 		close(daemon->disk_fd);
 		nl_admin_close(daemon->admin);
 		qbdd_loop_close(daemon);

@@ -81,6 +81,9 @@ void store_free(struct store *store);
 
 /* store.c: every write and sync goes through these. -EIO, and final. */
 int store_usable(struct store *store); /* 0, -EIO, -EROFS */
+/* From now on nothing more is written; the first text stays. -EIO */
+int store_fail(struct store *store, const char *what, uint64_t offset,
+	       int error);
 int store_write(struct store *store, uint64_t offset, const struct iovec *iov,
 		unsigned int count);
 int store_write_bytes(struct store *store, uint64_t offset, const void *bytes,

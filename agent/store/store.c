@@ -30,8 +30,8 @@ static void failed_set(struct store *store, const char *what, uint64_t offset,
 	__atomic_store_n(&store->failed, 1, __ATOMIC_RELEASE);
 }
 
-static int store_fail(struct store *store, const char *what, uint64_t offset,
-		      int error)
+int store_fail(struct store *store, const char *what, uint64_t offset,
+	       int error)
 {
 	pthread_mutex_lock(&store->sync_lock);
 	failed_set(store, what, offset, error);

@@ -347,27 +347,10 @@ static void refill(void)
 	check_boot();
 }
 
-static void nothing_log(void *context, struct raft_entry *const *entries,
-			unsigned int count, uint64_t seq)
+/* It never comes back. */
+static void forget(void *context, struct store_job *job)
 {
-}
-
-static void nothing_index(void *context, uint64_t index)
-{
-}
-
-static void nothing_state(void *context, const struct raft_hard_state *state,
-			  uint64_t seq)
-{
-}
-
-static void nothing_image(void *context, struct raft_entry *const *entries,
-			  unsigned int count)
-{
-}
-
-static void nothing_base(void *context, const struct store_checkpoint *base)
-{
+	store_job_free(job);
 }
 
 static int no_send(void *context, uint32_t peer, const struct wire_msg *msg)
@@ -380,12 +363,7 @@ static void nothing_event(void *context, int level, const char *text)
 }
 
 static const struct node_ops ops = {
-	.log_append = nothing_log,
-	.log_truncate = nothing_index,
-	.state_save = nothing_state,
-	.log_reset = nothing_base,
-	.apply = nothing_image,
-	.checkpoint = nothing_base,
+	.begin = forget,
 	.send = no_send,
 	.event = nothing_event,
 };

@@ -120,12 +120,12 @@ static void copy_that_was_given_up_is_answered_so(void)
 	uint32_t leader = rig_begin(3, 3);
 	uint32_t peer = leader == 3 ? 2 : 3;
 	struct base_error error;
-	struct rig_job *frame;
+	struct rig_frame *frame;
 
 	node_recv(rig_at(peer), leader, &msg, rig.now, 1);
 	tap_need(!base_list_empty(&rig.nodes[leader].inbox));
-	frame = base_container_of(rig.nodes[leader].inbox.prev, struct rig_job,
-				  link);
+	frame = base_container_of(rig.nodes[leader].inbox.prev,
+				  struct rig_frame, link);
 	tap_need(!whole_frame_decode(frame->buf->data, frame->buf->size,
 				     RIG_VOLUME_BYTES, &msg, &error));
 	tap_check_eq(msg.type, WIRE_COPY_ACK);

@@ -107,6 +107,40 @@ static void writer_does_not_wait_for_a_slow_follower(void)
 	rig_end();
 }
 
+/* Each term is to be saved: what comes beyond the bound is lost, and no more. */
+static void hung_disk_is_asked_for_no_more_than_is_bounded(void)
+{
+	uint32_t leader = rig_begin(3, 3), slow = follower_of(leader);
+	struct wire_msg msg = {
+		.type = WIRE_RAFT,
+		.raft.msg = {
+			.type = RAFT_MSG_APPEND,
+			.from = leader,
+			.to = slow,
+			.term = rig_view(slow).term,
+		},
+	};
+	const struct store_job *job;
+	unsigned int count = 0, i;
+
+	rig_cut_off(slow, true);
+	rig.nodes[slow].hold_log = true;
+	for (i = 0; i < 2 * NODE_JOBS_MAX; i++) {
+		msg.raft.msg.term++;
+		node_recv(rig_at(slow), leader, &msg, rig.now, i);
+	}
+	for (job = rig.nodes[slow].log.first; job; job = job->next)
+		count++;
+	tap_check(count > NODE_JOBS_MAX / 2 && count <= NODE_JOBS_MAX);
+	rig.nodes[slow].hold_log = false;
+	rig_cut_off(slow, false);
+	rig_pass(20 * RIG_T);
+	tap_need(rig_leader() != 0);
+	tap_check_eq(rig_view(slow).term, rig_view(rig_leader()).term);
+	tap_check_eq(rig_view(slow).applied, rig_view(rig_leader()).applied);
+	rig_end();
+}
+
 static void leadership_goes_where_the_device_is_open(void)
 {
 	uint32_t leader, other, third, from;
@@ -144,6 +178,7 @@ int main(int argc, char **argv)
 			entries_that_can_not_be_read_are_made_up_for_by_a_copy),
 		TAP_TEST(writes_wait_for_room_and_none_is_lost),
 		TAP_TEST(writer_does_not_wait_for_a_slow_follower),
+		TAP_TEST(hung_disk_is_asked_for_no_more_than_is_bounded),
 		TAP_TEST(leadership_goes_where_the_device_is_open),
 	};
 

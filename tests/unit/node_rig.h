@@ -20,30 +20,16 @@
 #define RIG_TURN_US 5000
 #define RIG_T 300000ULL /* election timeout */
 
-enum rig_kind {
-	RIG_APPEND,
-	RIG_TRUNCATE,
-	RIG_STATE,
-	RIG_RESET,
-	RIG_APPLY,
-	RIG_CHECKPOINT,
-	RIG_LOG_READ,
-	RIG_COPY_READ,
-	RIG_COPY_WRITE,
-	RIG_FRAME, /* from `peer`, arrives */
+/* From a peer, on its way in. */
+struct rig_frame {
+	struct base_list link;
+	uint32_t peer;
+	struct base_buf *buf;
 };
 
-struct rig_job {
-	struct base_list link;
-	enum rig_kind kind;
-	struct raft_entry *entries[RAFT_APPEND_MAX];
-	unsigned int count;
-	uint64_t index, seq, offset;
-	uint32_t peer, length, crc;
-	struct raft_hard_state state;
-	struct store_checkpoint checkpoint;
-	const uint8_t *data;
-	struct base_buf *buf;
+/* Jobs that wait to be carried out. */
+struct rig_jobs {
+	struct store_job *first, **last;
 };
 
 struct rig_node {
@@ -51,7 +37,8 @@ struct rig_node {
 	struct disk *disk;
 	struct store *store;
 	struct node *node;
-	struct base_list log, image, inbox;
+	struct rig_jobs log, image;
+	struct base_list inbox;
 	bool hold_log; /* its log thread does nothing */
 	bool hold_image; /* likewise */
 	unsigned int copied; /* COPY_DATA that came in */
@@ -87,119 +74,21 @@ static inline struct node_view rig_view(uint32_t id)
 	return view;
 }
 
-static inline struct rig_job *rig_job(struct base_list *queue,
-				      enum rig_kind kind)
+static inline void rig_jobs_init(struct rig_jobs *jobs)
 {
-	struct rig_job *job = calloc(1, sizeof(*job));
-
-	if (!job)
-		abort();
-	job->kind = kind;
-	base_list_add_tail(queue, &job->link);
-	return job;
+	jobs->first = NULL;
+	jobs->last = &jobs->first;
 }
 
-static inline void rig_job_free(struct rig_job *job)
-{
-	unsigned int i;
-
-	base_list_del(&job->link);
-	for (i = 0; i < job->count; i++)
-		raft_entry_put(job->entries[i]);
-	base_buf_put(job->buf);
-	free(job);
-}
-
-static inline void rig_job_entries(struct rig_job *job,
-				   struct raft_entry *const *entries,
-				   unsigned int count)
-{
-	for (job->count = 0; job->count < count; job->count++)
-		job->entries[job->count] = raft_entry_get(entries[job->count]);
-	job->index = entries[count - 1]->index;
-}
-
-static void op_log_append(void *context, struct raft_entry *const *entries,
-			  unsigned int count, uint64_t seq)
+static void op_begin(void *context, struct store_job *job)
 {
 	struct rig_node *node = context;
-	struct rig_job *job = rig_job(&node->log, RIG_APPEND);
+	struct rig_jobs *jobs = store_job_is_log(job) ? &node->log :
+							&node->image;
 
-	rig_job_entries(job, entries, count);
-	job->seq = seq;
-}
-
-static void op_log_truncate(void *context, uint64_t index)
-{
-	struct rig_node *node = context;
-
-	rig_job(&node->log, RIG_TRUNCATE)->index = index;
-}
-
-static void op_state_save(void *context, const struct raft_hard_state *state,
-			  uint64_t seq)
-{
-	struct rig_node *node = context;
-	struct rig_job *job = rig_job(&node->log, RIG_STATE);
-
-	job->state = *state;
-	job->seq = seq;
-}
-
-static void op_log_reset(void *context, const struct store_checkpoint *base)
-{
-	struct rig_node *node = context;
-
-	rig_job(&node->log, RIG_RESET)->checkpoint = *base;
-}
-
-static void op_apply(void *context, struct raft_entry *const *entries,
-		     unsigned int count)
-{
-	struct rig_node *node = context;
-
-	rig_job_entries(rig_job(&node->image, RIG_APPLY), entries, count);
-}
-
-static void op_checkpoint(void *context, const struct store_checkpoint *what)
-{
-	struct rig_node *node = context;
-
-	rig_job(&node->image, RIG_CHECKPOINT)->checkpoint = *what;
-}
-
-static void op_log_read(void *context, uint32_t peer, uint64_t first,
-			unsigned int count)
-{
-	struct rig_node *node = context;
-	struct rig_job *job = rig_job(&node->image, RIG_LOG_READ);
-
-	job->peer = peer;
-	job->index = first;
-	job->length = count;
-}
-
-static void op_copy_read(void *context, uint32_t peer, uint64_t offset,
-			 uint32_t length)
-{
-	struct rig_node *node = context;
-	struct rig_job *job = rig_job(&node->image, RIG_COPY_READ);
-
-	job->peer = peer;
-	job->offset = offset;
-	job->length = length;
-}
-
-static void op_copy_write(void *context, uint64_t offset, uint32_t length,
-			  const uint8_t *data, struct base_buf *buf)
-{
-	struct rig_node *node = context;
-	struct rig_job *job = rig_job(&node->image, RIG_COPY_WRITE);
-
-	job->offset = offset;
-	job->length = length;
-	job->data = data;
-	job->buf = base_buf_get(buf);
+	job->next = NULL;
+	*jobs->last = job;
+	jobs->last = &job->next;
 }
 
 static int op_send(void *context, uint32_t peer, const struct wire_msg *msg)
@@ -207,7 +96,7 @@ static int op_send(void *context, uint32_t peer, const struct wire_msg *msg)
 	const struct rig_node *from = context;
 	struct rig_node *to = &rig.nodes[peer];
 	struct wire_frame frame;
-	struct rig_job *job;
+	struct rig_frame *in;
 	size_t at = 0;
 	unsigned int i;
 
@@ -215,11 +104,14 @@ static int op_send(void *context, uint32_t peer, const struct wire_msg *msg)
 		return 0;
 	if (wire_encode(msg, &frame))
 		abort();
-	job = rig_job(&to->inbox, RIG_FRAME);
-	job->peer = from->id;
-	job->buf = base_buf_new(frame.bytes);
+	in = calloc(1, sizeof(*in));
+	if (!in)
+		abort();
+	base_list_add_tail(&to->inbox, &in->link);
+	in->peer = from->id;
+	in->buf = base_buf_new(frame.bytes);
 	for (i = 0; i < frame.iov_count; i++) {
-		memcpy(job->buf->data + at, frame.iov[i].iov_base,
+		memcpy(in->buf->data + at, frame.iov[i].iov_base,
 		       frame.iov[i].iov_len);
 		at += frame.iov[i].iov_len;
 	}
@@ -276,15 +168,7 @@ static void op_event(void *context, int level, const char *text)
 }
 
 static const struct node_ops rig_ops = {
-	.log_append = op_log_append,
-	.log_truncate = op_log_truncate,
-	.state_save = op_state_save,
-	.log_reset = op_log_reset,
-	.apply = op_apply,
-	.checkpoint = op_checkpoint,
-	.log_read = op_log_read,
-	.copy_read = op_copy_read,
-	.copy_write = op_copy_write,
+	.begin = op_begin,
 	.send = op_send,
 	.queued = op_queued,
 	.done = op_done,
@@ -295,107 +179,77 @@ static const struct node_ops rig_ops = {
 	.event = op_event,
 };
 
-static inline void rig_log_job(struct rig_node *node, struct rig_job *job)
+static inline void rig_count(struct rig_node *node, const struct store_job *job)
 {
-	const struct raft_entry *last;
 	unsigned int i;
-	int error = 0;
 
-	if (job->kind == RIG_APPEND) {
+	if (job->type == STORE_JOB_APPEND)
 		for (i = 0; i < job->count; i++)
 			node->with_payload += job->entries[i]->data != NULL;
-		error = store_log_append(node->store, job->entries, job->count);
-	} else if (job->kind == RIG_TRUNCATE) {
-		error = store_log_truncate(node->store, job->index);
-	} else if (job->kind == RIG_STATE) {
-		error = store_state_save(node->store, &job->state);
-	} else {
-		error = store_log_reset(node->store, &job->checkpoint);
-	}
-	if (!error)
-		error = store_log_sync(node->store);
-	tap_check_eq(error, 0);
-	if (job->kind == RIG_APPEND) {
-		last = job->entries[job->count - 1];
-		node_log_durable(node->node, last->index, last->term, job->seq);
-	} else if (job->kind == RIG_STATE) {
-		node_state_saved(node->node, job->seq);
-	} else if (job->kind == RIG_RESET) {
-		node_log_was_reset(node->node);
-	}
-}
-
-static inline void rig_read_log(struct rig_node *node, struct rig_job *job)
-{
-	struct raft_entry *entries[RAFT_APPEND_MAX];
-	unsigned int i;
-	int error = 0;
-
-	for (i = 0; i < job->length && !error; i++)
-		error = store_log_read(node->store, job->index + i,
-				       &entries[i]);
-	i -= error ? 1 : 0;
-	node->log_reads += i;
-	node_log_was_read(node->node, job->peer, job->index, entries, i,
-			  i ? 0 : error);
-}
-
-static inline void rig_image_job(struct rig_node *node, struct rig_job *job)
-{
-	uint64_t base = 0;
-	int error = 0;
-
-	if (job->kind == RIG_APPLY) {
-		error = store_apply(node->store, job->entries, job->count);
-		node_applied(node->node, job->index);
-	} else if (job->kind == RIG_CHECKPOINT) {
-		error = store_checkpoint(node->store, &job->checkpoint, &base);
-		node_checkpointed(node->node, job->checkpoint.applied, base);
-	} else if (job->kind == RIG_LOG_READ) {
-		rig_read_log(node, job);
-	} else if (job->kind == RIG_COPY_READ) {
-		struct base_buf *buf = base_buf_new(job->length);
-
-		error = store_image_read(node->store, job->offset, buf->data,
-					 job->length);
-		node_copy_was_read(node->node, job->peer, job->offset,
-				   job->length, buf,
-				   base_crc32c(0, buf->data, job->length), 0);
-	} else {
+	else if (job->type == STORE_JOB_LOG_READ)
+		node->log_reads += job->count;
+	else if (job->type == STORE_JOB_COPY_WRITE)
 		node->copied++;
-		error = store_image_write(node->store, job->offset, job->data,
-					  job->length);
-		node_copy_written(node->node, job->offset, job->length);
-	}
-	tap_check_eq(error, 0);
 }
 
-static inline void rig_frame(struct rig_node *node, struct rig_job *job)
+static inline void rig_work(struct rig_node *node, struct rig_jobs *jobs)
+{
+	struct store_job *job;
+
+	while ((job = jobs->first)) {
+		jobs->first = job->next;
+		if (!jobs->first)
+			jobs->last = &jobs->first;
+		job->next = NULL;
+		store_job_run(node->store, job);
+		if (job->type != STORE_JOB_LOG_READ) /* the node's business */
+			tap_check_eq(job->error, 0);
+		rig_count(node, job);
+		node_job_done(node->node, job);
+	}
+}
+
+static inline void rig_drop(struct rig_jobs *jobs)
+{
+	struct store_job *job = jobs->first, *next;
+
+	for (; job; job = next) {
+		next = job->next;
+		store_job_free(job);
+	}
+	rig_jobs_init(jobs);
+}
+
+static inline void rig_frame(struct rig_node *node, struct rig_frame *frame)
 {
 	struct base_error error = { .text = "" };
 	struct wire_msg msg;
 
-	if (!tap_check_eq(whole_frame_decode(job->buf->data, job->buf->size,
+	if (!tap_check_eq(whole_frame_decode(frame->buf->data, frame->buf->size,
 					     RIG_VOLUME_BYTES, &msg, &error),
 			  0)) {
 		printf("# %s\n", error.text);
 		return;
 	}
-	node_recv(node->node, job->peer, &msg, rig.now, rig_mix(rig.now, 7));
+	node_recv(node->node, frame->peer, &msg, rig.now, rig_mix(rig.now, 7));
 	wire_msg_clear(&msg);
 }
 
-static inline void rig_drain(struct rig_node *node, struct base_list *queue,
-			     void (*do_job)(struct rig_node *node,
-					    struct rig_job *job))
+/* All that has arrived; NULL where nobody is there to take it. */
+static inline void rig_frames(struct rig_node *node,
+			      void (*take)(struct rig_node *node,
+					   struct rig_frame *frame))
 {
-	while (!base_list_empty(queue)) {
-		struct rig_job *job =
-			base_container_of(queue->next, struct rig_job, link);
+	while (!base_list_empty(&node->inbox)) {
+		struct rig_frame *frame = base_container_of(node->inbox.next,
+							    struct rig_frame,
+							    link);
 
-		if (do_job && node->node)
-			do_job(node, job);
-		rig_job_free(job);
+		if (take)
+			take(node, frame);
+		base_list_del(&frame->link);
+		base_buf_put(frame->buf);
+		free(frame);
 	}
 }
 
@@ -410,11 +264,11 @@ static inline void rig_turns(unsigned int turns)
 
 			if (!node->node)
 				continue;
-			rig_drain(node, &node->inbox, rig_frame);
+			rig_frames(node, rig_frame);
 			if (!node->hold_log)
-				rig_drain(node, &node->log, rig_log_job);
+				rig_work(node, &node->log);
 			if (!node->hold_image)
-				rig_drain(node, &node->image, rig_image_job);
+				rig_work(node, &node->image);
 			node_pump(node->node, rig.now, rig_mix(rig.now, id));
 		}
 	}
@@ -486,9 +340,9 @@ static inline void rig_kill(uint32_t id)
 
 	if (!node->node)
 		return;
-	rig_drain(node, &node->inbox, NULL);
-	rig_drain(node, &node->log, NULL);
-	rig_drain(node, &node->image, NULL);
+	rig_frames(node, NULL);
+	rig_drop(&node->log);
+	rig_drop(&node->image);
 	node_free(node->node);
 	node->node = NULL;
 	store_close(node->store);
@@ -529,8 +383,8 @@ static inline void rig_boot_all(unsigned int count, unsigned int members)
 
 		node->id = id;
 		node->disk = disk_new(rig_disk_bytes(), 512, id);
-		base_list_init(&node->log);
-		base_list_init(&node->image);
+		rig_jobs_init(&node->log);
+		rig_jobs_init(&node->image);
 		base_list_init(&node->inbox);
 		rig_format(id);
 		rig_boot(id);

@@ -12,10 +12,11 @@
 #include "base/list.h"
 #include "disk/disk.h"
 #include "disk/rig.h"
-#include "qbdd/job.h"
+#include "qbdd/worker.h"
 #include "tap.h"
 
 #define WAIT_MS 10000
+#define JOBS_MAX 16
 
 static struct store_identity identity;
 static struct disk *disk;
@@ -24,7 +25,8 @@ static struct store_boot boot;
 static struct qbdd_queue done;
 static struct qbdd_list done_list;
 static bool done_left; /* in done_list */
-static struct job_pool pool;
+static struct store_job_pool pool;
+static struct worker_item items[JOBS_MAX];
 static struct worker worker;
 
 static void open_store(void)
@@ -44,26 +46,26 @@ static void setup(void)
 		     0);
 	open_store();
 	tap_check_eq(qbdd_queue_init(&done), 0);
-	tap_check_eq(job_pool_fill(&pool), 0);
+	store_job_pool_init(&pool, JOBS_MAX);
 	done_left = false;
 	disk_steps_reset(disk);
 }
 
-static void start(void *(*run)(void *))
+static void start(bool is_log)
 {
-	tap_check(worker_start(&worker, "test", run, store, &done) == 0);
+	tap_check(worker_start(&worker, is_log, store, items, &done) == 0);
 }
 
 static void stop(void)
 {
-	tap_check(worker_stop(&worker, &pool, WAIT_MS));
+	tap_check(worker_stop(&worker, WAIT_MS));
 	store_close(store);
 	store_boot_free(&boot);
 }
 
 static void teardown(void)
 {
-	job_pool_empty(&pool);
+	store_job_pool_end(&pool);
 	qbdd_queue_destroy(&done);
 	disk_free(disk);
 }
@@ -85,16 +87,16 @@ static struct raft_entry *make_entry(uint64_t index)
 	return entry;
 }
 
-static struct job *put(struct job *job)
+static struct store_job *put(struct store_job *job)
 {
-	qbdd_queue_put(&worker.in, &job->item);
+	worker_put(&worker, job);
 	return job;
 }
 
-static struct job *put_entries(enum job_type type, uint64_t index,
-			       unsigned int count)
+static struct store_job *put_entries(enum store_job_type type, uint64_t index,
+				     unsigned int count)
 {
-	struct job *job = job_new(&pool, type);
+	struct store_job *job = store_job_new(&pool, type);
 
 	while (job->count < count)
 		job->entries[job->count++] = make_entry(index++);
@@ -102,7 +104,7 @@ static struct job *put_entries(enum job_type type, uint64_t index,
 }
 
 /* The jobs that come back, in order; NULL: not in time. */
-static struct job *next_done(void)
+static struct store_job *next_done(void)
 {
 	struct qbdd_item *item = NULL;
 
@@ -112,32 +114,33 @@ static struct job *next_done(void)
 	    qbdd_queue_take(&done, &done_list))
 		item = qbdd_list_next(&done_list);
 	done_left = item != NULL;
-	return item ? base_container_of(item, struct job, item) : NULL;
+	return item ? base_container_of(item, struct worker_item, item)->job :
+		      NULL;
 }
 
 /* Return: what the job came back with. */
-static int take_done(struct job *want)
+static int take_done(struct store_job *want)
 {
-	struct job *job = next_done();
+	struct store_job *job = next_done();
 	int error;
 
 	if (!tap_check(job == want) || !job)
 		return -ETIMEDOUT;
 	error = job->error;
-	job_free(&pool, job);
+	store_job_free(job);
 	return error;
 }
 
 static void one_sync_serves_all_appends_that_wait(void)
 {
-	struct job *jobs[8];
+	struct store_job *jobs[8];
 	unsigned int i;
 
 	setup();
-	start(log_thread);
+	start(true);
 	for (i = 0; i < 8; i++)
-		jobs[i] = put_entries(JOB_APPEND, 1 + 4 * i, 4);
-	qbdd_queue_wake(&worker.in);
+		jobs[i] = put_entries(STORE_JOB_APPEND, 1 + 4 * i, 4);
+	worker_wake(&worker);
 	for (i = 0; i < 8; i++)
 		tap_check_eq(take_done(jobs[i]), 0);
 	stop();
@@ -147,16 +150,16 @@ static void one_sync_serves_all_appends_that_wait(void)
 
 static void what_comes_back_as_done_survives_a_crash(void)
 {
-	struct job *append, *state;
+	struct store_job *append, *state;
 
 	setup();
-	start(log_thread);
-	append = put_entries(JOB_APPEND, 1, 3);
-	state = job_new(&pool, JOB_STATE);
+	start(true);
+	append = put_entries(STORE_JOB_APPEND, 1, 3);
+	state = store_job_new(&pool, STORE_JOB_STATE);
 	state->state.term = 7;
 	state->state.joined = true;
 	put(state);
-	qbdd_queue_wake(&worker.in);
+	worker_wake(&worker);
 	tap_check_eq(take_done(append), 0);
 	tap_check_eq(take_done(state), 0);
 	stop();
@@ -171,25 +174,25 @@ static void what_comes_back_as_done_survives_a_crash(void)
 
 static void a_failed_sync_lets_nothing_come_back_as_done(void)
 {
-	struct job *append, *again;
+	struct store_job *append, *again;
 
 	setup();
 	disk_fail(disk, DISK_SYNC, 1);
-	start(log_thread);
-	append = put_entries(JOB_APPEND, 1, 3);
-	qbdd_queue_wake(&worker.in);
+	start(true);
+	append = put_entries(STORE_JOB_APPEND, 1, 3);
+	worker_wake(&worker);
 	tap_check(take_done(append) != 0);
 	tap_check(append->failed != NULL); /* in the pool, not yet reused */
-	again = put_entries(JOB_APPEND, 4, 1);
-	qbdd_queue_wake(&worker.in);
+	again = put_entries(STORE_JOB_APPEND, 4, 1);
+	worker_wake(&worker);
 	tap_check(take_done(again) != 0);
 	stop();
 	teardown();
 }
 
-static struct job *put_copy(enum job_type type, uint64_t offset)
+static struct store_job *put_copy(enum store_job_type type, uint64_t offset)
 {
-	struct job *job = job_new(&pool, type);
+	struct store_job *job = store_job_new(&pool, type);
 
 	job->offset = offset;
 	job->length = 4096;
@@ -198,20 +201,20 @@ static struct job *put_copy(enum job_type type, uint64_t offset)
 
 static void the_image_thread_works_in_order(void)
 {
-	struct job *first, *second, *read, *write, *zeroes;
+	struct store_job *first, *second, *read, *write, *zeroes;
 
 	setup();
-	start(image_thread);
-	first = put_entries(JOB_APPLY, 1, 2);
-	second = put_entries(JOB_APPLY, 3, 1);
-	write = put_copy(JOB_COPY_WRITE, 65536);
+	start(false);
+	first = put_entries(STORE_JOB_APPLY, 1, 2);
+	second = put_entries(STORE_JOB_APPLY, 3, 1);
+	write = put_copy(STORE_JOB_COPY_WRITE, 65536);
 	write->buf = base_buf_new(4096);
 	memset(write->buf->data, 0x5a, 4096);
 	write->data = write->buf->data;
 	put(write);
-	read = put(put_copy(JOB_COPY_READ, 65536));
-	zeroes = put(put_copy(JOB_COPY_READ, 32768));
-	qbdd_queue_wake(&worker.in);
+	read = put(put_copy(STORE_JOB_COPY_READ, 65536));
+	zeroes = put(put_copy(STORE_JOB_COPY_READ, 32768));
+	worker_wake(&worker);
 	tap_check_eq(take_done(first), 0);
 	tap_check_eq(take_done(second), 0);
 	tap_check_eq(take_done(write), 0);
@@ -220,25 +223,25 @@ static void the_image_thread_works_in_order(void)
 	tap_need(read->buf != NULL);
 	tap_check_eq(read->buf->data[4095], 0x5a);
 	tap_check_eq(read->crc, base_crc32c(0, read->buf->data, 4096));
-	job_free(&pool, read);
+	store_job_free(read);
 	tap_need(next_done() == zeroes);
 	tap_check(zeroes->buf == NULL && zeroes->error == 0);
-	job_free(&pool, zeroes);
+	store_job_free(zeroes);
 	stop();
 	teardown();
 }
 
 static void a_failed_write_of_the_data_area_is_final(void)
 {
-	struct job *apply, *checkpoint, *read;
+	struct store_job *apply, *checkpoint, *read;
 
 	setup();
 	disk_fail(disk, DISK_WRITE, 1);
-	start(image_thread);
-	apply = put_entries(JOB_APPLY, 1, 1);
-	checkpoint = put(job_new(&pool, JOB_CHECKPOINT));
-	read = put(put_copy(JOB_COPY_READ, 0));
-	qbdd_queue_wake(&worker.in);
+	start(false);
+	apply = put_entries(STORE_JOB_APPLY, 1, 1);
+	checkpoint = put(store_job_new(&pool, STORE_JOB_CHECKPOINT));
+	read = put(put_copy(STORE_JOB_COPY_READ, 0));
+	worker_wake(&worker);
 	tap_check(take_done(apply) != 0);
 	tap_check(apply->failed != NULL); /* in the pool, not yet reused */
 	tap_check(take_done(checkpoint) != 0);
@@ -250,17 +253,17 @@ static void a_failed_write_of_the_data_area_is_final(void)
 /* Else the copy that wants it would be tried again for ever. */
 static void what_can_not_be_read_for_a_copy_fails_the_disk(void)
 {
-	struct job *read;
+	struct store_job *read;
 
 	setup();
 	disk_unreadable(disk, 0);
-	start(image_thread);
-	read = put(put_copy(JOB_COPY_READ, 0));
-	qbdd_queue_wake(&worker.in);
+	start(false);
+	read = put(put_copy(STORE_JOB_COPY_READ, 0));
+	worker_wake(&worker);
 	tap_need(next_done() == read);
 	tap_check_eq(read->error, -EIO);
 	tap_check(read->failed != NULL);
-	job_free(&pool, read);
+	store_job_free(read);
 	stop();
 	teardown();
 }

@@ -12,125 +12,32 @@
 static struct disk *blank, *old, *disk;
 static struct store_identity identity;
 
-static struct host_job *job_new(struct host_queue *queue, unsigned int kind)
-{
-	struct host_job *job = calloc(1, sizeof(*job));
-
-	FUZZ_NEED(job && queue->count < HOST_JOBS_MAX);
-	job->kind = kind;
-	queue->jobs[queue->count++] = job;
-	return job;
-}
-
-static void job_free(struct host_job *job)
+static void note_terms(struct host *host, const struct store_job *job)
 {
 	unsigned int i;
 
 	for (i = 0; i < job->count; i++)
-		raft_entry_put(job->entries[i]);
-	base_buf_put(job->buf);
-	free(job);
+		host->terms[job->entries[i]->index % HOST_TERMS] =
+			job->entries[i]->term;
 }
 
-static void take_entries(struct host_job *job,
-			 struct raft_entry *const *entries, unsigned int count)
-{
-	FUZZ_NEED(count && count <= RAFT_APPEND_MAX);
-	for (; job->count < count; job->count++)
-		job->entries[job->count] = raft_entry_get(entries[job->count]);
-	job->index = entries[count - 1]->index;
-}
-
-static void op_append(void *context, struct raft_entry *const *entries,
-		      unsigned int count, uint64_t seq)
+static void op_begin(void *context, struct store_job *job)
 {
 	struct host *host = context;
-	struct host_job *job = job_new(&host->log, HOST_APPEND);
-	unsigned int i;
+	struct host_queue *queue = store_job_is_log(job) ? &host->log :
+							   &host->image;
 
-	take_entries(job, entries, count);
-	job->seq = seq;
-	for (i = 0; i < count; i++)
-		host->terms[entries[i]->index % HOST_TERMS] = entries[i]->term;
-}
-
-static void op_truncate(void *context, uint64_t index)
-{
-	struct host *host = context;
-
-	job_new(&host->log, HOST_TRUNCATE)->index = index;
-}
-
-static void op_state(void *context, const struct raft_hard_state *state,
-		     uint64_t seq)
-{
-	struct host *host = context;
-	struct host_job *job = job_new(&host->log, HOST_STATE);
-
-	job->state = *state;
-	job->index = seq;
-}
-
-static void op_reset(void *context, const struct store_checkpoint *base)
-{
-	struct host *host = context;
-
-	job_new(&host->log, HOST_RESET)->checkpoint = *base;
-	host->terms[base->applied % HOST_TERMS] = base->applied_term;
+	FUZZ_NEED(queue->count < HOST_JOBS_MAX);
+	queue->jobs[queue->count++] = job;
+	if (job->type == STORE_JOB_APPEND)
+		note_terms(host, job);
+	if (job->type != STORE_JOB_RESET)
+		return;
+	host->terms[job->checkpoint.applied % HOST_TERMS] =
+		job->checkpoint.applied_term;
 	/* It may begin anew further back. */
 	host->commit = 0;
 	host->applied = 0;
-}
-
-static void op_apply(void *context, struct raft_entry *const *entries,
-		     unsigned int count)
-{
-	struct host *host = context;
-
-	take_entries(job_new(&host->image, HOST_APPLY), entries, count);
-}
-
-static void op_checkpoint(void *context,
-			  const struct store_checkpoint *checkpoint)
-{
-	struct host *host = context;
-
-	job_new(&host->image, HOST_CHECKPOINT)->checkpoint = *checkpoint;
-}
-
-static void op_log_read(void *context, uint32_t peer, uint64_t first,
-			unsigned int count)
-{
-	struct host *host = context;
-	struct host_job *job = job_new(&host->image, HOST_LOG_READ);
-
-	FUZZ_NEED(count <= RAFT_APPEND_MAX);
-	job->peer = peer;
-	job->index = first;
-	job->length = count;
-}
-
-static void op_copy_read(void *context, uint32_t peer, uint64_t offset,
-			 uint32_t length)
-{
-	struct host *host = context;
-	struct host_job *job = job_new(&host->image, HOST_COPY_READ);
-
-	job->peer = peer;
-	job->index = offset;
-	job->length = length;
-}
-
-static void op_copy_write(void *context, uint64_t offset, uint32_t length,
-			  const uint8_t *data, struct base_buf *buf)
-{
-	struct host *host = context;
-	struct host_job *job = job_new(&host->image, HOST_COPY_WRITE);
-
-	job->index = offset;
-	job->length = length;
-	job->data = data;
-	job->buf = base_buf_get(buf);
 }
 
 /* What is sent can be sent: encoding checks that. */
@@ -184,15 +91,7 @@ static void op_event(void *context, int level, const char *text)
 }
 
 static const struct node_ops ops = {
-	.log_append = op_append,
-	.log_truncate = op_truncate,
-	.state_save = op_state,
-	.log_reset = op_reset,
-	.apply = op_apply,
-	.checkpoint = op_checkpoint,
-	.log_read = op_log_read,
-	.copy_read = op_copy_read,
-	.copy_write = op_copy_write,
+	.begin = op_begin,
 	.send = op_send,
 	.queued = op_queued,
 	.done = op_done,
@@ -203,127 +102,38 @@ static const struct node_ops ops = {
 	.event = op_event,
 };
 
-/* The disk may fail, which is final; nothing else may go wrong. */
-static bool done(struct host *host, int error)
-{
-	if (!error)
-		return true;
-	FUZZ_NEED(error == -EIO && host->disk_fails);
-	if (!host->failed)
-		node_disk_failed(host->node, store_failure(host->store));
-	host->failed = true;
-	return false;
-}
-
 void host_disk_fails(struct host *host, unsigned int after)
 {
 	host->disk_fails = true;
 	disk_fail(disk, DISK_WRITE | DISK_SYNC, 1 + after);
 }
 
-static void do_log(struct host *host, struct host_job *job)
+/* The disk may fail, which is final; nothing else may go wrong. */
+static void check_job(struct host *host, const struct store_job *job)
 {
-	struct raft_entry *last;
-
-	switch (job->kind) {
-	case HOST_APPEND:
-		if (!done(host, store_log_append(host->store, job->entries,
-						 job->count)) ||
-		    !done(host, store_log_sync(host->store)))
-			return;
-		last = job->entries[job->count - 1];
-		node_log_durable(host->node, last->index, last->term, job->seq);
-		break;
-	case HOST_TRUNCATE:
-		done(host, store_log_truncate(host->store, job->index));
-		break;
-	case HOST_STATE:
-		if (!done(host, store_state_save(host->store, &job->state)))
-			return;
-		host->saved_term = job->state.term;
-		node_state_saved(host->node, job->index);
-		break;
-	default:
-		if (!done(host, store_log_reset(host->store, &job->checkpoint)))
-			return;
-		node_log_was_reset(host->node);
-		break;
-	}
-}
-
-static void read_log(struct host *host, const struct host_job *job)
-{
-	struct raft_entry *entries[RAFT_APPEND_MAX];
-	unsigned int i;
-	int error = 0;
-
-	for (i = 0; i < job->length && !error; i++)
-		error = store_log_read(host->store, job->index + i,
-				       &entries[i]);
-	if (error)
-		for (i--; i-- > 0;)
-			raft_entry_put(entries[i]);
-	node_log_was_read(host->node, job->peer, job->index, entries,
-			  job->length, error);
-}
-
-static void read_copy(struct host *host, const struct host_job *job)
-{
-	struct base_buf *buf = base_buf_new(job->length);
-
-	FUZZ_NEED(!store_image_read(host->store, job->index, buf->data,
-				    job->length));
-	node_copy_was_read(host->node, job->peer, job->index, job->length, buf,
-			   base_crc32c(0, buf->data, job->length), 0);
-}
-
-static void do_image(struct host *host, struct host_job *job)
-{
-	uint64_t base = 0;
-
-	switch (job->kind) {
-	case HOST_APPLY:
-		if (!done(host,
-			  store_apply(host->store, job->entries, job->count)))
-			return;
-		node_applied(host->node, job->index);
-		break;
-	case HOST_CHECKPOINT:
-		if (!done(host, store_checkpoint(host->store, &job->checkpoint,
-						 &base)))
-			return;
-		node_checkpointed(host->node, job->checkpoint.applied, base);
-		break;
-	case HOST_LOG_READ:
-		read_log(host, job);
-		break;
-	case HOST_COPY_READ:
-		read_copy(host, job);
-		break;
-	default:
-		if (!done(host, store_image_write(host->store, job->index,
-						  job->data, job->length)))
-			return;
-		node_copy_written(host->node, job->index, job->length);
-		break;
-	}
+	if (!job->error || job->type == STORE_JOB_LOG_READ)
+		return;
+	FUZZ_NEED(job->error == -EIO && host->disk_fails &&
+		  job->type != STORE_JOB_COPY_READ);
+	if (!host->failed)
+		node_disk_failed(host->node, store_failure(host->store));
+	host->failed = true;
 }
 
 void host_work(struct host *host, struct host_queue *queue, unsigned int count)
 {
 	while (count-- && queue->count) {
-		struct host_job *job = queue->jobs[0];
+		struct store_job *job = queue->jobs[0];
 
 		queue->count--;
 		memmove(queue->jobs, queue->jobs + 1,
 			queue->count * sizeof(queue->jobs[0]));
-		if (host->failed)
-			; /* as qbdd does: no answer any more */
-		else if (queue == &host->log)
-			do_log(host, job);
-		else
-			do_image(host, job);
-		job_free(job);
+		job->next = NULL;
+		FUZZ_NEED(!store_job_run(host->store, job));
+		check_job(host, job);
+		if (job->type == STORE_JOB_STATE && !job->error)
+			host->saved_term = job->state.term;
+		node_job_done(host->node, job);
 	}
 }
 
@@ -391,15 +201,15 @@ static void member(struct host *host, unsigned int members)
 static void queue_clear(struct host_queue *queue)
 {
 	while (queue->count)
-		job_free(queue->jobs[--queue->count]);
+		store_job_free(queue->jobs[--queue->count]);
 }
 
 static void end(struct host *host)
 {
-	node_free(host->node);
-	store_close(host->store);
 	queue_clear(&host->log);
 	queue_clear(&host->image);
+	node_free(host->node);
+	store_close(host->store);
 	host->lease_us = 0;
 	host->failed = false;
 	host->disk_fails = false;

@@ -8,36 +8,12 @@
 
 #include "node/node.h"
 
-#define HOST_JOBS_MAX 1024
+#define HOST_JOBS_MAX NODE_JOBS_MAX
 #define HOST_TERMS 4096
 #define HOST_NODES 5 /* of the configuration; we are 1 */
 
-struct host_job {
-	enum {
-		HOST_APPEND,
-		HOST_TRUNCATE,
-		HOST_STATE,
-		HOST_RESET,
-		HOST_APPLY,
-		HOST_CHECKPOINT,
-		HOST_LOG_READ,
-		HOST_COPY_READ,
-		HOST_COPY_WRITE,
-	} kind;
-	struct raft_entry *entries[RAFT_APPEND_MAX];
-	unsigned int count;
-	uint64_t index; /* or offset, or seq of a state */
-	uint64_t seq;
-	uint32_t peer;
-	uint32_t length;
-	struct raft_hard_state state;
-	struct store_checkpoint checkpoint;
-	const uint8_t *data;
-	struct base_buf *buf;
-};
-
 struct host_queue {
-	struct host_job *jobs[HOST_JOBS_MAX];
+	struct store_job *jobs[HOST_JOBS_MAX];
 	unsigned int count;
 };
 

@@ -54,8 +54,7 @@ static void host_wound_heals(struct host *host)
 	struct node_view view;
 
 	if (!host->wounded || host->wound_fresh || host->disk_out ||
-	    !base_list_empty(&host->log.jobs) ||
-	    !base_list_empty(&host->log.running) ||
+	    host->log_jobs ||
 	    !host_data(host, 0, host->world->volume_bytes))
 		return;
 	node_view(host->node, host_now(host), &view);
@@ -69,7 +68,7 @@ static void host_do_pump(struct world *world, void *object, uint64_t life,
 			 uint64_t due)
 {
 	struct host *host = object;
-	uint64_t random;
+	uint64_t random, jobs_at;
 
 	if (!host->node || host->life != life || host->pump_at != due)
 		return;
@@ -83,8 +82,11 @@ static void host_do_pump(struct world *world, void *object, uint64_t life,
 	node_pump(host->node, host_now(host), random);
 	oracle_step(host);
 	oracle_pumped(host);
+	jobs_at = jobs_run(host);
 	host_wound_heals(host);
 	host->pump_at = host_true(host, node_deadline(host->node));
+	if (jobs_at < host->pump_at)
+		host->pump_at = jobs_at;
 	if (host->pump_at <= world->now_us)
 		host->pump_at = world->now_us + 1;
 	world_at(world, host->pump_at, host_do_pump, host, life, host->pump_at);
@@ -153,10 +155,6 @@ void host_init(struct host *host)
 		1000000000 + (int64_t)world_draw(world, 1000000000);
 	host->clock_ppm = (int32_t)world_draw(world, WORLD_DRIFT_PPM - 1) -
 			  WORLD_DRIFT_PPM / 2;
-	base_list_init(&host->log.jobs);
-	base_list_init(&host->log.running);
-	base_list_init(&host->image.jobs);
-	base_list_init(&host->image.running);
 	host_reformat(host);
 	if (host->user)
 		client_start(host);
@@ -207,6 +205,7 @@ static void host_run(struct host *host, struct store_boot *boot)
 
 	host_config(host, &config);
 	oracle_started(host, boot);
+	jobs_start(host);
 	host->node = node_new(&config, boot, &host_ops, host, host_now(host),
 			      random);
 	host->pump_at = UINT64_MAX;
@@ -271,11 +270,11 @@ void host_kill(struct host *host, bool power)
 	host->device.lease_us = 0;
 	if (node) {
 		links_host_down(host);
+		jobs_stop(host);
 		node_free(node);
 		store_close(host->store);
 		host->store = NULL;
 	}
-	jobs_drop(host);
 	disk_on(host->disk);
 	if (!power)
 		return;

@@ -201,7 +201,7 @@ void oracle_started(struct host *host, const struct store_boot *boot)
 		log_push(host, boot->entries[i - boot->base_index], false);
 	host->sight.durable = host->sight.last;
 	host->sight.committed = 0;
-	host->sight.applying = false;
+	host->sight.applying = 0;
 	host->sight.ahead = host->sight.reached;
 }
 
@@ -214,7 +214,7 @@ void oracle_forget(struct host *host)
 	host->sight.bare = false;
 	host->sight.was_bare = false;
 	host->sight.ahead = 0;
-	host->sight.applying = false;
+	host->sight.applying = 0;
 }
 
 /*
@@ -538,7 +538,8 @@ static void image_check(struct host *host, const struct node_view *view)
 	const struct sight *sight = &host->sight;
 
 	if (view->incomplete || view->damaged || view->disk_failed ||
-	    sight->bare || sight->applying || view->applied < sight->reached)
+	    sight->bare || sight->applying || host->io_failed ||
+	    view->applied < sight->reached)
 		return;
 	if (view->applied > world->oracle->last ||
 	    disk_digest(host->disk) !=
@@ -669,14 +670,14 @@ void oracle_apply(struct host *host, struct raft_entry *const *entries,
 
 void oracle_image_begins(struct host *host, uint64_t index)
 {
-	host->sight.applying = true;
+	host->sight.applying += !index;
 	if (index > host->sight.reached)
 		host->sight.reached = index;
 }
 
 void oracle_image_ends(struct host *host)
 {
-	host->sight.applying = false;
+	host->sight.applying--;
 }
 
 void oracle_copied(struct host *host, const struct host *from)

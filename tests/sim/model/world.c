@@ -218,7 +218,6 @@ void world_free(struct world *world)
 	for (i = 0; i < world->count; i++) {
 		host_kill(&world->hosts[i], false);
 		device_power_off(&world->hosts[i].device);
-		jobs_free(&world->hosts[i]);
 		disk_free(world->hosts[i].disk);
 		free(world->hosts[i].sight.terms);
 	}

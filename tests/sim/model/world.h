@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "lanes/lanes.h"
 #include "node/node.h"
 #include "store/store.h"
 #include "tests/sim/model/disk.h"
@@ -81,56 +82,11 @@ struct device {
 	struct hold holds[HOLDS]; /* the last member: cleared apart */
 };
 
-enum job_type {
-	JOB_APPEND,
-	JOB_TRUNCATE,
-	JOB_STATE,
-	JOB_RESET,
-	JOB_APPLY,
-	JOB_CHECKPOINT,
-	JOB_LOG_READ,
-	JOB_COPY_READ,
-	JOB_COPY_WRITE,
-};
-
-struct job {
-	struct base_list link;
-	enum job_type type;
-	struct raft_entry **entries;
-	unsigned int count;
-	unsigned int begun; /* APPEND: of its entries, those in an append */
-	uint64_t index;
-	uint64_t term;
-	uint64_t seq;
-	struct raft_hard_state state;
-	struct store_checkpoint checkpoint;
-	uint32_t peer;
-	uint64_t offset;
-	uint32_t length;
-	struct base_buf *buf;
-	const uint8_t *data;
-	int error;
-};
-
 /* The log thread or the image thread. */
 struct worker {
-	struct base_list jobs; /* to be carried out */
-	struct base_list running; /* carried out, answered at the end */
-	bool busy;
-	uint64_t idle_seq; /* the newest end of work: the log worker's */
-};
-
-#define APPENDS 4 /* under way */
-
-/* Appends of which writes are under way, oldest first. */
-struct appends {
-	unsigned int first;
-	unsigned int count;
-	struct {
-		struct store_append append;
-		unsigned int undone; /* a bit a piece */
-		struct job *job; /* of `running`: what ends with it; or NULL */
-	} slots[APPENDS];
+	struct store_job *running;
+	struct store_job *first, **last; /* that wait */
+	bool broken; /* a write of its lane has failed */
 };
 
 /* What the oracles saw of a host; see oracle.c. */
@@ -148,7 +104,7 @@ struct sight {
 	 * applied up to here, and so are copies of it.
 	 */
 	uint64_t ahead;
-	bool applying; /* the image is between two indexes */
+	unsigned int applying; /* pieces of a copy that are being written */
 	uint64_t led; /* newest term it was seen to lead */
 	bool bare; /* a witness, or one that was and is not filled yet */
 	bool was_bare; /* ever, on this disk */
@@ -175,9 +131,16 @@ struct host {
 	bool wounded;
 	bool wound_fresh; /* it has not been started since */
 	bool disk_out; /* has failed; to be replaced */
+	bool io_failed; /* the same, but the node may not know yet */
+	struct lanes *lanes;
+	struct base_list writes; /* which the kernel was given */
+	uint64_t write_id; /* the newest one's */
 	struct worker log;
-	struct appends appends;
 	struct worker image;
+	unsigned int log_jobs; /* of the node, under way */
+	struct store_job note;
+	bool noting; /* it is under way */
+	uint64_t note_us; /* when it is due; 0: not */
 	bool user; /* somebody uses the device here */
 	struct device device;
 	struct sight sight;
@@ -335,11 +298,13 @@ const uint8_t *host_data(const struct host *host, uint64_t offset,
 void host_layout(const struct host *host, uint64_t *slots, uint64_t *ring,
 		 uint64_t *end);
 
-/* jobs.c: its threads */
+/* jobs.c: its lanes and threads */
 extern const struct node_ops host_ops;
+void jobs_start(struct host *host);
 /* What is under way reaches the disk or does not. */
-void jobs_drop(struct host *host);
-void jobs_free(struct host *host);
+void jobs_stop(struct host *host);
+/* Begin what the node has asked for. Return: when to call again, at the latest */
+uint64_t jobs_run(struct host *host);
 
 /* device.c: the module */
 void device_power_off(struct device *device);
@@ -397,7 +362,7 @@ void oracle_truncate(struct host *host, uint64_t index);
 void oracle_reset(struct host *host, const struct store_checkpoint *base);
 void oracle_apply(struct host *host, struct raft_entry *const *entries,
 		  unsigned int count);
-/* The image worker begins to write up to @index, or a copy (0); and ends. */
+/* What writes up to @index begins; or a piece of a copy (0), which ends. */
 void oracle_image_begins(struct host *host, uint64_t index);
 void oracle_image_ends(struct host *host);
 /* A piece of @from's image arrives. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See lanes.h. */
-#include "qbdd/lanes.h"
+#include "lanes/lanes.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -8,8 +8,8 @@
 #include <string.h>
 
 struct queue {
-	struct job *first; /* by job->next */
-	struct job **last;
+	struct store_job *first; /* by job->next */
+	struct store_job **last;
 };
 
 /* An append, and the jobs whose last entries are in it. */
@@ -23,7 +23,7 @@ struct append_slot {
 /* A job of the image lane that is being carried out. */
 struct plan_slot {
 	struct store_plan plan;
-	struct job *job;
+	struct store_job *job;
 	unsigned int left;
 	struct lane_write writes[STORE_IOV_MAX];
 };
@@ -35,6 +35,7 @@ struct lane {
 	unsigned int count;
 	bool thread; /* a job of it is in its thread, alone */
 	bool failed;
+	const char *blame; /* at what, while nobody was told; or NULL */
 };
 
 struct lanes {
@@ -46,7 +47,7 @@ struct lanes {
 	struct lane image;
 	unsigned int taken; /* entries of the first waiting append */
 	unsigned int image_writes; /* under way */
-	bool appended;
+	bool held; /* what could be applied was held back */
 	struct append_slot appends[LANES_APPENDS_MAX];
 	struct plan_slot plans[LANES_PLANS_MAX];
 };
@@ -57,16 +58,16 @@ static void queue_init(struct queue *queue)
 	queue->last = &queue->first;
 }
 
-static void queue_add(struct queue *queue, struct job *job)
+static void queue_add(struct queue *queue, struct store_job *job)
 {
 	job->next = NULL;
 	*queue->last = job;
 	queue->last = &job->next;
 }
 
-static struct job *queue_pop(struct queue *queue)
+static struct store_job *queue_pop(struct queue *queue)
 {
-	struct job *job = queue->first;
+	struct store_job *job = queue->first;
 
 	if (!job)
 		return NULL;
@@ -94,62 +95,64 @@ struct lanes *lanes_new(struct store *store, unsigned int appends,
 	for (i = 0; i < appends; i++) {
 		queue_init(&lanes->appends[i].jobs);
 		if (store_append_init(store, &lanes->appends[i].append)) {
-			lanes_free(lanes, NULL);
+			lanes_free(lanes);
 			return NULL;
 		}
 	}
 	return lanes;
 }
 
-static void drop_all(struct queue *queue, struct job_pool *pool)
+static void drop_all(struct queue *queue)
 {
-	struct job *job;
+	struct store_job *job;
 
 	while ((job = queue_pop(queue)))
-		job_free(pool, job);
+		store_job_free(job);
 }
 
-void lanes_free(struct lanes *lanes, struct job_pool *pool)
+void lanes_free(struct lanes *lanes)
 {
 	unsigned int i;
 
 	if (!lanes)
 		return;
-	drop_all(&lanes->log.waiting, pool);
-	drop_all(&lanes->image.waiting, pool);
+	drop_all(&lanes->log.waiting);
+	drop_all(&lanes->image.waiting);
 	for (i = 0; i < LANES_APPENDS_MAX; i++) {
 		if (lanes->appends[i].jobs.last)
-			drop_all(&lanes->appends[i].jobs, pool);
+			drop_all(&lanes->appends[i].jobs);
 		store_append_free(&lanes->appends[i].append);
 	}
 	for (i = 0; i < LANES_PLANS_MAX; i++)
 		if (lanes->plans[i].job)
-			job_free(pool, lanes->plans[i].job);
+			store_job_free(lanes->plans[i].job);
 	free(lanes);
 }
 
-static bool goes_at_once(const struct job *job)
+void lanes_put(struct lanes *lanes, struct store_job *job)
 {
-	return job->type == JOB_CHECKPOINT || job->type == JOB_LOG_READ ||
-	       job->type == JOB_NOTE;
-}
-
-void lanes_put(struct lanes *lanes, struct job *job)
-{
-	if (goes_at_once(job))
+	if (store_job_overtakes(job))
 		lanes->ops->thread(lanes->context, job);
-	else if (job_is_log(job))
+	else if (store_job_is_log(job))
 		queue_add(&lanes->log.waiting, job);
 	else
 		queue_add(&lanes->image.waiting, job);
 }
 
-static void fail(struct lanes *lanes, struct job *job, int error,
-		 const char *what)
+/* The first that comes back says for all of its lane what failed. */
+static void fail(struct lanes *lanes, struct lane *lane, struct store_job *job,
+		 int error)
 {
 	job->error = error;
-	job->failed = what;
+	job->failed = lane->blame;
+	lane->blame = NULL;
 	lanes->ops->done(lanes->context, job);
+}
+
+/* The store's failure counts for both lanes: a sync loses what others wrote. */
+static bool lane_failed(const struct lanes *lanes, const struct lane *lane)
+{
+	return lane->failed || *store_failure(lanes->store);
 }
 
 /* The first job may go to the thread as soon as the lane is empty. */
@@ -167,10 +170,10 @@ static void give_to_thread(struct lanes *lanes, struct lane *lane)
 static unsigned int gather(const struct lanes *lanes,
 			   struct raft_entry **entries)
 {
-	const struct job *job = lanes->log.waiting.first;
+	const struct store_job *job = lanes->log.waiting.first;
 	unsigned int skip = lanes->taken, count = 0, i;
 
-	for (; job && job->type == JOB_APPEND && count < STORE_IOV_MAX;
+	for (; job && job->type == STORE_JOB_APPEND && count < STORE_IOV_MAX;
 	     job = job->next) {
 		for (i = skip; i < job->count && count < STORE_IOV_MAX; i++)
 			entries[count++] = job->entries[i];
@@ -183,11 +186,11 @@ static unsigned int gather(const struct lanes *lanes,
 static void take(struct lanes *lanes, struct append_slot *slot,
 		 unsigned int count)
 {
-	struct job *job;
+	struct store_job *job;
 
 	lanes->taken += count;
-	while ((job = lanes->log.waiting.first) && job->type == JOB_APPEND &&
-	       lanes->taken >= job->count) {
+	while ((job = lanes->log.waiting.first) &&
+	       job->type == STORE_JOB_APPEND && lanes->taken >= job->count) {
 		lanes->taken -= job->count;
 		queue_add(&slot->jobs, queue_pop(&lanes->log.waiting));
 	}
@@ -206,12 +209,11 @@ static void log_append(struct lanes *lanes)
 	error = store_append_begin(lanes->store, entries, count, append);
 	if (error) {
 		lane->failed = true;
-		fail(lanes, queue_pop(&lane->waiting), error,
-		     "writing the log");
+		lane->blame = "writing the log";
+		fail(lanes, lane, queue_pop(&lane->waiting), error);
 		return;
 	}
 	lane->count++;
-	lanes->appended = true;
 	take(lanes, slot, append->count);
 	slot->left = append->piece_count;
 	for (i = 0; i < append->piece_count; i++) {
@@ -227,9 +229,9 @@ void lanes_run_log(struct lanes *lanes)
 	struct lane *lane = &lanes->log;
 
 	while (lane->waiting.first && !lane->thread) {
-		if (lane->failed)
-			fail(lanes, queue_pop(&lane->waiting), -EIO, NULL);
-		else if (lane->waiting.first->type != JOB_APPEND) {
+		if (lane_failed(lanes, lane))
+			fail(lanes, lane, queue_pop(&lane->waiting), -EIO);
+		else if (lane->waiting.first->type != STORE_JOB_APPEND) {
 			if (lane->count)
 				break;
 			give_to_thread(lanes, lane);
@@ -240,17 +242,33 @@ void lanes_run_log(struct lanes *lanes)
 	}
 }
 
-static void log_finish(struct lanes *lanes, struct append_slot *slot)
+static void append_answer(struct lanes *lanes, struct append_slot *slot,
+			  bool failed)
 {
-	struct job *job;
+	struct store_job *job;
 
-	if (!lanes->log.failed)
-		store_append_end(lanes->store, &slot->append);
 	while ((job = queue_pop(&slot->jobs))) {
-		if (lanes->log.failed)
-			fail(lanes, job, -EIO, job->failed);
+		if (failed)
+			fail(lanes, &lanes->log, job, -EIO);
 		else
 			lanes->ops->done(lanes->context, job);
+	}
+}
+
+static void log_finish(struct lanes *lanes)
+{
+	struct lane *lane = &lanes->log;
+	struct append_slot *slot;
+	bool failed;
+
+	while (lane->count && !lanes->appends[lane->first].left) {
+		slot = &lanes->appends[lane->first];
+		lane->first = (lane->first + 1) % lanes->appends_max;
+		lane->count--;
+		failed = lane_failed(lanes, &lanes->log);
+		if (!failed)
+			store_append_end(lanes->store, &slot->append);
+		append_answer(lanes, slot, failed);
 	}
 }
 
@@ -290,22 +308,27 @@ static bool must_wait(const struct lanes *lanes, const struct store_plan *plan)
 	return false;
 }
 
+static void plan_answer(struct lanes *lanes, struct plan_slot *slot)
+{
+	struct store_job *job = slot->job;
+
+	slot->job = NULL;
+	if (lane_failed(lanes, &lanes->image))
+		fail(lanes, &lanes->image, job, -EIO);
+	else
+		lanes->ops->done(lanes->context, job);
+}
+
 static void image_finish(struct lanes *lanes)
 {
 	struct lane *lane = &lanes->image;
 	struct plan_slot *slot;
-	struct job *job;
 
 	while (lane->count && !lanes->plans[lane->first].left) {
 		slot = &lanes->plans[lane->first];
 		lane->first = (lane->first + 1) % LANES_PLANS_MAX;
 		lane->count--;
-		job = slot->job;
-		slot->job = NULL;
-		if (lane->failed)
-			fail(lanes, job, -EIO, job->failed);
-		else
-			lanes->ops->done(lanes->context, job);
+		plan_answer(lanes, slot);
 	}
 }
 
@@ -315,7 +338,7 @@ static bool image_apply(struct lanes *lanes)
 	struct lane *lane = &lanes->image;
 	unsigned int place = (lane->first + lane->count) % LANES_PLANS_MAX;
 	struct plan_slot *slot = &lanes->plans[place];
-	struct job *job = lane->waiting.first;
+	struct store_job *job = lane->waiting.first;
 	unsigned int i;
 
 	if (lane->count == LANES_PLANS_MAX)
@@ -341,14 +364,28 @@ static bool image_apply(struct lanes *lanes)
 	return true;
 }
 
-void lanes_run_image(struct lanes *lanes)
+/* Is there nothing but entries to be applied? */
+static bool image_may_wait(const struct lanes *lanes)
+{
+	const struct store_job *job = lanes->image.waiting.first;
+
+	while (job && job->type == STORE_JOB_APPLY)
+		job = job->next;
+	return !job && lanes->image.waiting.first;
+}
+
+bool lanes_run_image(struct lanes *lanes, bool idle)
 {
 	struct lane *lane = &lanes->image;
 
+	lanes->held = !lanes->held && idle && image_may_wait(lanes);
+	if (lanes->held)
+		return true;
 	while (lane->waiting.first && !lane->thread) {
-		if (lane->failed)
-			fail(lanes, queue_pop(&lane->waiting), -EIO, NULL);
-		else if (lane->waiting.first->type == JOB_APPLY) {
+		if (lane_failed(lanes, lane) &&
+		    !store_job_reads(lane->waiting.first))
+			fail(lanes, lane, queue_pop(&lane->waiting), -EIO);
+		else if (lane->waiting.first->type == STORE_JOB_APPLY) {
 			if (!image_apply(lanes))
 				break;
 		} else {
@@ -357,66 +394,54 @@ void lanes_run_image(struct lanes *lanes)
 			give_to_thread(lanes, lane);
 		}
 	}
+	return false;
 }
 
-/* The first is to blame, and says it for all. */
 static void write_failed(struct lanes *lanes, struct lane *lane,
-			 struct job *job, const struct lane_write *write,
-			 int error)
+			 const struct lane_write *write, int error)
 {
 	store_write_failed(lanes->store, write->piece->offset, error);
-	lane->failed = true;
-	if (job)
-		job->failed = write->is_log ? "writing the log" :
+	if (!lane->failed)
+		lane->blame = write->is_log ? "writing the log" :
 					      "writing the data area";
+	lane->failed = true;
+}
+
+static void log_written(struct lanes *lanes, struct lane_write *write,
+			int error)
+{
+	struct append_slot *slot = &lanes->appends[write->slot];
+
+	if (error)
+		write_failed(lanes, &lanes->log, write, error);
+	slot->left--;
+	log_finish(lanes);
+}
+
+static void image_written(struct lanes *lanes, struct lane_write *write,
+			  int error)
+{
+	struct plan_slot *slot = &lanes->plans[write->slot];
+
+	if (error)
+		write_failed(lanes, &lanes->image, write, error);
+	slot->left--;
+	lanes->image_writes--;
+	image_finish(lanes);
 }
 
 void lanes_written(struct lanes *lanes, struct lane_write *write, int error)
 {
-	struct lane *lane = write->is_log ? &lanes->log : &lanes->image;
-	struct append_slot *append;
-	struct plan_slot *plan;
-
-	if (!write->is_log) {
-		plan = &lanes->plans[write->slot];
-		if (error)
-			write_failed(lanes, lane, plan->job, write, error);
-		plan->left--;
-		lanes->image_writes--;
-		image_finish(lanes);
-		return;
-	}
-	append = &lanes->appends[write->slot];
-	if (error)
-		write_failed(lanes, lane, append->jobs.first, write, error);
-	append->left--;
-	while (lane->count && !lanes->appends[lane->first].left) {
-		append = &lanes->appends[lane->first];
-		lane->first = (lane->first + 1) % lanes->appends_max;
-		lane->count--;
-		log_finish(lanes, append);
-	}
+	if (write->is_log)
+		log_written(lanes, write, error);
+	else
+		image_written(lanes, write, error);
 }
 
-void lanes_returned(struct lanes *lanes, const struct job *job)
+void lanes_returned(struct lanes *lanes, const struct store_job *job)
 {
-	if (!goes_at_once(job))
-		(job_is_log(job) ? &lanes->log : &lanes->image)->thread = false;
-}
+	struct lane *lane = store_job_is_log(job) ? &lanes->log : &lanes->image;
 
-bool lanes_image_may_wait(const struct lanes *lanes)
-{
-	const struct job *job = lanes->image.waiting.first;
-
-	while (job && job->type == JOB_APPLY)
-		job = job->next;
-	return !job && lanes->image.waiting.first;
-}
-
-bool lanes_appended(struct lanes *lanes)
-{
-	bool appended = lanes->appended;
-
-	lanes->appended = false;
-	return appended;
+	if (!store_job_overtakes(job))
+		lane->thread = false;
 }

@@ -5,22 +5,25 @@
  * many at a time in each, so that no thread has to be woken for either.
  *
  * What can't be done without waiting goes to the lane's thread, alone: nothing
- * of its lane is under way beside it.  But checkpoints, notes and reading the
- * log back, which concern only what is finished: they go to the threads at once.
+ * of its lane is under way beside it.  Jobs that overtake (store_job_overtakes())
+ * go to the threads at once.
  *
- * Jobs come back in the order in which they were put (thread's jobs that went at
- * once excepted).  After the first failed write of a lane none of its jobs comes
- * back as done any more.  Loop thread.  No system calls in here: the simulator
- * drives this very code.
+ * Jobs come back in the order in which they were put (those that overtake
+ * excepted).  After the first failed write of a lane, and after any failure that
+ * is final for the store, none of its jobs comes back as done any more.
+ *
+ * Pure: no system calls, no clock, no threads in here.  The daemon's loop and the
+ * simulator (tests/sim/model/jobs.c) drive this very code.
  */
-#ifndef QBDD_LANES_H
-#define QBDD_LANES_H
+#ifndef LANES_LANES_H
+#define LANES_LANES_H
 
-#include "qbdd/job.h"
+#include "store/job.h"
 
 #define LANES_APPENDS_MAX 4 /* under way */
 #define LANES_PLANS_MAX 8
 #define LANES_WRITES_MAX 256 /* under way in the image lane, about */
+#define LANES_HELD_US 100 /* a write of the data area, at most */
 
 struct lanes;
 
@@ -38,9 +41,9 @@ struct lanes_ops {
 	 */
 	void (*write)(void *context, struct lane_write *write);
 	/* Hand it to its thread; lanes_returned() follows. */
-	void (*thread)(void *context, struct job *job);
+	void (*thread)(void *context, struct store_job *job);
 	/* It is over, see job->error: the callee's. */
-	void (*done)(void *context, struct job *job);
+	void (*done)(void *context, struct store_job *job);
 };
 
 /**
@@ -51,23 +54,24 @@ struct lanes_ops {
  */
 struct lanes *lanes_new(struct store *store, unsigned int appends,
 			const struct lanes_ops *ops, void *context);
-/** lanes_free() - with nothing under way; jobs that wait are dropped */
-void lanes_free(struct lanes *lanes, struct job_pool *pool);
+/** lanes_free() - jobs that it has are dropped; a write's memory with them */
+void lanes_free(struct lanes *lanes);
 
 /** lanes_put() - take over @job; what can go to its thread at once does */
-void lanes_put(struct lanes *lanes, struct job *job);
-/** lanes_run_log(), lanes_run_image() - begin what can be begun */
+void lanes_put(struct lanes *lanes, struct store_job *job);
+/** lanes_run_log() - begin what can be begun */
 void lanes_run_log(struct lanes *lanes);
-void lanes_run_image(struct lanes *lanes);
+/**
+ * lanes_run_image() - likewise
+ * @idle: the device waits for nothing.  A lone write is answered then, and its
+ *	user may send the next one, whose way is the longer: so what is to be
+ *	applied is held back, once
+ * Return: is something held back?  Then call again within LANES_HELD_US.
+ */
+bool lanes_run_image(struct lanes *lanes, bool idle);
 /** lanes_written() - @error: 0 or a negative errno */
 void lanes_written(struct lanes *lanes, struct lane_write *write, int error);
 /** lanes_returned() - @job comes from its thread, and stays the caller's */
-void lanes_returned(struct lanes *lanes, const struct job *job);
-
-/** lanes_image_may_wait() - is there nothing but entries to be applied? */
-bool lanes_image_may_wait(const struct lanes *lanes);
-
-/** lanes_appended() - was anything appended since this was asked last? */
-bool lanes_appended(struct lanes *lanes);
+void lanes_returned(struct lanes *lanes, const struct store_job *job);
 
 #endif
