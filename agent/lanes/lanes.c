@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/planted.h"
+
 struct queue {
 	struct store_job *first; /* by job->next */
 	struct store_job **last;
@@ -17,6 +19,7 @@ struct append_slot {
 	struct store_append append;
 	struct queue jobs;
 	unsigned int left; /* writes not done */
+	bool failed; /* one of them */
 	struct lane_write writes[2];
 };
 
@@ -216,6 +219,7 @@ static void log_append(struct lanes *lanes)
 	lane->count++;
 	take(lanes, slot, append->count);
 	slot->left = append->piece_count;
+	slot->failed = false;
 	for (i = 0; i < append->piece_count; i++) {
 		slot->writes[i].piece = &append->pieces[i];
 		slot->writes[i].slot = place;
@@ -242,6 +246,14 @@ void lanes_run_log(struct lanes *lanes)
 	}
 }
 
+static bool append_failed(const struct lanes *lanes,
+			  const struct append_slot *slot)
+{
+	if (planted(PLANTED_FAILURE_FORGOTTEN))
+		return slot->failed;
+	return slot->failed || lane_failed(lanes, &lanes->log);
+}
+
 static void append_answer(struct lanes *lanes, struct append_slot *slot,
 			  bool failed)
 {
@@ -265,7 +277,7 @@ static void log_finish(struct lanes *lanes)
 		slot = &lanes->appends[lane->first];
 		lane->first = (lane->first + 1) % lanes->appends_max;
 		lane->count--;
-		failed = lane_failed(lanes, &lanes->log);
+		failed = append_failed(lanes, slot);
 		if (!failed)
 			store_append_end(lanes->store, &slot->append);
 		append_answer(lanes, slot, failed);
@@ -279,6 +291,8 @@ static bool overlap(const struct store_plan *one,
 {
 	unsigned int i = 0, k = 0;
 
+	if (planted(PLANTED_OVERLAP_IGNORED))
+		return false;
 	while (i < one->count && k < other->count) {
 		const struct store_piece *a = &one->pieces[i];
 		const struct store_piece *b = &other->pieces[k];
@@ -313,6 +327,8 @@ static void plan_answer(struct lanes *lanes, struct plan_slot *slot)
 	struct store_job *job = slot->job;
 
 	slot->job = NULL;
+	if (!job)
+		return; /* answered: see PLANTED_APPLIED_UNWRITTEN */
 	if (lane_failed(lanes, &lanes->image))
 		fail(lanes, &lanes->image, job, -EIO);
 	else
@@ -360,6 +376,8 @@ static bool image_apply(struct lanes *lanes)
 		slot->writes[i].is_log = false;
 		lanes->ops->write(lanes->context, &slot->writes[i]);
 	}
+	if (planted(PLANTED_APPLIED_UNWRITTEN))
+		plan_answer(lanes, slot);
 	image_finish(lanes);
 	return true;
 }
@@ -412,9 +430,13 @@ static void log_written(struct lanes *lanes, struct lane_write *write,
 {
 	struct append_slot *slot = &lanes->appends[write->slot];
 
-	if (error)
+	if (error) {
 		write_failed(lanes, &lanes->log, write, error);
+		slot->failed = true;
+	}
 	slot->left--;
+	if (planted(PLANTED_ANSWERED_OUT_OF_ORDER) && !slot->left)
+		append_answer(lanes, slot, append_failed(lanes, slot));
 	log_finish(lanes);
 }
 

@@ -51,6 +51,12 @@ static const struct {
 	[PLANTED_LEARNER_COUNTED] = { "learner_counted", 4000 },
 	[PLANTED_CHANGE_EARLY] = { "change_before_the_term_commits", 4000 },
 	[PLANTED_CHANGES_AT_ONCE] = { "two_changes_of_members_at_once", 4000 },
+	[PLANTED_OVERLAP_IGNORED] = { "overlapping_writes_at_once", 100 },
+	[PLANTED_ANSWERED_OUT_OF_ORDER] = { "append_answered_out_of_order",
+					    4000 },
+	[PLANTED_APPLIED_UNWRITTEN] = { "applied_before_it_is_written", 100 },
+	[PLANTED_FAILURE_FORGOTTEN] = { "append_done_behind_a_failed_one",
+					4000 },
 };
 
 /* The first of seeds 1 to @seeds that finds something; 0: none does. */
