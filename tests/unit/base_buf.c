@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/pool.h"
 #include "tap.h"
+#include "tests/lib/random.h"
 
 #define BLOCK_PAGES (BASE_POOL_BLOCK / BASE_POOL_PAGE)
 #define POOL_BLOCKS 3
@@ -24,8 +25,7 @@ static uint64_t seed = 1;
 
 static uint32_t below(uint32_t bound)
 {
-	seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (uint32_t)((seed >> 33) % bound);
+	return (uint32_t)random_below(&seed, bound);
 }
 
 static void buffers_of_all_sizes_are_aligned_and_apart(void)

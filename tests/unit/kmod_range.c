@@ -7,6 +7,7 @@
 
 #include "range.h"
 #include "tap.h"
+#include "tests/lib/random.h"
 
 #define K (1024ULL)
 
@@ -254,16 +255,16 @@ static void thousands_of_random_arrivals_agree_with_the_model(void)
 {
 	static struct actor actors[ACTORS];
 	struct qbd_range *range;
+	uint64_t seed = 7;
 	int turn, i;
 
 	start();
-	srandom(7);
 	for (turn = 0; turn < 200000; turn++) {
-		struct actor *actor = &actors[random() % ACTORS];
+		struct actor *actor = &actors[random_below(&seed, ACTORS)];
 
 		if (actor->in) {
 			/* most leave when they may go, some give up */
-			if (!actor->goes && random() % 8)
+			if (!actor->goes && random_below(&seed, 8))
 				continue;
 			actor->in = false;
 			qbd_range_leave(&ranges, &actor->range, &freed);
@@ -273,9 +274,9 @@ static void thousands_of_random_arrivals_agree_with_the_model(void)
 		} else {
 			actor->in = true;
 			actor->goes = enter(&actor->range,
-					    (uint64_t)(random() % 64) * 512,
-					    (uint64_t)(random() % 16 + 1) * 512,
-					    random() % 2);
+					    random_below(&seed, 64) * 512,
+					    (random_below(&seed, 16) + 1) * 512,
+					    random_below(&seed, 2));
 		}
 		for (i = 0; i < ACTORS; i++)
 			if (actors[i].in &&

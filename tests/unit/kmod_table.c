@@ -9,6 +9,7 @@
 
 #include "table.h"
 #include "tap.h"
+#include "tests/lib/random.h"
 
 #define K (1024U)
 
@@ -420,26 +421,26 @@ static void a_long_random_life_ends_each_request_once(void)
 	static struct life lives[LIVES];
 	struct qbd_request *req;
 	uint32_t generation = 1;
+	uint64_t seed = 11;
 	int turn;
 
 	start();
-	srandom(11);
 	for (turn = 0; turn < 300000; turn++) {
-		struct life *life = &lives[random() % LIVES];
+		struct life *life = &lives[random_below(&seed, LIVES)];
 
-		switch (random() % 16) {
+		switch (random_below(&seed, 16)) {
 		case 0:
 			/* rarely, or all the time goes into resending */
-			if (random() % 16)
+			if (random_below(&seed, 16))
 				break;
 			qbd_table_session(&table);
 			generation++;
 			break;
 		case 1:
-			if (random() % 16)
+			if (random_below(&seed, 16))
 				break;
 			qbd_table_rewind(&table,
-					 (uint64_t)random() % table.next_tag);
+					 random_below(&seed, table.next_tag));
 			break;
 		case 2:
 			if (life->alive && life->req.state < QBD_REQUEST_HOLD)
@@ -447,7 +448,7 @@ static void a_long_random_life_ends_each_request_once(void)
 			break;
 		case 3:
 			qbd_table_applied(&table,
-					  (uint64_t)random() % table.next_tag,
+					  random_below(&seed, table.next_tag),
 					  &dropped, &freed);
 			drop_all();
 			break;
@@ -456,7 +457,7 @@ static void a_long_random_life_ends_each_request_once(void)
 				break;
 			life->alive = true;
 			life->ends = 0;
-			add_write(&life->req, (uint64_t)(random() % 64) * 4096,
+			add_write(&life->req, random_below(&seed, 64) * 4096,
 				  512);
 			break;
 		case 8 ... 11:
@@ -464,7 +465,7 @@ static void a_long_random_life_ends_each_request_once(void)
 			break;
 		default:
 			if (!match(table.next_tag - 1 -
-					   (uint64_t)random() % 200,
+					   random_below(&seed, 200),
 				   7, 0, &req))
 				end(req, 0);
 		}

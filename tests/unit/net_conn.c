@@ -4,6 +4,7 @@
  * brings its frames in pieces.
  */
 #include "net_rig.h"
+#include "tests/lib/random.h"
 
 /* The same process again, as when its old connection died on the way. */
 static void a_new_connection_replaces_the_old_one(void)
@@ -158,11 +159,11 @@ static void frames_in_pieces_are_put_together(void)
 {
 	struct wire_msg hello, msg = { .type = WIRE_COPY_DATA };
 	unsigned int round, i;
+	uint64_t seed = 3;
 
 	rig_skip(100000);
 	rig_configure(2, 2);
 	tap_need(rig_start(2));
-	srand(3);
 	for (round = 0; round < 30; round++) {
 		static uint8_t stream[1 << 20];
 		uint32_t length = round % 3 ? 512 : 16384;
@@ -192,7 +193,7 @@ static void frames_in_pieces_are_put_together(void)
 		rig_nodes[2].bytes[1] = 0;
 		fd = rig_raw(2);
 		while (at < used) {
-			size_t size = 1 + (size_t)rand() % (length / 2);
+			size_t size = 1 + random_below(&seed, length / 2);
 
 			if (size > used - at)
 				size = used - at;

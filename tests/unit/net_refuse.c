@@ -4,6 +4,7 @@
  * refused with a reason that both sides tell once, and the others go on.
  */
 #include "net_rig.h"
+#include "tests/lib/random.h"
 
 static bool others_go_on(void)
 {
@@ -23,18 +24,18 @@ static void garbage_is_refused_while_others_go_on(void)
 {
 	uint8_t bytes[4096];
 	unsigned int i, at;
+	uint64_t seed = 1;
 
 	tap_need(rig_begin(2));
 	tap_need(rig_until(rig_both_up(1, 2)));
-	srand(1);
 	for (i = 0; i < 50; i++) {
 		struct rig_inbox inbox = { .used = 0 };
 		int fd = rig_raw(2);
 
 		tap_need(fd >= 0);
 		for (at = 0; at < sizeof(bytes); at++)
-			bytes[at] = (uint8_t)rand();
-		rig_raw_send(fd, bytes, 32 + (size_t)rand() % 4000);
+			bytes[at] = (uint8_t)random_next(&seed);
+		rig_raw_send(fd, bytes, 32 + random_below(&seed, 4000));
 		tap_check(is_ended(fd, &inbox));
 		close(fd);
 	}

@@ -11,6 +11,7 @@
 
 #include "raft/raft.h"
 #include "tap.h"
+#include "tests/lib/random.h"
 
 #define RIG_T 1000000ULL /* election timeout, us */
 #define RIG_BEAT 100000ULL
@@ -57,9 +58,7 @@ static inline struct raft *rig_raft(uint32_t id)
 /* A heartbeat's worth of randomness, different for each call and node. */
 static inline uint64_t rig_random(uint32_t id)
 {
-	rig.random =
-		rig.random * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (rig.random >> 33) + id;
+	return random_next(&rig.random) + id;
 }
 
 /* The members as of an entry; not said: those of the configuration. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "tap.h"
+#include "tests/lib/random.h"
 
 #define BLOCKS 4
 #define OPS 200
@@ -28,11 +29,7 @@ static uint64_t random_state;
 
 static uint64_t draw(uint64_t below)
 {
-	uint64_t z = random_state += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return (z ^ (z >> 31)) % below;
+	return random_below(&random_state, below);
 }
 
 /* Effects one after the other, each within its own begin and end. */

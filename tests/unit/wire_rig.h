@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/crc.h"
+#include "tests/lib/random.h"
 #include "whole_frame.h"
 #include "wire/wire.h"
 
@@ -19,19 +20,16 @@
 /* Of every message: type, and for RAFT the core's type. */
 #define RIG_KINDS 14
 
-static uint64_t rig_state = 88172645463325252ULL;
+static uint64_t rig_state = 1;
 
 static inline uint64_t rig_random(void)
 {
-	rig_state ^= rig_state << 13;
-	rig_state ^= rig_state >> 7;
-	rig_state ^= rig_state << 17;
-	return rig_state;
+	return random_next(&rig_state);
 }
 
 static inline uint64_t rig_below(uint64_t bound)
 {
-	return rig_random() % bound;
+	return random_below(&rig_state, bound);
 }
 
 static inline void rig_name(char name[64])

@@ -7,14 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/random.h"
+
 uint64_t world_draw(struct world *world, uint64_t below)
 {
-	uint64_t z = world->random += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	z ^= z >> 31;
-	return below ? z % below : 0;
+	return random_below(&world->random, below);
 }
 
 bool world_chance(struct world *world, uint64_t many)

@@ -8,15 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/random.h"
+
 struct sim_world sim;
 
 uint64_t sim_random(void)
 {
-	uint64_t z = (sim.random += 0x9e3779b97f4a7c15ULL);
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-	return z ^ (z >> 31);
+	return random_next(&sim.random);
 }
 
 uint64_t sim_below(uint64_t bound)
