@@ -148,7 +148,8 @@ $(B)/agent/qbd: $(B)/obj/agent/cli/main.o $(B)/obj/libagent.a
 
 tests: $(UNIT_BINS) $(SCENARIO_BINS) $(FUZZ_BINS) $(SIM_BINS) $(VM_BINS)
 
-$(UNIT_BINS): $(B)/tests/unit/%: tests/unit/%.c $(B)/asan/libagent.a
+$(UNIT_BINS): $(B)/tests/unit/%: tests/unit/%.c $(B)/asan/libagent.a \
+		$(wildcard tests/lib/*)
 	@mkdir -p $(@D)
 	$(call say,TEST)$(CC) $(CPPFLAGS_ALL) -I. -Itests/unit $(CFLAGS_ALL) \
 		$(ASAN_FLAGS) -o $@ $< $(extra) $(B)/asan/libagent.a $(PKG_LIBS)
@@ -163,7 +164,7 @@ $(SCENARIO_BINS): $(B)/tests/scenario/%: tests/scenario/%.c \
 		$(ASAN_FLAGS) -o $@ $(filter %.c %.a,$^) $(PKG_LIBS)
 
 $(FUZZ_BINS): $(B)/tests/fuzz/%: tests/fuzz/%.c \
-		$(wildcard tests/fuzz/*/*.[ch] tests/unit/disk/* kmod/*.[ch]) \
+		$(wildcard tests/fuzz/*/*.[ch] tests/lib/* kmod/*.[ch]) \
 		$(B)/fuzz/libagent.a
 	@mkdir -p $(@D)
 	$(call say,FUZZ)$(FUZZ_CC) $(CPPFLAGS_ALL) -I. -Itests/unit -Itests/fuzz \
@@ -172,7 +173,7 @@ $(FUZZ_BINS): $(B)/tests/fuzz/%: tests/fuzz/%.c \
 
 # Simulations run for many virtual hours: optimized, assertions stay on.
 $(filter-out %/planted_bugs,$(SIM_BINS)): $(B)/tests/sim/%: tests/sim/%.c $(B)/obj/libagent.a \
-		$(wildcard tests/sim/*/*.[ch])
+		$(wildcard tests/sim/*/*.[ch] tests/lib/*)
 	@mkdir -p $(@D)
 	$(call say,TEST)$(CC) $(CPPFLAGS_ALL) -I. -Itests/unit $(CFLAGS_ALL) \
 		-o $@ $< $(extra) $(B)/obj/libagent.a $(PKG_LIBS)
@@ -183,7 +184,7 @@ $(KSELFTEST):
 	@scripts/kselftest-get
 
 # The simulator proper: its model is shared by several programs.
-MODEL_SRCS := $(wildcard tests/sim/model/*.c)
+MODEL_SRCS := $(wildcard tests/sim/model/*.c) tests/lib/disk.c
 $(B)/obj/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS_ALL) -I. $(CFLAGS_ALL) -c -o $@ $<

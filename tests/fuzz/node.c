@@ -1,4 +1,4 @@
-/* build: tests/fuzz/rig/host.c tests/fuzz/rig/peer.c tests/unit/disk/disk.c */
+/* build: tests/fuzz/rig/host.c tests/fuzz/rig/peer.c tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What peers may say to a member, and when: frames of any kind that decoding
@@ -11,7 +11,7 @@
  */
 #include <errno.h>
 
-#include "disk/rig.h"
+#include "tests/lib/replica.h"
 #include "rig/host.h"
 #include "rig/input.h"
 #include "rig/mend.h"

@@ -1,4 +1,4 @@
-/* build: tests/unit/disk/disk.c */
+/* build: tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Recovery from a disk that somebody changed: a good replica, changes that the
@@ -11,8 +11,8 @@
  */
 #include <errno.h>
 
-#include "disk/disk.h"
-#include "disk/rig.h"
+#include "tests/lib/disk.h"
+#include "tests/lib/replica.h"
 #include "node/node.h"
 #include "rig/input.h"
 #include "store/format.h"

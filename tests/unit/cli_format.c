@@ -7,7 +7,7 @@
 
 #include "base/crc.h"
 #include "cli/probe.h"
-#include "disk/rig.h"
+#include "tests/lib/replica.h"
 #include "loop.h"
 #include "store/store.h"
 

@@ -1,4 +1,4 @@
-/* build: tests/unit/disk/disk.c */
+/* build: tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The lanes: what is begun beside what, in which order it comes back, and that
@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "base/crc.h"
-#include "disk/disk.h"
-#include "disk/rig.h"
 #include "lanes/lanes.h"
+#include "tests/lib/disk.h"
+#include "tests/lib/replica.h"
 #include "tap.h"
 
 #define MANY 64

@@ -1,4 +1,4 @@
-/* build: tests/unit/disk/disk.c */
+/* build: tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /* A replica that was away or lost its disk gets on again, whatever is in its way. */
 #include "node_rig.h"

@@ -1,4 +1,4 @@
-/* build: tests/unit/disk/disk.c */
+/* build: tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /* A copy makes way for the device's writes, and ends although there are always some. */
 #define RIG_VOLUME_BYTES (4ULL << 20)

@@ -1,4 +1,4 @@
-/* build: tests/unit/disk/disk.c */
+/* build: tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /* What the device is told at the ends of openings, and where it can't open. */
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* build: tests/unit/disk/disk.c */
+/* build: tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /* Bounds and pace: slow followers, full queues, and where leadership goes. */
 #include <errno.h>

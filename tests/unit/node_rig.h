@@ -12,8 +12,8 @@
 #include "base/list.h"
 #include "node/node.h"
 #include "tap.h"
-#include "tests/unit/disk/disk.h"
-#include "tests/unit/disk/rig.h"
+#include "tests/lib/disk.h"
+#include "tests/lib/replica.h"
 #include "tests/unit/whole_frame.h"
 
 #define RIG_NODES 4

@@ -8,7 +8,7 @@
 
 #include <poll.h>
 
-#include "disk/rig.h"
+#include "tests/lib/replica.h"
 #include "tap.h"
 
 /* A reaper that does not come back is a failure at once. */

@@ -1,4 +1,4 @@
-/* build: tests/unit/disk/disk.c */
+/* build: tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The log and the image thread on a disk in memory: what comes back as done is
@@ -10,9 +10,9 @@
 
 #include "base/crc.h"
 #include "base/list.h"
-#include "disk/disk.h"
-#include "disk/rig.h"
 #include "qbdd/worker.h"
+#include "tests/lib/disk.h"
+#include "tests/lib/replica.h"
 #include "tap.h"
 
 #define WAIT_MS 10000

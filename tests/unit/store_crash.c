@@ -1,4 +1,4 @@
-/* build: tests/unit/disk/disk.c */
+/* build: tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Power cuts: a random life of a replica, cut at a random write or sync with a
@@ -10,7 +10,7 @@
 
 #define ROUNDS 6
 
-static uint64_t total_cuts, total_damages;
+static uint64_t total_cuts;
 
 static bool one_step(struct model *model)
 {
@@ -31,33 +31,6 @@ static bool one_step(struct model *model)
 	if (dice < 99)
 		return do_checkpoint(model);
 	return do_reset(model);
-}
-
-/* What the disk says, from the superblock that counts. */
-static void layout_now(struct model *model, struct format_layout *layout)
-{
-	uint64_t at[2] = { format_super_first(&model->identity),
-			   format_super_last(model->io->size) };
-	struct format_super super, newest = { .generation = 0 };
-	unsigned int i;
-
-	for (i = 0; i < 2; i++)
-		if (format_super_decode(disk_bytes(model->disk) + at[i], at[i],
-					&super) == FORMAT_GOOD &&
-		    super.generation > newest.generation)
-			newest = super;
-	if (!newest.generation ||
-	    !format_layout(&newest, model->io->size, model->io->second_size,
-			   layout))
-		abort();
-}
-
-/* Where a second disk's bytes are. */
-static uint64_t disk_offset(const struct model *model, uint64_t offset)
-{
-	if (offset & STORE_IO_SECOND)
-		return (offset & ~STORE_IO_SECOND) + model->io->size;
-	return offset;
 }
 
 /* Anywhere but in the data area, the log rather than the slots. */
@@ -86,52 +59,12 @@ static bool moves_cut(struct model *model)
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
-		disk_power_off_after(model->disk, 1 + draw(model, 12));
+		disk_stop_after(model->disk, 1 + draw(model, 12));
 		if (!do_move(model))
 			return false;
 		disk_crash(model->disk, DISK_CRASH_ANY);
 	}
 	return true;
-}
-
-static bool refill(struct model *model)
-{
-	struct raft_hard_state state = { .term = 1, .joined = true };
-	struct store_checkpoint base = {
-		.applied = 1 + draw(model, 500),
-		.applied_term = ++model->term,
-		.incomplete = true,
-	};
-
-	model->doing = "refill";
-	need(store_log_reset(model->store, &base) == 0);
-	model_reset(model, &base);
-	need(store_state_save(model->store, &state) == 0);
-	model->state = state;
-	return fill(model);
-}
-
-/* Damage was seen: what is told is true; then a leader fills the replica. */
-static bool mend(struct model *model)
-{
-	struct store_checkpoint checkpoint = model->boot.checkpoint;
-
-	total_damages++;
-	if (!same_checkpoint(&checkpoint, &model->checkpoint) &&
-	    !(model->pending.checkpoint &&
-	      same_checkpoint(&checkpoint, &model->pending.new_checkpoint)) &&
-	    !(model->pending.reset &&
-	      same_checkpoint(&checkpoint, &model->pending.new_checkpoint)))
-		need(checkpoint.incomplete && checkpoint.applied == 0);
-	else if (!model->pending.reset && !check_log(model))
-		return false;
-	/* It stays so, whatever is opened how often. */
-	shut(model);
-	if (!open_again(model))
-		return false;
-	need(model->boot.state.damaged);
-	memset(&model->pending, 0, sizeof(model->pending));
-	return refill(model);
 }
 
 static bool one_life(struct model *model)
@@ -144,7 +77,7 @@ static bool one_life(struct model *model)
 			  DISK_WRITE * (1 + (unsigned int)draw(model, 3)),
 			  1 + draw(model, 80));
 	else
-		disk_power_off_after(model->disk, 1 + draw(model, 120));
+		disk_stop_after(model->disk, 1 + draw(model, 120));
 	while (!over(model))
 		if (!one_step(model))
 			return false;

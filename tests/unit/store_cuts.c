@@ -1,4 +1,4 @@
-/* build: tests/unit/disk/disk.c */
+/* build: tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /* Power cut at each write and sync of what must never be half done. */
 #include "store_life.h"
@@ -7,7 +7,7 @@
 static bool cut_at(struct model *model, uint64_t step, enum disk_crash how,
 		   bool (*call)(struct model *model))
 {
-	disk_power_off_after(model->disk, step);
+	disk_stop_after(model->disk, step);
 	if (!call(model))
 		return false;
 	shut(model);
@@ -149,10 +149,10 @@ static void moves_cut_anywhere_leave_one_whole_replica(void)
 				model = model_new(how * 1000 + first * 100 +
 						  second);
 				good = model->store && grown_and_shut(model);
-				disk_power_off_after(model->disk, first);
+				disk_stop_after(model->disk, first);
 				good = good && do_move(model);
 				disk_crash(model->disk, how);
-				disk_power_off_after(model->disk, second);
+				disk_stop_after(model->disk, second);
 				good = good && do_move(model);
 				disk_crash(model->disk, how);
 				good = good && moved_it_goes_on(model);

@@ -1,4 +1,4 @@
-/* build: tests/unit/disk/disk.c */
+/* build: tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /*
  * One spoiled place on a disk whose log was noted as durable: recovery must say
@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "disk/disk.h"
-#include "disk/rig.h"
+#include "tests/lib/disk.h"
+#include "tests/lib/replica.h"
 #include "store/format.h"
 #include "tap.h"
 

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "disk/rig.h"
+#include "tests/lib/replica.h"
 #include "store/store.h"
 #include "tap.h"
 

@@ -1,4 +1,4 @@
-/* build: tests/unit/disk/disk.c */
+/* build: tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Disks that lie behind good checksums, and plain garbage: whatever recovery
@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "disk/disk.h"
-#include "disk/rig.h"
+#include "tests/lib/disk.h"
+#include "tests/lib/replica.h"
 #include "store/format.h"
 #include "tap.h"
 

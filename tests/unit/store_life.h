@@ -9,9 +9,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "disk/disk.h"
-#include "disk/rig.h"
-#include "disk/split.h"
+#include "tests/lib/disk.h"
+#include "tests/lib/replica.h"
+#include "tests/lib/split.h"
 #include "store/store.h"
 #include "tap.h"
 
@@ -51,12 +51,12 @@ struct model {
 	uint64_t proven; /* noted as durable: its loss must be seen */
 	bool fails; /* a write or sync will fail, */
 	bool failed; /* has failed */
-	bool rot; /* one flipped bit at each cut */
+	bool rot; /* the disk has rotten, or lied: damage may be seen */
 	uint8_t image[RIG_VOLUME_BYTES]; /* at `applied` */
 	struct pending pending;
 };
 
-static uint64_t total_steps, total_lost, total_laps, total_moves;
+static uint64_t total_steps, total_lost, total_laps, total_moves, total_damages;
 
 #define need(condition)                                                \
 	do {                                                           \
@@ -445,7 +445,7 @@ static inline bool open_cut(struct model *model, uint64_t step)
 
 	model->doing = "open";
 	for (;;) {
-		disk_power_off_after(model->disk, step);
+		disk_stop_after(model->disk, step);
 		step = 0;
 		if (tries < 3 && draw(model, 3) == 0)
 			step = 1 + draw(model, 8);
@@ -457,7 +457,7 @@ static inline bool open_cut(struct model *model, uint64_t step)
 		disk_crash(model->disk, DISK_CRASH_ANY);
 		tries++;
 	}
-	disk_power_off_after(model->disk, 0);
+	disk_stop_after(model->disk, 0);
 	if (code)
 		printf("# %s\n", error.text);
 	need(code == 0);
@@ -511,6 +511,73 @@ static inline bool do_move(struct model *model)
 	else
 		need(code == 0 || code == -EINVAL);
 	return true;
+}
+
+/* What the disk says, from the superblock that counts. */
+static inline void layout_now(struct model *model, struct format_layout *layout)
+{
+	uint64_t at[2] = { format_super_first(&model->identity),
+			   format_super_last(model->io->size) };
+	struct format_super super, newest = { .generation = 0 };
+	unsigned int i;
+
+	for (i = 0; i < 2; i++)
+		if (format_super_decode(disk_bytes(model->disk) + at[i], at[i],
+					&super) == FORMAT_GOOD &&
+		    super.generation > newest.generation)
+			newest = super;
+	if (!newest.generation ||
+	    !format_layout(&newest, model->io->size, model->io->second_size,
+			   layout))
+		abort();
+}
+
+/* Where a second disk's bytes are. */
+static inline uint64_t disk_offset(const struct model *model, uint64_t offset)
+{
+	if (offset & STORE_IO_SECOND)
+		return (offset & ~STORE_IO_SECOND) + model->io->size;
+	return offset;
+}
+
+static inline bool refill(struct model *model)
+{
+	struct raft_hard_state state = { .term = 1, .joined = true };
+	struct store_checkpoint base = {
+		.applied = 1 + draw(model, 500),
+		.applied_term = ++model->term,
+		.incomplete = true,
+	};
+
+	model->doing = "refill";
+	need(store_log_reset(model->store, &base) == 0);
+	model_reset(model, &base);
+	need(store_state_save(model->store, &state) == 0);
+	model->state = state;
+	return fill(model);
+}
+
+/* Damage was seen: what is told is true; then a leader fills the replica. */
+static inline bool mend(struct model *model)
+{
+	struct store_checkpoint checkpoint = model->boot.checkpoint;
+
+	total_damages++;
+	if (!same_checkpoint(&checkpoint, &model->checkpoint) &&
+	    !(model->pending.checkpoint &&
+	      same_checkpoint(&checkpoint, &model->pending.new_checkpoint)) &&
+	    !(model->pending.reset &&
+	      same_checkpoint(&checkpoint, &model->pending.new_checkpoint)))
+		need(checkpoint.incomplete && checkpoint.applied == 0);
+	else if (!model->pending.reset && !check_log(model))
+		return false;
+	/* It stays so, whatever is opened how often. */
+	shut(model);
+	if (!open_again(model))
+		return false;
+	need(model->boot.state.damaged);
+	memset(&model->pending, 0, sizeof(model->pending));
+	return refill(model);
 }
 
 static inline struct model *model_new(uint64_t seed)

@@ -1,11 +1,11 @@
-/* build: tests/unit/disk/disk.c */
+/* build: tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /* The log without faults: append, sync, read, laps, truncation, reset. */
 #include <errno.h>
 #include <stdlib.h>
 
-#include "disk/disk.h"
-#include "disk/rig.h"
+#include "tests/lib/disk.h"
+#include "tests/lib/replica.h"
 #include "store/store.h"
 #include "tap.h"
 

@@ -1,11 +1,11 @@
-/* build: tests/unit/disk/disk.c */
+/* build: tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /* Formatting, whose disk it is, and the two superblocks. */
 #include <errno.h>
 #include <stdlib.h>
 
-#include "disk/disk.h"
-#include "disk/rig.h"
+#include "tests/lib/disk.h"
+#include "tests/lib/replica.h"
 #include "store/format.h"
 #include "tap.h"
 
@@ -234,7 +234,7 @@ static void interrupted_format_leaves_none_or_all(void)
 			other = identity;
 			other.volume_bytes -= 40960;
 			other.volume_id[0] = 'x';
-			disk_power_off_after(disk, step);
+			disk_stop_after(disk, step);
 			code = store_format(disk_io(disk), &other, true, NULL,
 					    NULL, &error);
 			tap_check(code == 0 || disk_is_off(disk));

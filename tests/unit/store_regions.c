@@ -1,11 +1,11 @@
-/* build: tests/unit/disk/disk.c */
+/* build: tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /* The table of regions: where things lie, which table counts, what is refused. */
 #include <errno.h>
 #include <stdlib.h>
 
-#include "disk/disk.h"
-#include "disk/rig.h"
+#include "tests/lib/disk.h"
+#include "tests/lib/replica.h"
 #include "tap.h"
 
 #define SPARE_BYTES (RIG_LOG_BYTES + 16ULL * FORMAT_BLOCK)

@@ -5,7 +5,7 @@
  */
 #include "rig/peer.h"
 
-#include "disk/rig.h"
+#include "tests/lib/replica.h"
 
 static struct raft_msg *raft_to_us(struct wire_msg *msg, uint32_t peer,
 				   enum raft_msg_type type, uint64_t term)

@@ -279,16 +279,18 @@ static bool wound(struct host *host, enum fault fault)
 	case FAULT_UNREADABLE:
 		return disk_rot(disk, ring, end, true);
 	case FAULT_LOST_WRITE:
-		disk_lie(disk, DISK_LIE_LOST, ring);
+		disk_lie(disk, &(struct disk_lie){ .kind = DISK_LIE_LOST,
+						   .from = ring });
 		return true;
 	case FAULT_MISDIRECTED:
-		disk_lie(disk, DISK_LIE_MISDIRECTED, ring);
+		disk_lie(disk, &(struct disk_lie){ .kind = DISK_LIE_MISDIRECTED,
+						   .from = ring });
 		return true;
 	case FAULT_WRITE_EIO:
-		disk_fail_write(disk, nth);
+		disk_fail(disk, DISK_WRITE, nth);
 		return true;
 	case FAULT_SYNC_EIO:
-		disk_fail_sync(disk, nth);
+		disk_fail(disk, DISK_SYNC, nth);
 		return true;
 	case FAULT_DATA_UNREADABLE:
 		disk_spoil(disk, host_data_offset(host),

@@ -148,8 +148,8 @@ void host_init(struct host *host)
 	struct store_identity identity = host_identity(host);
 	uint64_t size = store_bytes_needed(&identity);
 
-	host->disk = disk_new(size, identity.data_offset, world->volume_bytes,
-			      world_draw(world, UINT64_MAX));
+	host->disk = disk_new(size, DISK_SECTOR, world_draw(world, UINT64_MAX));
+	disk_digest_keep(host->disk, identity.data_offset, world->volume_bytes);
 	host->device.host = host;
 	host->clock_offset_us =
 		1000000000 + (int64_t)world_draw(world, 1000000000);
@@ -182,7 +182,7 @@ static void host_start_failed(struct host *host, const char *text)
 {
 	struct world *world = host->world;
 
-	if (disk_off(host->disk)) {
+	if (disk_is_off(host->disk)) {
 		world_tell(world, host->id, "stopped while it starts");
 		host_kill(host, host->stop_power);
 		host_start_later(host, 1000 + world_draw(world, 500000));
@@ -279,7 +279,7 @@ void host_kill(struct host *host, bool power)
 	if (!power)
 		return;
 	device_power_off(&host->device);
-	disk_power_cut(host->disk);
+	disk_crash(host->disk, DISK_CRASH_SECTORS);
 }
 
 void host_pause(struct host *host, uint64_t us)
@@ -420,7 +420,7 @@ bool host_disk_check(struct host *host, int error, const char *what)
 	struct world *world = host->world;
 	char text[200];
 
-	if (disk_off(host->disk)) {
+	if (disk_is_off(host->disk)) {
 		world_tell(world, host->id, "stopped in the middle of: %s",
 			   what);
 		host_kill(host, host->stop_power);

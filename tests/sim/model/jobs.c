@@ -27,7 +27,7 @@ struct write {
 	size_t size;
 	bool done; /* and its agent does not know yet */
 	int error;
-	uint8_t bytes[];
+	struct base_buf *buf; /* aligned, as the disk wants it */
 };
 
 /* Mostly as fast as the disk is, now and then much slower. */
@@ -46,7 +46,7 @@ static uint64_t disk_time(struct host *host, unsigned int late_one_in)
 static int write_do(struct host *host, struct write *write)
 {
 	struct store_io *io = disk_io(host->disk);
-	struct iovec iov = { write->bytes, write->size };
+	struct iovec iov = { write->buf->data, write->size };
 	int error = io->ops->write(io, write->offset, &iov, 1);
 
 	write->done = true;
@@ -54,6 +54,13 @@ static int write_do(struct host *host, struct write *write)
 		error = io->ops->sync(io);
 	host->io_failed |= error != 0;
 	return error;
+}
+
+static void write_free(struct write *write)
+{
+	base_list_del(&write->link);
+	base_buf_put(write->buf);
+	free(write);
 }
 
 static struct write *write_find(struct host *host, uint64_t id)
@@ -71,6 +78,7 @@ static void write_ends(struct world *world, void *object, uint64_t life,
 		       uint64_t id)
 {
 	struct host *host = object;
+	struct lane_write *lane;
 	struct write *write;
 	bool is_log;
 	int error;
@@ -82,7 +90,7 @@ static void write_ends(struct world *world, void *object, uint64_t life,
 	if (!write->done)
 		write->error = write_do(host, write);
 	error = write->error;
-	if (disk_off(host->disk)) {
+	if (disk_is_off(host->disk)) {
 		host_disk_check(host, error, is_log ? "append" : "image");
 		return;
 	}
@@ -92,9 +100,9 @@ static void write_ends(struct world *world, void *object, uint64_t life,
 	}
 	if (error)
 		*(is_log ? &host->log.broken : &host->image.broken) = true;
-	base_list_del(&write->link);
-	lanes_written(host->lanes, write->lane, error);
-	free(write);
+	lane = write->lane;
+	write_free(write);
+	lanes_written(host->lanes, lane, error);
 	host_pump(host);
 }
 
@@ -103,16 +111,19 @@ static void lane_write(void *context, struct lane_write *lane)
 	const struct store_piece *piece = lane->piece;
 	struct host *host = context;
 	struct world *world = host->world;
-	struct write *write = calloc(1, sizeof(*write) + piece->bytes);
+	struct write *write = calloc(1, sizeof(*write));
 	unsigned int i;
 
 	if (!write)
+		abort();
+	write->buf = base_buf_new(piece->bytes);
+	if (!write->buf)
 		abort();
 	write->lane = lane;
 	write->id = ++host->write_id;
 	write->offset = piece->offset;
 	for (i = 0; i < piece->count; i++) {
-		memcpy(write->bytes + write->size, piece->iov[i].iov_base,
+		memcpy(write->buf->data + write->size, piece->iov[i].iov_base,
 		       piece->iov[i].iov_len);
 		write->size += piece->iov[i].iov_len;
 	}
@@ -130,8 +141,7 @@ static void writes_cut(struct host *host)
 
 		if (!write->done && world_chance(host->world, 2))
 			write_do(host, write);
-		base_list_del(&write->link);
-		free(write);
+		write_free(write);
 	}
 }
 

@@ -111,7 +111,8 @@ static void compare_replicas(struct world *world)
 			continue;
 		if (!first)
 			first = host;
-		if (memcmp(disk_data(first->disk), disk_data(host->disk),
+		if (memcmp(disk_cached(first->disk) + host_data_offset(first),
+			   disk_cached(host->disk) + host_data_offset(host),
 			   world->volume_bytes) != 0)
 			world_fail(world, "the replicas of n%u and n%u differ",
 				   first->id, host->id);

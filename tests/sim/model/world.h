@@ -14,7 +14,7 @@
 #include "lanes/lanes.h"
 #include "node/node.h"
 #include "store/store.h"
-#include "tests/sim/model/disk.h"
+#include "tests/lib/disk.h"
 #include "tests/sim/model/history.h"
 #include "wire/wire.h"
 

@@ -3,8 +3,8 @@
  * One disk in memory as the two disks of a replica: power then fails for both at
  * once, and steps are counted in one row.
  */
-#ifndef DISK_SPLIT_H
-#define DISK_SPLIT_H
+#ifndef TESTS_LIB_SPLIT_H
+#define TESTS_LIB_SPLIT_H
 
 #include <assert.h>
 

@@ -3,8 +3,8 @@
  * What the tests of the store share: a small replica, entries whose every field
  * and byte follow from their index and term, and a look at one that came back.
  */
-#ifndef DISK_RIG_H
-#define DISK_RIG_H
+#ifndef TESTS_LIB_REPLICA_H
+#define TESTS_LIB_REPLICA_H
 
 #include <assert.h>
 #include <endian.h>
@@ -12,6 +12,7 @@
 
 #include "base/crc.h"
 #include "store/format.h"
+#include "tests/lib/random.h"
 
 #ifndef RIG_VOLUME_BYTES
 #define RIG_VOLUME_BYTES (128ULL << 10)
@@ -75,9 +76,7 @@ static inline void rig_put_version_2(const struct store_identity *identity,
 
 static inline uint64_t rig_mix(uint64_t a, uint64_t b)
 {
-	a ^= b * 0x9e3779b97f4a7c15ULL;
-	a = (a ^ (a >> 29)) * 0xbf58476d1ce4e5b9ULL;
-	return a ^ (a >> 32);
+	return random_of(a, b);
 }
 
 static inline void rig_fill(uint8_t *data, size_t size, uint64_t seed)
