@@ -112,6 +112,8 @@
  * forgotten.  For the checkpoint it means that ring space is given to new
  * records when both copies know of it, so either copy finds its log in place.
  * Read: the valid one with the higher sequence number.  Both invalid: damage.
+ * One that is found in the other's place was misdirected there and is as valid:
+ * when the save of slot 1 lands on slot 0, it is the only trace of that save.
  * Notes do alternate: one lost costs some evidence, nothing else.
  *
  * THE LOG RING.  A position counts bytes ever given to records; it never wraps.

@@ -117,7 +117,7 @@ int super_place(struct store_io *io, const struct format_super *super,
 
 struct meta_pair {
 	bool valid[2];
-	struct format_slot slot[2];
+	struct format_slot slot[2]; /* which: as written, wherever it lies */
 	const struct format_slot *newest; /* NULL: both invalid */
 };
 

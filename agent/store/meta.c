@@ -22,6 +22,19 @@ static const uint64_t *slot_offsets(const struct store *store,
 	return store->layout.note;
 }
 
+/* A save of the other slot that went astray to this one's place counts too: what
+ * it replaced there may be all that was left of what was acknowledged. */
+static bool slot_decode(const struct store *store, enum format_kind kind,
+			unsigned int which, struct format_slot *slot)
+{
+	const struct store_identity *identity = &store->super.identity;
+
+	return format_slot_decode(identity, kind, which, store->align,
+				  store->log_block, slot) ||
+	       format_slot_decode(identity, kind, !which, store->align,
+				  store->log_block, slot);
+}
+
 void meta_pair_read(struct store *store, enum format_kind kind,
 		    struct meta_pair *pair)
 {
@@ -35,10 +48,7 @@ void meta_pair_read(struct store *store, enum format_kind kind,
 		if (io->ops->read(io, offsets[i], store->log_block,
 				  store->align))
 			continue;
-		pair->valid[i] = format_slot_decode(&store->super.identity,
-						    kind, i, store->align,
-						    store->log_block,
-						    &pair->slot[i]);
+		pair->valid[i] = slot_decode(store, kind, i, &pair->slot[i]);
 		if (pair->valid[i] &&
 		    (!pair->newest || pair->slot[i].seq > pair->newest->seq))
 			pair->newest = &pair->slot[i];

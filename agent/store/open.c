@@ -92,7 +92,8 @@ static void state_load(struct store *store, const struct slots *slots,
 
 static bool pair_differs(const struct meta_pair *pair)
 {
-	return !pair->valid[0] || !pair->valid[1] ||
+	return !pair->valid[0] || !pair->valid[1] || pair->slot[0].which != 0 ||
+	       pair->slot[1].which != 1 ||
 	       pair->slot[0].seq != pair->slot[1].seq;
 }
 

@@ -470,9 +470,11 @@ struct disk *disk_new(uint64_t bytes, uint32_t align, uint64_t seed)
 		*at = disk->next_free;
 	else
 		disk = disk_alloc(bytes);
-	disk->io.ops = &disk_ops;
-	disk->io.size = bytes;
-	disk->io.align = align;
+	disk->io = (struct store_io){
+		.ops = &disk_ops,
+		.size = bytes,
+		.align = align,
+	};
 	disk->random = seed;
 	disk->stamp = 0;
 	disk->writes = 0;

@@ -231,7 +231,7 @@ static void image_of(uint8_t *image)
 static void a_plan_does_what_its_entries_do(void)
 {
 	uint8_t *want = calloc(1, RIG_VOLUME_BYTES);
-	uint8_t *got = malloc(RIG_VOLUME_BYTES);
+	uint8_t *got = aligned_alloc(4096, RIG_VOLUME_BYTES);
 	struct store_io *io;
 	struct store_plan plan;
 	unsigned int round, i, count, planned = 0;
