@@ -297,21 +297,6 @@ static struct raft_entry *request_entry(const struct node *node,
 	return entry;
 }
 
-static bool device_propose_batch(struct node *node, uint32_t count)
-{
-	struct raft_event event = { .type = RAFT_EV_PROPOSE, .count = count };
-	uint32_t i;
-
-	if (!count)
-		return false;
-	node_step(node, &event, NULL);
-	if (!(node->update.flags & RAFT_UP_REFUSED))
-		return true;
-	for (i = 0; i < count; i++)
-		raft_entry_put(node->batch[i]);
-	return false;
-}
-
 /* In the ring, and in memory: what is not committed is held there. */
 static uint64_t device_propose_room(const struct node *node)
 {
@@ -324,7 +309,9 @@ static uint64_t device_propose_room(const struct node *node)
 /* The index each gets is known before: the core numbers them in order. */
 static void device_propose(struct node *node)
 {
+	struct raft_event event = { .type = RAFT_EV_PROPOSE };
 	struct device *device = &node->device;
+	struct raft_entry *batch[BATCH_MAX];
 	uint64_t next = node->entries.last + 1;
 	uint64_t room = device_propose_room(node);
 	struct request *first = device->unproposed;
@@ -338,11 +325,10 @@ static void device_propose(struct node *node)
 			request = device_next(device, request);
 			continue;
 		}
-		node->batch[count] = request_entry(node, request);
-		bytes = store_record_bytes(node->batch[count],
-					   node->config.align);
+		batch[count] = request_entry(node, request);
+		bytes = store_record_bytes(batch[count], node->config.align);
 		if (bytes > room) { /* until a checkpoint or a commit */
-			raft_entry_put(node->batch[count]);
+			raft_entry_put(batch[count]);
 			break;
 		}
 		room -= bytes;
@@ -351,7 +337,8 @@ static void device_propose(struct node *node)
 		request = device_next(device, request);
 	}
 	device->unproposed = request;
-	if (count && !device_propose_batch(node, count)) {
+	event.count = count;
+	if (count && !node_propose(node, &event, batch, count)) {
 		for (request = first; request != device->unproposed;
 		     request = device_next(device, request))
 			request->index = 0;
@@ -425,6 +412,7 @@ static void device_end_open(struct node *node, uint64_t epoch, int error)
 
 static void device_propose_open(struct node *node)
 {
+	struct raft_event event = { .type = RAFT_EV_PROPOSE, .count = 1 };
 	struct device *device = &node->device;
 	struct raft_entry *entry;
 	uint32_t writer;
@@ -444,9 +432,7 @@ static void device_propose_open(struct node *node)
 	entry = node_make_entry(node, RAFT_OP_OPEN);
 	entry->standing.writer = node->config.raft.id;
 	entry->standing.tag = device->open->body.tag;
-	node->batch[0] = entry;
-	if (device_propose_batch(node, 1))
-		device->open_index = node->update.append_first;
+	device->open_index = node_propose(node, &event, &entry, 1);
 }
 
 static void device_pump_open(struct node *node)
@@ -567,8 +553,7 @@ void device_open_asked(struct node *node, struct peer *peer,
 		device_judge_ask(node, peer, ask, &msg.open_reply.writer);
 	if (!msg.open_reply.error) {
 		device_revoke(node, "handing leadership over");
-		node_step(node, &event, NULL);
-		if (node->update.flags & RAFT_UP_REFUSED)
+		if (node_step(node, &event, NULL)->flags & RAFT_UP_REFUSED)
 			msg.open_reply.error = -EAGAIN;
 	}
 	node->ops->send(node->context, peer->id, &msg);

@@ -147,8 +147,7 @@ static void fill_reset(struct node *node)
 	job = node_job(node, STORE_JOB_RESET);
 	job->checkpoint = base;
 	node_begin(node, job);
-	node_step(node, &event, NULL);
-	node->fill.reset_seq = node->update.log_seq;
+	node->fill.reset_seq = node_step(node, &event, NULL)->log_seq;
 }
 
 void fill_log_was_reset(struct node *node)

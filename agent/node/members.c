@@ -154,6 +154,7 @@ int node_member_change(struct node *node, enum node_member_op op, uint32_t id)
 		.now_us = node->now_us,
 	};
 	struct peer *peer = peer_find(node, id);
+	struct raft_entry *entry;
 	enum raft_refusal refusal;
 	int error;
 
@@ -173,12 +174,9 @@ int node_member_change(struct node *node, enum node_member_op op, uint32_t id)
 		return refusal_errno(refusal);
 	if (!node_log_room(node))
 		return -EAGAIN;
-	node->batch[0] = node_make_entry(node, RAFT_OP_MEMBERS);
-	node_step(node, &event, NULL);
-	if (node->update.flags & RAFT_UP_REFUSED) {
-		raft_entry_put(node->batch[0]);
+	entry = node_make_entry(node, RAFT_OP_MEMBERS);
+	if (!node_propose(node, &event, &entry, 1))
 		return -EAGAIN;
-	}
 	members_compare(node);
 	return 0;
 }

@@ -232,7 +232,7 @@ static void node_take_append(struct node *node, const struct wire_msg *received)
 			entry = raft_entry_get(
 				received->raft.entries[update->append_skip + i]);
 		else
-			entry = node->batch[i];
+			entry = node->proposed[i];
 		if (update->append_noop || !received) {
 			entry->index = update->append_first + i;
 			entry->term = raft_term(node->raft);
@@ -308,14 +308,15 @@ static void node_take_role(struct node *node)
 		device_became_leader(node);
 }
 
-void node_step(struct node *node, struct raft_event *event,
-	       const struct wire_msg *received)
+const struct raft_update *node_step(struct node *node, struct raft_event *event,
+				    const struct wire_msg *received)
 {
+	static const struct raft_update nothing = { .flags = RAFT_UP_REFUSED };
 	const struct raft_update *update = &node->update;
 	unsigned int i;
 
 	if (node->dead)
-		return;
+		return &nothing;
 	if (!event->now_us)
 		event->now_us = node->now_us;
 	event->random = node_random(node);
@@ -341,6 +342,23 @@ void node_step(struct node *node, struct raft_event *event,
 			peer_send_raft(node, &update->msgs[i]);
 	}
 	node_take_role(node);
+	return update;
+}
+
+uint64_t node_propose(struct node *node, struct raft_event *event,
+		      struct raft_entry *const *entries, uint32_t count)
+{
+	const struct raft_update *update;
+	uint32_t i;
+
+	node->proposed = entries;
+	update = node_step(node, event, NULL);
+	node->proposed = NULL;
+	if (!(update->flags & RAFT_UP_REFUSED))
+		return update->append_first;
+	for (i = 0; i < count; i++)
+		raft_entry_put(entries[i]);
+	return 0;
 }
 
 void node_state_saved(struct node *node, uint64_t seq)
@@ -409,8 +427,9 @@ int node_transfer(struct node *node, uint32_t peer_id)
 				  WIRE_NODE_DISK_FAILED))
 		return -EHOSTDOWN;
 	device_revoke(node, "handing leadership over");
-	node_step(node, &event, NULL);
-	return node->update.flags & RAFT_UP_REFUSED ? -EHOSTDOWN : 0;
+	return node_step(node, &event, NULL)->flags & RAFT_UP_REFUSED ?
+		       -EHOSTDOWN :
+		       0;
 }
 
 void node_step_down(struct node *node)

@@ -192,8 +192,7 @@ static void peer_send_entries(struct node *node, struct peer *peer)
 			peer_read_log(node, peer, view.next);
 			return;
 		}
-		node_step(node, &event, NULL);
-		if (!node->update.msg_count)
+		if (!node_step(node, &event, NULL)->msg_count)
 			return;
 	}
 }

@@ -116,7 +116,7 @@ struct node {
 
 	struct raft *raft;
 	struct raft_update update; /* of the step under way */
-	struct raft_entry *batch[BATCH_MAX]; /* being proposed */
+	struct raft_entry *const *proposed; /* in the step under way */
 	struct held_msg held[HELD_MAX];
 	unsigned int held_count;
 	uint64_t state_saved_seq;
@@ -191,9 +191,18 @@ void entries_evict(struct entries *entries, uint64_t limit);
 /* node.c */
 void node_say(struct node *node, int level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Step the core and carry out what it says; @received: of RAFT_EV_RECV. */
-void node_step(struct node *node, struct raft_event *event,
-	       const struct wire_msg *received);
+/*
+ * Step the core and carry out what it says; @received: of RAFT_EV_RECV.
+ * Return: what it said, until the next step.
+ */
+const struct raft_update *node_step(struct node *node, struct raft_event *event,
+				    const struct wire_msg *received);
+/*
+ * Step with @count entries that are given to the log, or dropped if the core
+ * refuses them.  Return: the first one's index; 0: refused.
+ */
+uint64_t node_propose(struct node *node, struct raft_event *event,
+		      struct raft_entry *const *entries, uint32_t count);
 /* Messages to this peer that wait for the state to be saved are lost. */
 void node_forget_held(struct node *node, uint32_t peer);
 bool node_leads(const struct node *node);
