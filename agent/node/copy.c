@@ -30,6 +30,11 @@
 #define COPY_REST_US 20000 /* at most: a far peer's chunks take their time */
 #define COPY_WRITES_US 100000 /* the device writes: it did within this time */
 
+void copy_forget(struct peer *peer)
+{
+	memset(&peer->copy, 0, sizeof(peer->copy));
+}
+
 void copy_link(struct node *node, struct peer *peer)
 {
 	memset(&peer->copy, 0, sizeof(peer->copy));
@@ -40,7 +45,7 @@ void copy_link(struct node *node, struct peer *peer)
 static void copy_begin(struct node *node, struct peer *peer, bool reset)
 {
 	struct store_checkpoint head =
-		entries_head(&node->entries, node->applied);
+		entries_head(&node->entries, node->image.applied);
 	struct wire_msg msg = { .type = WIRE_COPY_BEGIN };
 
 	memset(&peer->copy, 0, sizeof(peer->copy));
@@ -66,7 +71,7 @@ static void copy_send_end(struct node *node, struct peer *peer)
 	struct wire_msg msg = { .type = WIRE_COPY_END };
 
 	msg.copy_end.serial = peer->copy.serial;
-	msg.copy_end.version = node->applied;
+	msg.copy_end.version = node->image.applied;
 	if (node->ops->send(node->context, peer->id, &msg))
 		return;
 	peer->copy.ended = true;
@@ -211,7 +216,7 @@ void copy_was_read(struct node *node, const struct store_job *job)
 	msg.copy_data.data = job->buf ? job->buf->data : NULL;
 	msg.copy_data.buf = job->buf;
 	/* Answers come in the jobs' order: it had applied just this. */
-	msg.copy_data.version = node->applied;
+	msg.copy_data.version = node->image.applied;
 	if (node->ops->send(node->context, peer->id, &msg))
 		copy->active = false; /* begins again */
 	else

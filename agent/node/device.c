@@ -85,7 +85,7 @@ static void device_close_at(struct node *node, uint64_t tag)
 {
 	node->device.close_tag = tag;
 	node->device.close_index = node->entries.last;
-	if (node->applied >= node->device.close_index)
+	if (node->image.applied >= node->device.close_index)
 		device_applied(node);
 }
 
@@ -106,7 +106,7 @@ void node_bound(struct node *node, uint64_t epoch, bool open_for_writing,
 	device_clear(node);
 	node->device.bound = true;
 	node->device.epoch = open_for_writing ? epoch : 0;
-	head = entries_head(&node->entries, node->commit_seen);
+	head = entries_head(&node->entries, node->entries.committed);
 	if (node->device.epoch && head.standing.epoch > node->device.epoch)
 		device_fence(node, "opened on another node");
 	if (node->disk_failed)
@@ -447,7 +447,7 @@ static void device_pump_open(struct node *node)
 		device_propose_open(node);
 		return;
 	}
-	if (node->applied < device->open_index)
+	if (node->image.applied < device->open_index)
 		return;
 	tail = entries_head(&node->entries, node->entries.last);
 	if (tail.standing.epoch !=
@@ -476,6 +476,11 @@ static void device_campaign(struct node *node)
 	if ((role == RAFT_FOLLOWER || role == RAFT_PRECANDIDATE) &&
 	    !node_jobs_out(node))
 		node_step(node, &event, NULL);
+}
+
+void device_ask_at(struct node *node, uint64_t at_us)
+{
+	node->device.ask_next_us = at_us;
 }
 
 /* Not in step with others who want the same. */
@@ -693,11 +698,12 @@ void device_applied(struct node *node)
 
 	if (!device->bound)
 		return;
-	head = entries_head(&node->entries, node->applied);
+	head = entries_head(&node->entries, node->image.applied);
 	if (device->epoch && head.standing.writer == node->config.raft.id &&
 	    head.standing.epoch == device->epoch && head.standing.tag > tag)
 		tag = head.standing.tag;
-	if (device->close_tag > tag && node->applied >= device->close_index)
+	if (device->close_tag > tag &&
+	    node->image.applied >= device->close_index)
 		tag = device->close_tag;
 	if (tag == device->applied_tag)
 		return;

@@ -39,11 +39,13 @@ int entries_init(struct entries *entries, struct store_boot *boot,
 	entries->last = boot->base_index;
 	entries->committed = boot->base_index;
 	entries->evicted = boot->last_index;
+	entries->bare = boot->checkpoint.witness;
 	for (i = 0; i < count; i++) {
 		entries_push(entries, boot->entries[i]);
 		boot->entries[i] = NULL;
 	}
 	entries->evicted = entries->last;
+	entries_commit(entries, boot->checkpoint.applied);
 	free(boot->entries);
 	boot->entries = NULL;
 	return 0;
@@ -87,6 +89,7 @@ void entries_push(struct entries *entries, struct raft_entry *entry)
 		entries_grow(entries);
 	entries->last++;
 	*entries_slot(entries, entries->last) = entry;
+	entries->bare |= entry->bare;
 	entries->record_bytes += store_record_bytes(entry, entries->align);
 	entries->open_bytes += store_record_bytes(entry, entries->align);
 	if (entry->data)
@@ -141,6 +144,7 @@ void entries_reset(struct entries *entries, const struct store_checkpoint *base)
 	entries->last = base->applied;
 	entries->committed = base->applied;
 	entries->evicted = base->applied;
+	entries->bare = base->witness;
 }
 
 void entries_commit(struct entries *entries, uint64_t commit)

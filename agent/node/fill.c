@@ -77,7 +77,7 @@ static void fill_begin(struct node *node, struct peer *peer,
 	 * A leader that has applied less than we have would bring chunks back to
 	 * before entries that we don't apply again.  It will soon have.
 	 */
-	if (!begin->reset && begin->index < node->apply_issued &&
+	if (!begin->reset && begin->index < node->image.issued &&
 	    !planted(PLANTED_COPY_FROM_BEHIND)) {
 		fill_ack(node, -EAGAIN);
 		memset(fill, 0, sizeof(*fill));
@@ -132,15 +132,9 @@ static void fill_reset(struct node *node)
 	}
 	node->fill.phase = FILL_PREPARING;
 	node->incomplete = true;
-	node->bare = base.witness;
 	device_truncated(node, 1);
 	entries_reset(&node->entries, &base);
-	node->applied = begin->index;
-	node->apply_issued = begin->index;
-	node->checkpointed = begin->index;
-	node->commit_seen = begin->index;
-	node->checkpoint_bytes = 0;
-	node->checkpoint_due_us = 0;
+	image_reset(node, begin->index);
 	if (base.standing.writer &&
 	    base.standing.writer != node->config.raft.id)
 		device_fence(node, "opened on another node");
@@ -154,9 +148,8 @@ void fill_log_was_reset(struct node *node)
 {
 	struct fill *fill = &node->fill;
 
-	node->durable.index = fill->begin.index;
-	node->durable.term = fill->begin.index_term;
-	node->durable.seq = fill->reset_seq;
+	node_durable_to(node, fill->begin.index, fill->begin.index_term,
+			fill->reset_seq);
 	node_durable_tell(node);
 	fill_run(node);
 }
@@ -170,15 +163,15 @@ void fill_checkpointed(struct node *node)
 		fill_run(node);
 		return;
 	}
-	if (fill->phase != FILL_FINISHING || !node->checkpoint_complete)
+	if (fill->phase != FILL_FINISHING || !node->image.completes)
 		return;
 	memset(fill, 0, sizeof(*fill));
 	node->incomplete = false;
-	node->damage[0] = '\0';
-	node->status_next_us = 0;
+	node_set_damage(node, "");
+	status_soon(node);
 	device_applied(node);
 	node_say(node, BASE_LOG_NOTICE, "event=copy-received-done applied=%lu",
-		 (unsigned long)node->applied);
+		 (unsigned long)node->image.applied);
 }
 
 void fill_pump(struct node *node)
@@ -197,8 +190,8 @@ void fill_pump(struct node *node)
 		return;
 	}
 	/* No leader will fill a witness that stopped before this was saved. */
-	if (fill->phase == FILL_NONE && node->incomplete && node->bare &&
-	    !node->checkpointing &&
+	if (fill->phase == FILL_NONE && node->incomplete &&
+	    node->entries.bare && !node->image.checkpointing &&
 	    raft_own_role(node->raft) == RAFT_MEMBER_WITNESS)
 		fill->phase = FILL_FINISHING;
 	if (fill->phase == FILL_RUNNING &&
@@ -210,9 +203,9 @@ void fill_pump(struct node *node)
 	}
 	if (fill->phase == FILL_RUNNING && fill->ended &&
 	    fill->written == node->config.volume_bytes &&
-	    (node->applied >= fill->version ||
+	    (node->image.applied >= fill->version ||
 	     planted(PLANTED_COPY_ENDED_EARLY)) &&
-	    !node->checkpointing)
+	    !node->image.checkpointing)
 		fill->phase = FILL_FINISHING;
 }
 

@@ -14,6 +14,12 @@
 #define CHECKPOINT_SHARE 8
 #define CHECKPOINT_AFTER_US 5000000 /* or so long after something is */
 
+void image_reset(struct node *node, uint64_t applied)
+{
+	assert(!node->image_jobs);
+	node->image = (struct image){ .applied = applied, .issued = applied };
+}
+
 static void image_apply(struct node *node)
 {
 	uint64_t limit = raft_commit_index(node->raft);
@@ -25,14 +31,14 @@ static void image_apply(struct node *node)
 	if (planted(PLANTED_APPLIED_EARLY))
 		limit = raft_durable_index(node->raft);
 	limit = fill_apply_limit(node, limit);
-	while (node->apply_issued < limit &&
-	       node->apply_bytes < NODE_APPLY_BYTES && !node_jobs_short(node)) {
+	while (node->image.issued < limit &&
+	       node->image.bytes < NODE_APPLY_BYTES && !node_jobs_short(node)) {
 		job = node_job(node, STORE_JOB_APPLY);
-		while (job->count < BATCH_MAX && node->apply_issued < limit) {
+		while (job->count < BATCH_MAX && node->image.issued < limit) {
 			entry = entries_at(&node->entries,
-					   ++node->apply_issued);
+					   ++node->image.issued);
 			assert(entry);
-			node->apply_bytes += raft_entry_data_bytes(entry);
+			node->image.bytes += raft_entry_data_bytes(entry);
 			store_job_add(job, entry);
 		}
 		node_begin(node, job);
@@ -43,17 +49,17 @@ void image_applied(struct node *node, uint64_t index)
 {
 	uint64_t i;
 
-	assert(index <= node->apply_issued);
-	for (i = node->applied + 1; i <= index; i++) {
+	assert(index <= node->image.issued);
+	for (i = node->image.applied + 1; i <= index; i++) {
 		struct raft_entry *entry = entries_at(&node->entries, i);
 
-		node->apply_bytes -= raft_entry_data_bytes(entry);
-		node->checkpoint_bytes +=
+		node->image.bytes -= raft_entry_data_bytes(entry);
+		node->image.unsaved_bytes +=
 			store_record_bytes(entry, node->config.align);
 	}
-	node->applied = index;
-	if (!node->checkpoint_due_us)
-		node->checkpoint_due_us = node->now_us + CHECKPOINT_AFTER_US;
+	node->image.applied = index;
+	if (!node->image.due_us)
+		node->image.due_us = node->now_us + CHECKPOINT_AFTER_US;
 	device_applied(node);
 }
 
@@ -64,37 +70,36 @@ static void image_checkpoint(struct node *node)
 	bool mark = node->fill.phase == FILL_PREPARING &&
 		    !node->fill.begin.reset;
 
-	if (node->checkpointing || node_jobs_out(node))
+	if (node->image.checkpointing || node_jobs_out(node))
 		return;
 	if (!complete && !mark &&
-	    (!node->checkpoint_due_us ||
-	     (node->checkpoint_bytes < node->log_capacity / CHECKPOINT_SHARE &&
-	      node->now_us < node->checkpoint_due_us && !node->stopping)))
+	    (!node->image.due_us ||
+	     (node->image.unsaved_bytes <
+		      node->log_capacity / CHECKPOINT_SHARE &&
+	      node->now_us < node->image.due_us && !node->stopping)))
 		return;
 	if (fill_blocks_log(node) ||
 	    (node->fill.phase == FILL_PREPARING && !mark))
 		return;
 	job = node_job(node, STORE_JOB_CHECKPOINT);
-	job->checkpoint = entries_head(&node->entries, node->applied);
+	job->checkpoint = entries_head(&node->entries, node->image.applied);
 	job->checkpoint.incomplete = (node->incomplete && !complete) || mark;
-	job->checkpoint.witness = node->bare;
-	node->checkpointing = true;
-	node->checkpoint_complete = complete;
-	node->checkpoint_bytes = 0;
-	node->checkpoint_due_us = 0;
+	job->checkpoint.witness = node->entries.bare;
+	node->image.checkpointing = true;
+	node->image.completes = complete;
+	node->image.unsaved_bytes = 0;
+	node->image.due_us = 0;
 	node_begin(node, job);
 }
 
-void image_checkpointed(struct node *node, const struct store_job *job)
+void image_checkpointed(struct node *node, uint64_t base_index)
 {
-	uint64_t base_index = job->base_index;
 	struct raft_event event = {
 		.type = RAFT_EV_COMPACTED,
 		.index = base_index,
 	};
 
-	node->checkpointing = false;
-	node->checkpointed = job->checkpoint.applied;
+	node->image.checkpointing = false;
 	if (base_index > node->entries.base.applied) {
 		entries_compact(&node->entries, base_index);
 		node_step(node, &event, NULL);

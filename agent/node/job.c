@@ -44,6 +44,14 @@ void node_begin(struct node *node, struct store_job *job)
 	node->ops->begin(node->context, job);
 }
 
+void node_durable_to(struct node *node, uint64_t index, uint64_t term,
+		     uint64_t seq)
+{
+	node->durable.index = index;
+	node->durable.term = term;
+	node->durable.seq = seq;
+}
+
 void node_durable_tell(struct node *node)
 {
 	struct raft_event event = {
@@ -65,9 +73,7 @@ static void append_done(struct node *node, const struct store_job *job)
 {
 	const struct raft_entry *last = job->entries[job->count - 1];
 
-	node->durable.index = last->index;
-	node->durable.term = last->term;
-	node->durable.seq = job->seq;
+	node_durable_to(node, last->index, last->term, job->seq);
 }
 
 static void log_done(struct node *node, const struct store_job *job)
@@ -102,7 +108,7 @@ void node_job_done(struct node *node, struct store_job *job)
 	else if (job->type == STORE_JOB_APPLY)
 		image_applied(node, job->entries[job->count - 1]->index);
 	else if (job->type == STORE_JOB_CHECKPOINT)
-		image_checkpointed(node, job);
+		image_checkpointed(node, job->base_index);
 	else if (job->type == STORE_JOB_COPY_WRITE)
 		fill_written(node, job);
 	store_job_free(job);

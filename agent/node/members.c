@@ -142,7 +142,7 @@ static void members_compare(struct node *node)
 		node->changed = id;
 	}
 	node->members = *now;
-	node->status_next_us = 0;
+	status_soon(node);
 }
 
 int node_member_change(struct node *node, enum node_member_op op, uint32_t id)
@@ -191,15 +191,14 @@ static void members_witness(struct node *node)
 	enum raft_member_role role = raft_own_role(node->raft);
 
 	if (role == RAFT_MEMBER_WITNESS)
-		node->bare = true;
-	if (!node->bare || node->disk_failed || fill_blocks_log(node) ||
+		node->entries.bare = true;
+	if (!node->entries.bare || node->disk_failed || fill_blocks_log(node) ||
 	    raft_hard_state(node->raft)->damaged ||
 	    (role != RAFT_MEMBER_VOTER && role != RAFT_MEMBER_LEARNER))
 		return;
 	node_say(node, BASE_LOG_NOTICE,
 		 "event=needs-data reason=\"was a witness\"");
-	snprintf(node->damage, sizeof(node->damage),
-		 "was a witness, which holds no data");
+	node_set_damage(node, "was a witness, which holds no data");
 	node_step(node, &event, NULL);
 }
 

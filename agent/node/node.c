@@ -26,6 +26,11 @@ void node_say(struct node *node, int level, const char *format, ...)
 	node->ops->event(node->context, level, text);
 }
 
+void node_set_damage(struct node *node, const char *what)
+{
+	snprintf(node->damage, sizeof(node->damage), "%.150s", what);
+}
+
 /* splitmix64: the core wants a number with each event. */
 static uint64_t node_random(struct node *node)
 {
@@ -111,16 +116,6 @@ out:
 	return raft;
 }
 
-static bool has_bare(const struct store_boot *boot)
-{
-	uint64_t i;
-
-	for (i = 0; i < boot->last_index - boot->base_index; i++)
-		if (boot->entries[i]->bare)
-			return true;
-	return false;
-}
-
 struct node *node_new(const struct node_config *config, struct store_boot *boot,
 		      const struct node_ops *ops, void *context,
 		      uint64_t now_us, uint64_t random)
@@ -136,13 +131,9 @@ struct node *node_new(const struct node_config *config, struct store_boot *boot,
 	node->random = random;
 	node->serial = node_random(node);
 	node->log_capacity = boot->log_capacity;
-	node->applied = boot->checkpoint.applied;
-	node->apply_issued = node->applied;
-	node->checkpointed = node->applied;
-	node->commit_seen = node->applied;
 	node->incomplete = boot->checkpoint.incomplete;
-	node->bare = boot->checkpoint.witness || has_bare(boot);
-	snprintf(node->damage, sizeof(node->damage), "%.150s", boot->damage);
+	image_reset(node, boot->checkpoint.applied);
+	node_set_damage(node, boot->damage);
 	store_job_pool_init(&node->jobs, NODE_JOBS_MAX);
 	device_init(node);
 	peers_init(node);
@@ -176,7 +167,7 @@ bool node_leads(const struct node *node)
 bool node_ready(const struct node *node)
 {
 	return node_leads(node) && !node->incomplete && !node->disk_failed &&
-	       (node->applied >= raft_term_start(node->raft) ||
+	       (node->image.applied >= raft_term_start(node->raft) ||
 		planted(PLANTED_SERVED_UNAPPLIED));
 }
 
@@ -195,7 +186,7 @@ static void node_take_truncate(struct node *node)
 	uint64_t from = node->update.truncate_from;
 	struct store_job *job;
 
-	assert(from > node->apply_issued);
+	assert(from > node->image.issued);
 	device_truncated(node, from);
 	entries_truncate(&node->entries, from);
 	job = node_job(node, STORE_JOB_TRUNCATE);
@@ -241,7 +232,6 @@ static void node_take_append(struct node *node, const struct wire_msg *received)
 				entry->standing.epoch = entry->index;
 		}
 		assert(entry->index == update->append_first + i);
-		node->bare |= entry->bare;
 		entries_push(&node->entries, entry);
 		store_job_add(job, entry);
 	}
@@ -291,19 +281,18 @@ static void node_take_role(struct node *node)
 		node_say(node, BASE_LOG_NOTICE, "event=leader leader=#%u",
 			 leader);
 	if (role != RAFT_LEADER && leader && leader != node->leader)
-		node->device.ask_next_us = 0;
+		device_ask_at(node, 0);
 	if (role != node->role || term != node->term) {
 		node->role_since_us = node->now_us;
 		for (i = 0; i < node->peer_count; i++)
-			memset(&node->peers[i].copy, 0,
-			       sizeof(node->peers[i].copy));
+			copy_forget(&node->peers[i]);
 	}
 	if (term != node->term || leader != node->leader)
 		fill_abort(node);
 	node->role = role;
 	node->term = term;
 	node->leader = leader;
-	node->status_next_us = 0; /* tell the others at once */
+	status_soon(node);
 	if (role == RAFT_LEADER)
 		device_became_leader(node);
 }
@@ -391,7 +380,7 @@ void node_disk_failed(struct node *node, const char *what)
 	if (node->disk_failed)
 		return;
 	node->disk_failed = true;
-	snprintf(node->damage, sizeof(node->damage), "%.150s", what);
+	node_set_damage(node, what);
 	node_say(node, BASE_LOG_ERROR,
 		 "event=disk-failed error=\"%s\" remedy=\"replace the disk, "
 		 "then qbd format and qbd up on this node\"",
@@ -465,7 +454,7 @@ static void node_take_commit(struct node *node)
 
 	if (commit > node->entries.last)
 		commit = node->entries.last;
-	for (i = node->commit_seen + 1; i <= commit; i++) {
+	for (i = node->entries.committed + 1; i <= commit; i++) {
 		struct raft_entry *entry = entries_at(&node->entries, i);
 
 		if (entry && raft_op_opens(entry->op) &&
@@ -473,8 +462,6 @@ static void node_take_commit(struct node *node)
 		    !planted(PLANTED_NOT_FENCED))
 			device_fence(node, "opened on another node");
 	}
-	if (commit > node->commit_seen)
-		node->commit_seen = commit;
 	entries_commit(&node->entries, commit);
 	if (planted(PLANTED_CLIENT_ANSWERED_EARLY))
 		commit = node->entries.last;
@@ -503,7 +490,7 @@ void node_pump(struct node *node, uint64_t now_us, uint64_t random)
 		device_pump(node);
 	}
 	peers_status(node);
-	entries_evict(&node->entries, node->applied);
+	entries_evict(&node->entries, node->image.applied);
 }
 
 static void earlier(uint64_t *deadline, uint64_t at)
@@ -522,8 +509,8 @@ uint64_t node_deadline(const struct node *node)
 		earlier(&deadline, raft_deadline(node->raft));
 	if (device_wants_lead(node))
 		earlier(&deadline, node->device.ask_next_us);
-	if (node->checkpoint_due_us && !node->checkpointing)
-		earlier(&deadline, node->checkpoint_due_us);
+	if (node->image.due_us && !node->image.checkpointing)
+		earlier(&deadline, node->image.due_us);
 	if (node->disk_failed)
 		earlier(&deadline, node->dead_at_us);
 	if (node_leads(node))

@@ -80,8 +80,7 @@ void node_link(struct node *node, uint32_t id, bool up)
 	if (!up)
 		return;
 	node_forget_held(node, id); /* they belonged to the old connection */
-	node->status_next_us = 0;
-	memset(&node->status_sent, 0, sizeof(node->status_sent));
+	status_again(node);
 	node_step(node, &event, NULL);
 }
 
@@ -222,8 +221,8 @@ static void peer_read_failed(struct node *node, uint32_t id, uint64_t index,
 		 "remedy=\"#%u is given a copy of the data instead; look at "
 		 "this node's disk\"",
 		 id, (unsigned long)index, strerror(-error), id);
-	if ((error != -EIO && error != -EBADMSG) || index > node->applied ||
-	    index <= node->entries.base.applied)
+	if ((error != -EIO && error != -EBADMSG) ||
+	    index > node->image.applied || index <= node->entries.base.applied)
 		return;
 	entries_compact(&node->entries, index);
 	node_step(node, &event, NULL);
@@ -395,6 +394,18 @@ void node_recv(struct node *node, uint32_t id, const struct wire_msg *msg,
 	}
 }
 
+void status_soon(struct node *node)
+{
+	node->status_next_us = 0;
+}
+
+/* Whoever has just come has heard none of it. */
+void status_again(struct node *node)
+{
+	status_soon(node);
+	memset(&node->status_sent, 0, sizeof(node->status_sent));
+}
+
 static uint32_t status_flags(const struct node *node)
 {
 	uint32_t flags = 0;
@@ -431,7 +442,7 @@ void peers_status(struct node *node)
 		.last = raft_last_index(node->raft),
 		.durable = raft_durable_index(node->raft),
 		.commit = raft_commit_index(node->raft),
-		.applied = node->applied,
+		.applied = node->image.applied,
 		.members_since = raft_members_since(node->raft),
 	};
 	if (msg.status.members_since)

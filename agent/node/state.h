@@ -24,7 +24,20 @@ struct entries {
 	uint64_t open_bytes; /* of record_bytes: what is not committed */
 	uint64_t cached_bytes; /* payloads held */
 	uint64_t evicted; /* none up to here holds a payload */
+	/* Payloads are missing here or in the data area: a witness's. */
+	bool bare;
 	uint32_t align;
+};
+
+/* The data area: what is applied to it, and the checkpoint that says so. */
+struct image {
+	uint64_t applied;
+	uint64_t issued; /* to the image thread */
+	uint64_t bytes; /* payload of what is issued, not applied */
+	uint64_t unsaved_bytes; /* applied since, room in the ring */
+	uint64_t due_us; /* of a checkpoint; 0: nothing to save */
+	bool checkpointing;
+	bool completes; /* the checkpoint under way clears incomplete */
 };
 
 /* One request of the device that is not answered. */
@@ -128,20 +141,10 @@ struct node {
 	uint32_t changed; /* whose role the last change was about */
 	/* Committed members without us, as somebody told: as of that entry. */
 	uint64_t outside_at;
-	/* Entries' payloads are missing in the log or the image: a witness's. */
-	bool bare;
 
 	struct entries entries;
 	uint64_t log_capacity;
-	uint64_t commit_seen; /* entries up to here were looked at */
-	uint64_t applied;
-	uint64_t apply_issued;
-	uint64_t apply_bytes; /* under way */
-	uint64_t checkpointed;
-	uint64_t checkpoint_bytes; /* applied since, room in the ring */
-	uint64_t checkpoint_due_us; /* 0: nothing to save */
-	bool checkpointing;
-	bool checkpoint_complete; /* the one under way clears incomplete */
+	struct image image;
 	struct store_job_pool jobs; /* what may be under way */
 	unsigned int image_jobs; /* of any kind but the log's, under way */
 	struct { /* to be told to the core; seq 0: nothing */
@@ -163,7 +166,7 @@ struct node {
 	bool disk_failed;
 	bool dead; /* takes no part any more */
 	uint64_t dead_at_us;
-	char damage[160];
+	char damage[160]; /* node_set_damage() */
 };
 
 /* entries.c */
@@ -191,6 +194,8 @@ void entries_evict(struct entries *entries, uint64_t limit);
 /* node.c */
 void node_say(struct node *node, int level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* What is wrong with this replica, for people; "": nothing. */
+void node_set_damage(struct node *node, const char *what);
 /*
  * Step the core and carry out what it says; @received: of RAFT_EV_RECV.
  * Return: what it said, until the next step.
@@ -220,6 +225,9 @@ bool node_jobs_out(const struct node *node);
 /* To be filled in, for node_begin(). */
 struct store_job *node_job(struct node *node, enum store_job_type type);
 void node_begin(struct node *node, struct store_job *job);
+/* The log is durable up to this entry, written by the core's @seq. */
+void node_durable_to(struct node *node, uint64_t index, uint64_t term,
+		     uint64_t seq);
 /* Tell the core how far the log is durable, if it does not know yet. */
 void node_durable_tell(struct node *node);
 
@@ -235,6 +243,9 @@ void peer_send_raft(struct node *node, const struct raft_msg *msg);
 void peers_pump(struct node *node);
 void peers_status(struct node *node);
 void peer_log_was_read(struct node *node, const struct store_job *job);
+/* Say how we are at once; status_again(): even if nothing has changed. */
+void status_soon(struct node *node);
+void status_again(struct node *node);
 bool peer_alive(const struct node *node, const struct peer *peer);
 /* The best to hand leadership to, NULL: none. */
 struct peer *peer_best(struct node *node);
@@ -254,16 +265,21 @@ void device_open_asked(struct node *node, struct peer *peer,
 		       const struct wire_open_ask *ask);
 void device_open_replied(struct node *node, struct peer *peer,
 			 const struct wire_open_reply *reply);
+/* When leadership is asked for next; 0: at once. */
+void device_ask_at(struct node *node, uint64_t at_us);
 bool device_wants_lead(const struct node *node);
 
 /* image.c: apply and checkpoint */
 void image_pump(struct node *node);
 void image_applied(struct node *node, uint64_t index);
-void image_checkpointed(struct node *node, const struct store_job *job);
+void image_checkpointed(struct node *node, uint64_t base_index);
+/* The data area is as of @applied; no job may be under way. */
+void image_reset(struct node *node, uint64_t applied);
 
 /* copy.c */
 void copy_pump(struct node *node);
 void copy_was_read(struct node *node, const struct store_job *job);
+void copy_forget(struct peer *peer);
 void copy_link(struct node *node, struct peer *peer);
 void copy_recv(struct node *node, struct peer *peer,
 	       const struct wire_msg *msg);

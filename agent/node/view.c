@@ -69,12 +69,13 @@ void node_view(const struct node *node, uint64_t now_us, struct node_view *view)
 	view->writer = tail.standing.writer;
 	view->epoch = tail.standing.epoch;
 	view->committed_epoch =
-		entries_head(&node->entries, node->commit_seen).standing.epoch;
+		entries_head(&node->entries, node->entries.committed)
+			.standing.epoch;
 	view->base = node->entries.base.applied;
 	view->last = node->entries.last;
 	view->durable = raft_durable_index(node->raft);
 	view->commit = raft_commit_index(node->raft);
-	view->applied = node->applied;
+	view->applied = node->image.applied;
 	view->log_used_bytes = node->entries.record_bytes;
 	view->log_capacity_bytes = node->log_capacity;
 	view->lease_until_us = device->lease_us > now_us ? device->lease_us : 0;
