@@ -147,6 +147,11 @@ void entries_reset(struct entries *entries, const struct store_checkpoint *base)
 	entries->bare = base->witness;
 }
 
+void entries_set_bare(struct entries *entries)
+{
+	entries->bare = true;
+}
+
 void entries_commit(struct entries *entries, uint64_t commit)
 {
 	while (entries->committed < commit &&

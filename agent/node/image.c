@@ -30,7 +30,7 @@ static void image_apply(struct node *node)
 		limit = raft_durable_index(node->raft);
 	if (planted(PLANTED_APPLIED_EARLY))
 		limit = raft_durable_index(node->raft);
-	limit = fill_apply_limit(node, limit);
+	limit = resync_apply_limit(node, limit);
 	while (node->image.issued < limit &&
 	       node->image.bytes < NODE_APPLY_BYTES && !node_jobs_short(node)) {
 		job = node_job(node, STORE_JOB_APPLY);
@@ -60,15 +60,15 @@ void image_applied(struct node *node, uint64_t index)
 	node->image.applied = index;
 	if (!node->image.due_us)
 		node->image.due_us = node->now_us + CHECKPOINT_AFTER_US;
-	device_applied(node);
+	requests_applied(node);
 }
 
 static void image_checkpoint(struct node *node)
 {
 	struct store_job *job;
-	bool complete = node->fill.phase == FILL_FINISHING;
-	bool mark = node->fill.phase == FILL_PREPARING &&
-		    !node->fill.begin.reset;
+	bool complete = node->resync.phase == RESYNC_FINISHING;
+	bool mark = node->resync.phase == RESYNC_PREPARING &&
+		    !node->resync.begin.reset;
 
 	if (node->image.checkpointing || node_jobs_out(node))
 		return;
@@ -78,8 +78,8 @@ static void image_checkpoint(struct node *node)
 		      node->log_capacity / CHECKPOINT_SHARE &&
 	      node->now_us < node->image.due_us && !node->stopping)))
 		return;
-	if (fill_blocks_log(node) ||
-	    (node->fill.phase == FILL_PREPARING && !mark))
+	if (resync_blocks_log(node) ||
+	    (node->resync.phase == RESYNC_PREPARING && !mark))
 		return;
 	job = node_job(node, STORE_JOB_CHECKPOINT);
 	job->checkpoint = entries_head(&node->entries, node->image.applied);
@@ -104,7 +104,6 @@ void image_checkpointed(struct node *node, uint64_t base_index)
 		entries_compact(&node->entries, base_index);
 		node_step(node, &event, NULL);
 	}
-	fill_checkpointed(node);
 }
 
 void image_pump(struct node *node)

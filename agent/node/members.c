@@ -17,11 +17,6 @@ static const char *const role_names[] = {
 	[RAFT_MEMBER_WITNESS] = "witness",
 };
 
-enum raft_member_role member_role(const struct node *node, uint32_t id)
-{
-	return raft_members_role(raft_members(node->raft), id);
-}
-
 static enum raft_member_role role_wanted(enum node_member_op op)
 {
 	switch (op) {
@@ -87,8 +82,8 @@ static int refusal_errno(enum raft_refusal refusal)
 static bool device_is_there(const struct node *node, const struct peer *peer)
 {
 	if (!peer)
-		return node->device.open ||
-		       (node->device.epoch && !node->device.fenced);
+		return node->requests.open ||
+		       (node->gate.epoch && !node->gate.fenced);
 	return peer_alive(node, peer) &&
 	       peer->status.flags &
 		       (WIRE_NODE_DEVICE_OPEN | WIRE_NODE_WANTS_LEAD);
@@ -191,9 +186,9 @@ static void members_witness(struct node *node)
 	enum raft_member_role role = raft_own_role(node->raft);
 
 	if (role == RAFT_MEMBER_WITNESS)
-		node->entries.bare = true;
-	if (!node->entries.bare || node->disk_failed || fill_blocks_log(node) ||
-	    raft_hard_state(node->raft)->damaged ||
+		entries_set_bare(&node->entries);
+	if (!node->entries.bare || node->disk_failed ||
+	    resync_blocks_log(node) || raft_hard_state(node->raft)->damaged ||
 	    (role != RAFT_MEMBER_VOTER && role != RAFT_MEMBER_LEARNER))
 		return;
 	node_say(node, BASE_LOG_NOTICE,
@@ -216,15 +211,4 @@ void members_told(struct node *node, const struct wire_status *status)
 	    status->commit > node->outside_at &&
 	    !raft_members_role(&status->members, node->config.raft.id))
 		node->outside_at = status->commit;
-}
-
-bool members_outside(const struct node *node)
-{
-	uint64_t since = raft_members_since(node->raft);
-
-	if (!raft_own_role(node->raft))
-		return since <= raft_commit_index(node->raft) ||
-		       node->outside_at >= since;
-	/* If our log says otherwise, it is what others have overruled. */
-	return node->outside_at && node->outside_at >= since;
 }

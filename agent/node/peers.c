@@ -1,111 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The other members: what is sent to them and what comes from them.
+ * The log between this node and its peers: which entries go into the next
+ * append to a peer, at its pace and within the bounds; payloads that have left
+ * the cache are read back for it; and which of what arrives can be taken.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "node/state.h"
-
-#define STATUS_US 500000
-
-struct peer *peer_find(struct node *node, uint32_t id)
-{
-	unsigned int i;
-
-	for (i = 0; i < node->peer_count; i++)
-		if (node->peers[i].id == id)
-			return &node->peers[i];
-	return NULL;
-}
-
-bool peer_alive(const struct node *node, const struct peer *peer)
-{
-	return peer->up && peer->known &&
-	       node->now_us - peer->heard_us <
-		       node->config.raft.election_timeout_us;
-}
-
-struct peer *peer_best(struct node *node)
-{
-	const uint32_t lead_flags = WIRE_NODE_DEVICE_OPEN |
-				    WIRE_NODE_WANTS_LEAD;
-	struct raft_peer_view view;
-	struct peer *best = NULL;
-	uint64_t best_match = 0;
-	unsigned int i;
-
-	for (i = 0; i < node->peer_count; i++) {
-		struct peer *peer = &node->peers[i];
-
-		if (!peer_alive(node, peer) ||
-		    peer->status.flags &
-			    (WIRE_NODE_INCOMPLETE | WIRE_NODE_DAMAGED |
-			     WIRE_NODE_DISK_FAILED))
-			continue;
-		if (!raft_peer(node->raft, peer->id, &view) ||
-		    view.role != RAFT_MEMBER_VOTER)
-			continue;
-		/* Where the device is open, unless it lacks a lot. */
-		if (peer->status.flags & lead_flags &&
-		    view.match >= raft_commit_index(node->raft))
-			view.match = UINT64_MAX;
-		if (!best || view.match > best_match) {
-			best = peer;
-			best_match = view.match;
-		}
-	}
-	return best;
-}
-
-void node_peer_differs(struct node *node, uint32_t id, uint32_t differs)
-{
-	struct peer *peer = peer_find(node, id);
-
-	if (peer)
-		peer->differs = differs;
-}
-
-void node_link(struct node *node, uint32_t id, bool up)
-{
-	struct raft_event event = { .type = RAFT_EV_LINK, .peer = id };
-	struct peer *peer = peer_find(node, id);
-
-	if (!peer)
-		return;
-	peer->up = up;
-	peer->known = false;
-	copy_link(node, peer);
-	if (!up)
-		return;
-	node_forget_held(node, id); /* they belonged to the old connection */
-	status_again(node);
-	node_step(node, &event, NULL);
-}
-
-void peer_send_raft(struct node *node, const struct raft_msg *raft_msg)
-{
-	struct wire_msg msg; /* large: only what is used of it is set */
-	uint32_t i;
-
-	msg.type = WIRE_RAFT;
-	msg.raft.msg = *raft_msg;
-	msg.raft.bare = member_role(node, raft_msg->to) == RAFT_MEMBER_WITNESS;
-	if (raft_msg->type == RAFT_MSG_APPEND)
-		for (i = 0; i < raft_msg->append.count; i++) {
-			msg.raft.entries[i] =
-				entries_at(&node->entries,
-					   raft_msg->append.prev_index + 1 + i);
-			if (!msg.raft.entries[i] ||
-			    (!msg.raft.bare &&
-			     raft_entry_data_bytes(msg.raft.entries[i]) &&
-			     !msg.raft.entries[i]->data))
-				return; /* must be read first; it is lost */
-		}
-	/* Lost when the link is down or full: Raft sends again. */
-	node->ops->send(node->context, raft_msg->to, &msg);
-}
 
 /*
  * How many entries go into the next append to this peer: up to the bounds, and
@@ -239,6 +142,7 @@ void peer_log_was_read(struct node *node, const struct store_job *job)
 				    .count = job->count };
 	struct peer *peer = peer_find(node, job->peer);
 	struct wire_msg msg = { .type = WIRE_RAFT };
+	const struct raft_update *update;
 	struct raft_peer_view view;
 	unsigned int i;
 
@@ -255,11 +159,9 @@ void peer_log_was_read(struct node *node, const struct store_job *job)
 	    !raft_peer(node->raft, peer->id, &view) ||
 	    view.next != job->index || !raft_send_due(node->raft, peer->id))
 		return;
-	event.now_us = node->now_us;
-	event.random = 0;
-	raft_step(node->raft, &event, &node->update);
-	for (i = 0; i < node->update.msg_count; i++) {
-		msg.raft.msg = node->update.msgs[i];
+	update = node_step_send(node, &event);
+	for (i = 0; i < update->msg_count; i++) {
+		msg.raft.msg = update->msgs[i];
 		if (msg.raft.msg.append.count > job->count ||
 		    msg.raft.msg.append.prev_index + 1 != job->index)
 			continue;
@@ -324,8 +226,8 @@ static bool peer_bears_another(const struct node *node, const struct peer *peer,
 	       msg->vote.last_index == 0 && node->entries.last == 0;
 }
 
-static void peer_recv_raft(struct node *node, struct peer *peer,
-			   const struct wire_msg *msg)
+void peer_recv_raft(struct node *node, struct peer *peer,
+		    const struct wire_msg *msg)
 {
 	struct raft_msg raft_msg = msg->raft.msg;
 	struct raft_event event = {
@@ -340,7 +242,7 @@ static void peer_recv_raft(struct node *node, struct peer *peer,
 	    peer_bears_another(node, peer, &raft_msg))
 		return;
 	if (raft_msg.type == RAFT_MSG_APPEND) {
-		if (raft_msg.append.count && fill_blocks_log(node))
+		if (raft_msg.append.count && resync_blocks_log(node))
 			return;
 		raft_msg.append.count = peer_append_fits(node, msg);
 		for (i = 0; i < raft_msg.append.count; i++) {
@@ -351,105 +253,4 @@ static void peer_recv_raft(struct node *node, struct peer *peer,
 		event.members = members;
 	}
 	node_step(node, &event, msg);
-}
-
-void node_recv(struct node *node, uint32_t id, const struct wire_msg *msg,
-	       uint64_t now_us, uint64_t random)
-{
-	struct peer *peer = peer_find(node, id);
-
-	if (!peer)
-		return;
-	node->now_us = now_us;
-	node->random ^= random;
-	peer->heard_us = now_us;
-	if (msg->type == WIRE_STATUS) {
-		peer->status = msg->status;
-		peer->known = true;
-		members_told(node, &msg->status);
-		return;
-	}
-	if (node->dead)
-		return;
-	switch (msg->type) {
-	case WIRE_RAFT:
-		if (!node_jobs_out(node)) /* else lost: it comes again */
-			peer_recv_raft(node, peer, msg);
-		break;
-	case WIRE_OPEN_ASK:
-		device_open_asked(node, peer, &msg->open_ask);
-		break;
-	case WIRE_OPEN_REPLY:
-		device_open_replied(node, peer, &msg->open_reply);
-		break;
-	case WIRE_COPY_BEGIN:
-	case WIRE_COPY_DATA:
-	case WIRE_COPY_END:
-	case WIRE_COPY_ACK:
-		if (!node->disk_failed)
-			copy_recv(node, peer, msg);
-		break;
-	default:
-		break; /* HELLO and REFUSE are net's */
-	}
-}
-
-void status_soon(struct node *node)
-{
-	node->status_next_us = 0;
-}
-
-/* Whoever has just come has heard none of it. */
-void status_again(struct node *node)
-{
-	status_soon(node);
-	memset(&node->status_sent, 0, sizeof(node->status_sent));
-}
-
-static uint32_t status_flags(const struct node *node)
-{
-	uint32_t flags = 0;
-
-	if (node->incomplete)
-		flags |= WIRE_NODE_INCOMPLETE;
-	if (node->device.epoch && !node->device.fenced)
-		flags |= WIRE_NODE_DEVICE_OPEN;
-	if (node->disk_failed)
-		flags |= WIRE_NODE_DISK_FAILED;
-	if (raft_hard_state(node->raft)->damaged)
-		flags |= WIRE_NODE_DAMAGED;
-	if (device_wants_lead(node))
-		flags |= WIRE_NODE_WANTS_LEAD;
-	return flags;
-}
-
-/* Tell everybody how we are: at a pace, and at once when it matters. */
-void peers_status(struct node *node)
-{
-	uint32_t flags = status_flags(node);
-	struct wire_msg msg; /* large: nothing is done to it in vain */
-	unsigned int i;
-
-	if (node->now_us < node->status_next_us &&
-	    flags == node->status_sent.flags &&
-	    node->device.epoch == node->status_sent.epoch)
-		return;
-	msg.type = WIRE_STATUS;
-	msg.status = (struct wire_status){
-		.flags = flags,
-		.epoch = node->device.epoch,
-		.term = raft_term(node->raft),
-		.last = raft_last_index(node->raft),
-		.durable = raft_durable_index(node->raft),
-		.commit = raft_commit_index(node->raft),
-		.applied = node->image.applied,
-		.members_since = raft_members_since(node->raft),
-	};
-	if (msg.status.members_since)
-		msg.status.members = *raft_members(node->raft);
-	node->status_next_us = node->now_us + STATUS_US;
-	node->status_sent = msg.status;
-	for (i = 0; i < node->peer_count; i++)
-		if (node->peers[i].up)
-			node->ops->send(node->context, node->peers[i].id, &msg);
 }

@@ -1,7 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Inside of node/: what the files of this folder share.  Nobody else includes
- * it.
+ * it.  From the top down, and each calls only what stands below it:
+ *
+ *	node.c		birth and end, events for several files, the pump
+ *	view.c		status, for people
+ *	resync_recv.c	follower: being filled by the leader
+ *	resync_send.c	leader: filling a replica that the log can't help
+ *	propose.c	requests of the device become entries
+ *	opening.c	opening the device: leadership, and the OPEN entry
+ *	members.c	orders that change members, and what follows from them
+ *	peers.c		the log to and from peers
+ *	image.c		the data area: applying, and checkpoints
+ *	step.c		a step of the core and what it says is to be done
+ *	send.c		the core's messages, held until they are true
+ *	gate.c		the device's binding, epoch, lease and fence
+ *	requests.c	what the device waits for
+ *	resync.c	what a resync means to the others, and how it ends early
+ *	status.c	telling peers how we are
+ *	facts.c		questions about the node as a whole
+ *	job.c		what is asked of the store
+ *	entries.c	the log in memory
+ *	say.c		events for the log
+ *
+ * A file that owns a struct, or fields of struct node, is the only one that
+ * writes them; the others read them, or call it.  node.c sets all at birth.
  */
 #ifndef NODE_STATE_H
 #define NODE_STATE_H
@@ -11,7 +34,7 @@
 
 #define HELD_MAX 64 /* messages that wait for the state to be saved */
 #define BATCH_MAX 128 /* entries proposed or applied in one call */
-#define COPY_CHUNK WIRE_COPY_DATA_MAX
+#define RESYNC_CHUNK WIRE_COPY_DATA_MAX
 
 /* The log's entries (base, last], payloads present as far as cached. */
 struct entries {
@@ -47,35 +70,40 @@ struct request {
 	uint64_t index; /* answered when this is committed; 0: not proposed */
 };
 
-struct device {
-	bool bound;
-	struct base_list requests; /* writes and flushes, in order of tags */
+/* requests.c: what the device waits for */
+struct requests {
+	struct base_list list; /* writes and flushes, in order of tags */
 	struct request *unproposed; /* first without index, NULL: none */
 	unsigned int count;
 	uint64_t bytes;
-	uint64_t epoch; /* open here for writing; 0: not */
-	bool fenced; /* until CLOSE or a new binding */
 	struct request *open; /* an opening that waits, or NULL */
 	uint64_t open_index; /* its entry, 0: not proposed */
+	uint64_t ask_next_us; /* may leadership be asked for; 0: at once */
 	uint64_t close_tag; /* told as applied once close_index is */
 	uint64_t close_index;
 	uint64_t applied_tag; /* told */
 	uint64_t received_tag; /* seen */
-	uint64_t written_us; /* when a request came in last; 0: never */
 	uint64_t credited_tag; /* told */
-	uint64_t lease_us; /* given; 0: none */
-	const char *no_lease; /* the reason last told for that */
-	uint64_t ask_serial;
-	uint64_t ask_next_us;
+	uint64_t written_us; /* when a request came in last; 0: never */
 };
 
-/* Leader: the copy that fills a peer's replica. */
-struct copy {
+/* gate.c: may the device be served here? */
+struct gate {
+	bool bound;
+	uint64_t epoch; /* open here for writing; 0: not */
+	bool fenced; /* until CLOSE or a new binding */
+	uint64_t lease_us; /* given; 0: none */
+	const char *no_lease; /* the reason last told for that */
+};
+
+/* resync_send.c */
+/* Leader: the resync that fills a peer's replica. */
+struct resync_send {
 	bool active;
 	bool reset; /* the peer's log begins anew */
 	bool begun; /* the peer is ready for data */
 	bool ended; /* COPY_END is sent */
-	bool reading;
+	bool reading; /* a chunk, perhaps still for the resync before */
 	uint64_t serial;
 	uint64_t next; /* offset to be read next */
 	uint64_t acked;
@@ -92,25 +120,26 @@ struct peer {
 	struct wire_status status;
 	uint64_t heard_us;
 	bool reading; /* log_read under way for it */
-	struct copy copy;
+	struct resync_send resync;
 };
 
-/* Follower: the copy that fills us. */
-enum fill_phase {
-	FILL_NONE,
-	FILL_WAIT, /* for the image thread to be idle */
-	FILL_PREPARING, /* log reset, or incomplete mark, on its way */
-	FILL_RUNNING,
-	FILL_FINISHING, /* the checkpoint that says complete */
+/* resync_recv.c */
+enum resync_recv_phase {
+	RESYNC_NONE,
+	RESYNC_WAIT, /* for the image thread to be idle */
+	RESYNC_PREPARING, /* log reset, or incomplete mark, on its way */
+	RESYNC_RUNNING,
+	RESYNC_FINISHING, /* the checkpoint that says complete */
 };
 
-struct fill {
-	enum fill_phase phase;
-	uint32_t from;
+/* Follower: the resync that fills us. */
+struct resync_recv {
+	enum resync_recv_phase phase;
+	uint32_t from; /* 0: given up, and ends when it can */
 	uint64_t received; /* offsets */
 	uint64_t written;
 	uint64_t version; /* entries up to this may be applied */
-	bool ended;
+	bool ended; /* COPY_END has come */
 	struct wire_copy_begin begin;
 	uint64_t reset_seq; /* of the core's reset */
 };
@@ -121,53 +150,71 @@ struct held_msg {
 };
 
 struct node {
+	/* node.c */
 	struct node_config config;
 	const struct node_ops *ops;
 	void *context;
 	uint64_t now_us;
 	uint64_t random;
+	bool stopping;
+	bool disk_failed;
+	bool dead; /* takes no part any more */
+	uint64_t dead_at_us;
+	unsigned int peer_count;
+	struct peer peers[NODE_COUNT_MAX]; /* but for reading and resync */
 
+	/* step.c */
 	struct raft *raft;
-	struct raft_update update; /* of the step under way */
+	struct raft_update update; /* of the last step */
 	struct raft_entry *const *proposed; /* in the step under way */
-	struct held_msg held[HELD_MAX];
-	unsigned int held_count;
-	uint64_t state_saved_seq;
 	enum raft_role role; /* as last seen, to notice changes */
 	uint64_t term;
 	uint32_t leader;
 	uint64_t role_since_us;
-	struct raft_members members; /* as last seen, to notice changes */
-	uint32_t changed; /* whose role the last change was about */
-	/* Committed members without us, as somebody told: as of that entry. */
-	uint64_t outside_at;
-
-	struct entries entries;
-	uint64_t log_capacity;
-	struct image image;
-	struct store_job_pool jobs; /* what may be under way */
-	unsigned int image_jobs; /* of any kind but the log's, under way */
 	struct { /* to be told to the core; seq 0: nothing */
 		uint64_t index;
 		uint64_t term;
 		uint64_t seq;
 	} durable;
-	bool incomplete;
 
-	struct device device;
-	struct fill fill;
-	unsigned int peer_count;
-	struct peer peers[NODE_COUNT_MAX];
+	/* send.c */
+	struct held_msg held[HELD_MAX];
+	unsigned int held_count;
+	uint64_t state_saved_seq;
+
+	/* job.c */
+	struct store_job_pool jobs; /* what may be under way */
+	unsigned int image_jobs; /* of any kind but the log's, under way */
+
+	struct entries entries;
+	uint64_t log_capacity; /* bytes */
+	struct image image;
+	struct requests requests;
+	struct gate gate;
+	uint64_t ask_serial; /* opening.c */
+
+	/* members.c */
+	struct raft_members members; /* as last seen, to notice changes */
+	uint32_t changed; /* whose role the last change was about */
+	/* Committed members without us, as somebody told: as of that entry. */
+	uint64_t outside_at;
+
+	/* resync_recv.c, but resync.c ends it early */
+	struct resync_recv resync;
+	bool incomplete;
+	uint64_t serial; /* resync_send.c */
+	/* status.c */
 	uint64_t status_next_us;
 	struct wire_status status_sent;
-	uint64_t serial;
 
-	bool stopping;
-	bool disk_failed;
-	bool dead; /* takes no part any more */
-	uint64_t dead_at_us;
-	char damage[160]; /* node_set_damage() */
+	char damage[160]; /* say.c */
 };
+
+/* say.c */
+void node_say(struct node *node, int level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* What is wrong with this replica, for people; "": nothing. */
+void node_set_damage(struct node *node, const char *what);
 
 /* entries.c */
 int entries_init(struct entries *entries, struct store_boot *boot,
@@ -182,6 +229,8 @@ void entries_compact(struct entries *entries, uint64_t base);
 void entries_reset(struct entries *entries,
 		   const struct store_checkpoint *base);
 void entries_commit(struct entries *entries, uint64_t commit);
+/* This node is a witness: from here on payloads are missing. */
+void entries_set_bare(struct entries *entries);
 /* The cumulative fields at base <= index <= last. */
 struct store_checkpoint entries_head(const struct entries *entries,
 				     uint64_t index);
@@ -191,11 +240,104 @@ uint64_t entries_data_bytes(const struct entries *entries, uint64_t first,
 /* Let payloads up to @limit go while more than the bound is cached. */
 void entries_evict(struct entries *entries, uint64_t limit);
 
-/* node.c */
-void node_say(struct node *node, int level, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-/* What is wrong with this replica, for people; "": nothing. */
-void node_set_damage(struct node *node, const char *what);
+/* job.c */
+/* Too few are left for what can wait; and for what may be lost. */
+bool node_jobs_short(const struct node *node);
+bool node_jobs_out(const struct node *node);
+/* To be filled in, for node_begin(). */
+struct store_job *node_job(struct node *node, enum store_job_type type);
+void node_begin(struct node *node, struct store_job *job);
+/* It is under way no longer; the caller frees it. */
+void node_job_ended(struct node *node, const struct store_job *job);
+
+/* facts.c */
+bool node_leads(const struct node *node);
+/* Leads, everything of earlier terms is applied, the image complete. */
+bool node_ready(const struct node *node);
+/* Is the device, open or being opened here, without leadership? */
+bool node_wants_lead(const struct node *node);
+/* Bytes that may still be appended; some are kept for a leader's no-op. */
+uint64_t node_log_room(const struct node *node);
+enum raft_member_role member_role(const struct node *node, uint32_t id);
+/* Does the volume go on without this node? */
+bool members_outside(const struct node *node);
+/* NULL: not of this configuration, or this node itself */
+struct peer *peer_find(struct node *node, uint32_t id);
+/* Heard of within an election timeout. */
+bool peer_alive(const struct node *node, const struct peer *peer);
+/* The best to hand leadership to, NULL: none. */
+struct peer *peer_best(struct node *node);
+
+/* status.c */
+void status_pump(struct node *node);
+/* Say how we are at once; status_again(): even if nothing has changed. */
+void status_soon(struct node *node);
+void status_again(struct node *node);
+
+/* resync.c */
+/* The leader's side of it is over, whatever it had under way. */
+void resync_forget(struct peer *peer);
+/* The follower's side of it is over, as soon as it can be. */
+void resync_abort(struct node *node);
+/* The link to @peer came up or went down. */
+void resync_link(struct node *node, struct peer *peer);
+/* How far committed entries may be applied now. */
+uint64_t resync_apply_limit(const struct node *node, uint64_t limit);
+/* The log can't take entries just now. */
+bool resync_blocks_log(const struct node *node);
+
+/* requests.c */
+void requests_init(struct node *node);
+/* None is left, nor anything told; nobody is answered. */
+void requests_clear(struct node *node);
+void requests_drop_all(struct node *node); /* but the opening */
+struct request *request_next(const struct requests *requests,
+			     const struct request *request);
+/* @tag has come in, whatever becomes of it. */
+void requests_received(struct node *node, uint64_t tag);
+void requests_credit(struct node *node);
+void requests_add(struct node *node, const struct node_request *body);
+/* The first unproposed is answered when @index is committed. */
+void requests_propose(struct node *node, uint64_t index);
+/* The core refused: from @first on, as it was before. */
+void requests_retract(struct node *node, struct request *first);
+/* Which of the unanswered does the log hold already? */
+void requests_became_leader(struct node *node);
+/* The log's entries from @from on are gone. */
+void requests_truncated(struct node *node, uint64_t from);
+/* Answers what is committed. */
+void requests_commit(struct node *node, uint64_t commit);
+/* Reads over what is applied may go on. */
+void requests_applied(struct node *node);
+void requests_tell_applied(struct node *node, uint64_t tag);
+/* Told as applied up to @tag once the log is, as it ends now. */
+void requests_close_at(struct node *node, uint64_t tag);
+/* The entry of the opening that waits; 0: is to be proposed again. */
+void requests_open_at(struct node *node, uint64_t index);
+/* Answers the opening that waits. */
+void requests_end_open(struct node *node, uint64_t epoch, int error);
+/* When leadership may be asked for next; 0: at once. */
+void requests_ask_at(struct node *node, uint64_t at_us);
+
+/* gate.c */
+void gate_pump(struct node *node);
+/* The device is open here from now on. */
+void gate_open(struct node *node, uint64_t epoch);
+/* Take back the lease now; nothing may be served from here on. */
+void gate_revoke(struct node *node, const char *reason);
+/* This opening is over, its requests are dropped; the module fails them. */
+void gate_fence(struct node *node, const char *reason);
+
+/* send.c */
+void send_raft(struct node *node, const struct raft_msg *msg);
+/* To be sent once the hard state of @seq is saved. */
+void send_hold(struct node *node, const struct raft_msg *msg, uint64_t seq);
+/* It is, up to @seq. */
+void send_saved(struct node *node, uint64_t seq);
+/* Messages to this peer that wait for the state to be saved are lost. */
+void send_forget(struct node *node, uint32_t peer);
+
+/* step.c */
 /*
  * Step the core and carry out what it says; @received: of RAFT_EV_RECV.
  * Return: what it said, until the next step.
@@ -208,95 +350,61 @@ const struct raft_update *node_step(struct node *node, struct raft_event *event,
  */
 uint64_t node_propose(struct node *node, struct raft_event *event,
 		      struct raft_entry *const *entries, uint32_t count);
-/* Messages to this peer that wait for the state to be saved are lost. */
-void node_forget_held(struct node *node, uint32_t peer);
-bool node_leads(const struct node *node);
-struct raft_entry *node_make_entry(const struct node *node, uint16_t op);
-/* Leads, everything of earlier terms is applied, the image complete. */
-bool node_ready(const struct node *node);
-uint64_t node_log_room(const struct node *node);
-
-void node_state_saved(struct node *node, uint64_t seq);
-
-/* job.c: what is asked of the store */
-/* Too few are left for what can wait; and for what may be lost. */
-bool node_jobs_short(const struct node *node);
-bool node_jobs_out(const struct node *node);
-/* To be filled in, for node_begin(). */
-struct store_job *node_job(struct node *node, enum store_job_type type);
-void node_begin(struct node *node, struct store_job *job);
+/* RAFT_EV_SEND, whose messages the caller sends; nothing else comes of it. */
+const struct raft_update *node_step_send(struct node *node,
+					 struct raft_event *event);
 /* The log is durable up to this entry, written by the core's @seq. */
 void node_durable_to(struct node *node, uint64_t index, uint64_t term,
 		     uint64_t seq);
 /* Tell the core how far the log is durable, if it does not know yet. */
 void node_durable_tell(struct node *node);
+/* The hard state is, up to @seq. */
+void node_state_saved(struct node *node, uint64_t seq);
+/* With what is cumulative as of the log's end. */
+struct raft_entry *node_make_entry(const struct node *node, uint16_t op);
+uint64_t node_random(struct node *node);
 
-/* members.c */
-enum raft_member_role member_role(const struct node *node, uint32_t id);
-void members_pump(struct node *node);
-void members_told(struct node *node, const struct wire_status *status);
-bool members_outside(const struct node *node);
-
-/* peers.c */
-struct peer *peer_find(struct node *node, uint32_t id);
-void peer_send_raft(struct node *node, const struct raft_msg *msg);
-void peers_pump(struct node *node);
-void peers_status(struct node *node);
-void peer_log_was_read(struct node *node, const struct store_job *job);
-/* Say how we are at once; status_again(): even if nothing has changed. */
-void status_soon(struct node *node);
-void status_again(struct node *node);
-bool peer_alive(const struct node *node, const struct peer *peer);
-/* The best to hand leadership to, NULL: none. */
-struct peer *peer_best(struct node *node);
-
-/* device.c */
-void device_init(struct node *node);
-void device_clear(struct node *node);
-void device_pump_lease(struct node *node);
-void device_pump(struct node *node);
-void device_commit(struct node *node, uint64_t commit);
-void device_applied(struct node *node);
-void device_truncated(struct node *node, uint64_t from);
-void device_became_leader(struct node *node);
-void device_revoke(struct node *node, const char *reason);
-void device_fence(struct node *node, const char *reason);
-void device_open_asked(struct node *node, struct peer *peer,
-		       const struct wire_open_ask *ask);
-void device_open_replied(struct node *node, struct peer *peer,
-			 const struct wire_open_reply *reply);
-/* When leadership is asked for next; 0: at once. */
-void device_ask_at(struct node *node, uint64_t at_us);
-bool device_wants_lead(const struct node *node);
-
-/* image.c: apply and checkpoint */
+/* image.c */
 void image_pump(struct node *node);
 void image_applied(struct node *node, uint64_t index);
 void image_checkpointed(struct node *node, uint64_t base_index);
 /* The data area is as of @applied; no job may be under way. */
 void image_reset(struct node *node, uint64_t applied);
 
-/* copy.c */
-void copy_pump(struct node *node);
-void copy_was_read(struct node *node, const struct store_job *job);
-void copy_forget(struct peer *peer);
-void copy_link(struct node *node, struct peer *peer);
-void copy_recv(struct node *node, struct peer *peer,
-	       const struct wire_msg *msg);
-/* When a copy that rests goes on; UINT64_MAX: none does. */
-uint64_t copy_deadline(const struct node *node);
+/* peers.c */
+void peers_pump(struct node *node);
+void peer_log_was_read(struct node *node, const struct store_job *job);
+void peer_recv_raft(struct node *node, struct peer *peer,
+		    const struct wire_msg *msg);
 
-/* fill.c */
-void fill_recv(struct node *node, struct peer *peer,
-	       const struct wire_msg *msg);
-void fill_pump(struct node *node);
-void fill_checkpointed(struct node *node);
-void fill_log_was_reset(struct node *node);
-void fill_written(struct node *node, const struct store_job *job);
-void fill_abort(struct node *node);
-/* How far committed entries may be applied now. */
-uint64_t fill_apply_limit(const struct node *node, uint64_t limit);
-/* The log can't take entries just now. */
-bool fill_blocks_log(const struct node *node);
+/* members.c */
+void members_pump(struct node *node);
+void members_told(struct node *node, const struct wire_status *status);
+
+/* opening.c */
+void opening_pump(struct node *node);
+void opening_asked(struct node *node, struct peer *peer,
+		   const struct wire_open_ask *ask);
+void opening_replied(struct node *node, struct peer *peer,
+		     const struct wire_open_reply *reply);
+
+/* propose.c */
+void propose_pump(struct node *node);
+
+/* resync_send.c */
+void resync_send_pump(struct node *node);
+void resync_send_acked(struct node *node, struct peer *peer,
+		       const struct wire_copy_ack *ack);
+void resync_send_was_read(struct node *node, const struct store_job *job);
+/* When a resync that rests goes on; UINT64_MAX: none does. */
+uint64_t resync_send_deadline(const struct node *node);
+
+/* resync_recv.c */
+void resync_recv(struct node *node, struct peer *peer,
+		 const struct wire_msg *msg);
+void resync_recv_pump(struct node *node);
+void resync_recv_checkpointed(struct node *node);
+void resync_recv_log_was_reset(struct node *node);
+void resync_recv_written(struct node *node, const struct store_job *job);
 
 #endif

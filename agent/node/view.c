@@ -41,8 +41,8 @@ static void view_peer(const struct node *node, const struct peer *peer,
 	view->known = peer->known;
 	view->status = peer->status;
 	view->heard_us = peer->heard_us;
-	view->copy = peer->copy.active ? NODE_COPY_RUNNING : NODE_COPY_NONE;
-	view->copy_offset = peer->copy.acked;
+	view->copy = peer->resync.active ? NODE_COPY_RUNNING : NODE_COPY_NONE;
+	view->copy_offset = peer->resync.acked;
 	if (node_leads(node) && raft_peer(node->raft, peer->id, &raft)) {
 		view->match = raft.match;
 		view->needs_copy = raft.needs_copy;
@@ -51,7 +51,8 @@ static void view_peer(const struct node *node, const struct peer *peer,
 
 void node_view(const struct node *node, uint64_t now_us, struct node_view *view)
 {
-	const struct device *device = &node->device;
+	const struct requests *requests = &node->requests;
+	const struct gate *gate = &node->gate;
 	struct store_checkpoint tail =
 		entries_head(&node->entries, node->entries.last);
 	unsigned int i;
@@ -78,18 +79,18 @@ void node_view(const struct node *node, uint64_t now_us, struct node_view *view)
 	view->applied = node->image.applied;
 	view->log_used_bytes = node->entries.record_bytes;
 	view->log_capacity_bytes = node->log_capacity;
-	view->lease_until_us = device->lease_us > now_us ? device->lease_us : 0;
-	view->device_epoch = device->fenced ? 0 : device->epoch;
-	view->fenced = device->epoch && device->fenced;
-	view->requests = device->count;
-	view->request_bytes = device->bytes;
-	view->open_pending = device->open != NULL;
+	view->lease_until_us = gate->lease_us > now_us ? gate->lease_us : 0;
+	view->device_epoch = gate->fenced ? 0 : gate->epoch;
+	view->fenced = gate->epoch && gate->fenced;
+	view->requests = requests->count;
+	view->request_bytes = requests->bytes;
+	view->open_pending = requests->open != NULL;
 	view->settling = node_leads(node) && !node_ready(node);
 	view->incomplete = node->incomplete;
 	view->damaged = raft_hard_state(node->raft)->damaged;
 	view->blank = !raft_hard_state(node->raft)->joined;
 	view->disk_failed = node->disk_failed;
-	view->copy_received = node->fill.written;
+	view->copy_received = node->resync.written;
 	view_problem(node, view);
 	view->peer_count = node->peer_count;
 	for (i = 0; i < node->peer_count; i++)

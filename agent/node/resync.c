@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a resync means to the rest of the node, and how it ends early.
+ *
+ * Its two sides are in resync_send.c, the leader's, and resync_recv.c, the
+ * follower's.  These only begin it and carry it on; what everybody else has to
+ * know of it, or to do to it, is here, below the step: a step may end a resync,
+ * as leadership changes.
+ */
+#include <string.h>
+
+#include "base/planted.h"
+#include "node/state.h"
+
+void resync_forget(struct peer *peer)
+{
+	memset(&peer->resync, 0, sizeof(peer->resync));
+}
+
+void resync_abort(struct node *node)
+{
+	/* A reset under way must end first: resync_recv_pump() finds it orphaned. */
+	if (node->resync.phase == RESYNC_PREPARING ||
+	    node->resync.phase == RESYNC_FINISHING)
+		node->resync.from = 0;
+	else
+		memset(&node->resync, 0, sizeof(node->resync));
+}
+
+void resync_link(struct node *node, struct peer *peer)
+{
+	resync_forget(peer);
+	if (!peer->up && node->resync.from == peer->id)
+		resync_abort(node);
+}
+
+bool resync_blocks_log(const struct node *node)
+{
+	return node->resync.begin.reset && node->resync.phase == RESYNC_WAIT;
+}
+
+uint64_t resync_apply_limit(const struct node *node, uint64_t limit)
+{
+	const struct resync_recv *recv = &node->resync;
+
+	if (resync_blocks_log(node))
+		return 0;
+	if (!node->incomplete)
+		return recv->phase == RESYNC_NONE ? limit : 0;
+	if (recv->phase == RESYNC_FINISHING || recv->ended)
+		return limit;
+	if (recv->phase != RESYNC_RUNNING)
+		return 0;
+	if (planted(PLANTED_COPY_OUTRUN))
+		return limit;
+	return limit < recv->version ? limit : recv->version;
+}

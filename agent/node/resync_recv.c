@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The follower's side of a resync (see resync_send.c): being filled by the
+ * leader.
+ *
+ * From the first byte on until all is there the replica is `incomplete`, on
+ * disk too: a crash in between means a new resync, never a mixture that passes
+ * for data.  The log is real all the while - what it acknowledges, it has - so
+ * it votes; only the image is not there yet.  The log is begun anew only when
+ * the leader says that it can't be continued; what is dropped so is covered by
+ * the committed entry that it begins after.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/planted.h"
+#include "node/state.h"
+
+static void resync_ack(struct node *node, int error)
+{
+	struct wire_msg msg = { .type = WIRE_COPY_ACK };
+
+	if (!node->resync.from)
+		return;
+	msg.copy_ack.serial = node->resync.begin.serial;
+	msg.copy_ack.offset = node->resync.written;
+	msg.copy_ack.error = error;
+	node->ops->send(node->context, node->resync.from, &msg);
+}
+
+static void resync_begin(struct node *node, struct peer *peer,
+			 const struct wire_copy_begin *begin)
+{
+	struct resync_recv *resync = &node->resync;
+
+	if (begin->term != raft_term(node->raft) ||
+	    raft_leader(node->raft) != peer->id)
+		return;
+	if (resync->phase == RESYNC_PREPARING ||
+	    resync->phase == RESYNC_FINISHING)
+		return; /* the leader asks again */
+	memset(resync, 0, sizeof(*resync));
+	resync->from = peer->id;
+	resync->begin = *begin;
+	/*
+	 * A leader that has applied less than we have would bring chunks back to
+	 * before entries that we don't apply again.  It will soon have.
+	 */
+	if (!begin->reset && begin->index < node->image.issued &&
+	    !planted(PLANTED_COPY_FROM_BEHIND)) {
+		resync_ack(node, -EAGAIN);
+		memset(resync, 0, sizeof(*resync));
+		return;
+	}
+	resync->phase = RESYNC_WAIT;
+	node_say(node, BASE_LOG_NOTICE,
+		 "event=copy-received-begins leader=#%u index=%lu whole-log=%d",
+		 peer->id, (unsigned long)begin->index, begin->reset);
+}
+
+static void resync_run(struct node *node)
+{
+	node->incomplete = true;
+	if (!node->resync.from) { /* given up meanwhile */
+		memset(&node->resync, 0, sizeof(node->resync));
+		return;
+	}
+	node->resync.phase = RESYNC_RUNNING;
+	resync_ack(node, 0);
+}
+
+/*
+ * The core, the entries and - in its turn - the disk begin the log anew; what
+ * is appended from now on is queued behind.
+ */
+static void resync_reset(struct node *node)
+{
+	const struct wire_copy_begin *begin = &node->resync.begin;
+	struct raft_event event = {
+		.type = RAFT_EV_RESET,
+		.index = begin->index,
+		.term = begin->index_term,
+		.members = &begin->standing.members,
+	};
+	struct store_checkpoint base = {
+		.applied = begin->index,
+		.applied_term = begin->index_term,
+		.standing = begin->standing,
+		.incomplete = true,
+		.witness = raft_members_role(&begin->standing.members,
+					     node->config.raft.id) ==
+			   RAFT_MEMBER_WITNESS,
+	};
+	struct store_job *job;
+
+	if (!raft_can_reset(node->raft, begin->index, begin->index_term)) {
+		resync_ack(node, -EAGAIN);
+		memset(&node->resync, 0, sizeof(node->resync));
+		return;
+	}
+	node->resync.phase = RESYNC_PREPARING;
+	node->incomplete = true;
+	requests_truncated(node, 1);
+	entries_reset(&node->entries, &base);
+	image_reset(node, begin->index);
+	if (base.standing.writer &&
+	    base.standing.writer != node->config.raft.id)
+		gate_fence(node, "opened on another node");
+	job = node_job(node, STORE_JOB_RESET);
+	job->checkpoint = base;
+	node_begin(node, job);
+	node->resync.reset_seq = node_step(node, &event, NULL)->log_seq;
+}
+
+void resync_recv_log_was_reset(struct node *node)
+{
+	struct resync_recv *resync = &node->resync;
+
+	node_durable_to(node, resync->begin.index, resync->begin.index_term,
+			resync->reset_seq);
+	node_durable_tell(node);
+	resync_run(node);
+}
+
+/* The checkpoint that marks the image incomplete, or complete, is durable. */
+void resync_recv_checkpointed(struct node *node)
+{
+	struct resync_recv *resync = &node->resync;
+
+	if (resync->phase == RESYNC_PREPARING && !resync->begin.reset) {
+		resync_run(node);
+		return;
+	}
+	if (resync->phase != RESYNC_FINISHING || !node->image.completes)
+		return;
+	memset(resync, 0, sizeof(*resync));
+	node->incomplete = false;
+	node_set_damage(node, "");
+	status_soon(node);
+	requests_applied(node);
+	node_say(node, BASE_LOG_NOTICE, "event=copy-received-done applied=%lu",
+		 (unsigned long)node->image.applied);
+}
+
+void resync_recv_pump(struct node *node)
+{
+	struct resync_recv *resync = &node->resync;
+
+	if (resync->phase == RESYNC_WAIT && !node->image_jobs &&
+	    !node_jobs_out(node)) {
+		if (resync->begin.reset) {
+			resync_reset(node);
+			return;
+		}
+		resync->phase = RESYNC_PREPARING; /* image.c saves the mark */
+		if (node->incomplete)
+			resync_run(node);
+		return;
+	}
+	/* No leader will fill a witness that stopped before this was saved. */
+	if (resync->phase == RESYNC_NONE && node->incomplete &&
+	    node->entries.bare && !node->image.checkpointing &&
+	    raft_own_role(node->raft) == RAFT_MEMBER_WITNESS)
+		resync->phase = RESYNC_FINISHING;
+	if (resync->phase == RESYNC_RUNNING &&
+	    raft_own_role(node->raft) == RAFT_MEMBER_WITNESS) {
+		/* The numbers were all of it. */
+		resync->received = node->config.volume_bytes;
+		resync->written = node->config.volume_bytes;
+		resync->ended = true;
+	}
+	if (resync->phase == RESYNC_RUNNING && resync->ended &&
+	    resync->written == node->config.volume_bytes &&
+	    (node->image.applied >= resync->version ||
+	     planted(PLANTED_COPY_ENDED_EARLY)) &&
+	    !node->image.checkpointing)
+		resync->phase = RESYNC_FINISHING;
+}
+
+static void resync_data(struct node *node, const struct wire_copy_data *data)
+{
+	struct resync_recv *resync = &node->resync;
+	struct store_job *job;
+
+	if (data->serial != resync->begin.serial ||
+	    resync->phase != RESYNC_RUNNING ||
+	    data->offset != resync->received ||
+	    data->length > node->config.volume_bytes - data->offset ||
+	    node_jobs_short(node))
+		return;
+	resync->received += data->length;
+	job = node_job(node, STORE_JOB_COPY_WRITE);
+	job->offset = data->offset;
+	job->length = data->length;
+	if (!data->zero) {
+		job->data = data->data;
+		job->buf = base_buf_get(data->buf);
+	}
+	node_begin(node, job);
+	/* Queued behind this write, entries so far may be applied. */
+	if (data->version > resync->version)
+		resync->version = data->version;
+}
+
+void resync_recv_written(struct node *node, const struct store_job *job)
+{
+	struct resync_recv *resync = &node->resync;
+
+	if (resync->phase != RESYNC_RUNNING || job->offset != resync->written)
+		return;
+	resync->written = job->offset + job->length;
+	resync_ack(node, 0);
+}
+
+/* We gave this resync up, when we heard of no leader for a while: say so. */
+static void resync_unwanted(struct node *node, struct peer *peer,
+			    const struct wire_msg *msg)
+{
+	struct wire_msg reply = { .type = WIRE_COPY_ACK };
+
+	reply.copy_ack.serial = msg->type == WIRE_COPY_DATA ?
+					msg->copy_data.serial :
+					msg->copy_end.serial;
+	reply.copy_ack.error = -ESTALE;
+	node->ops->send(node->context, peer->id, &reply);
+}
+
+void resync_recv(struct node *node, struct peer *peer,
+		 const struct wire_msg *msg)
+{
+	struct resync_recv *resync = &node->resync;
+
+	if (msg->type == WIRE_COPY_BEGIN) {
+		resync_begin(node, peer, &msg->copy_begin);
+		return;
+	}
+	if (resync->from != peer->id) {
+		resync_unwanted(node, peer, msg);
+		return;
+	}
+	if (msg->type == WIRE_COPY_DATA) {
+		resync_data(node, &msg->copy_data);
+	} else if (msg->type == WIRE_COPY_END &&
+		   msg->copy_end.serial == resync->begin.serial &&
+		   resync->phase == RESYNC_RUNNING &&
+		   resync->received == node->config.volume_bytes) {
+		resync->ended = true;
+		if (msg->copy_end.version > resync->version)
+			resync->version = msg->copy_end.version;
+	}
+}

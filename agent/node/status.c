@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the node tells its peers about itself: at a pace, and at once when it
+ * matters.  Peers decide by it whom to fill, whom to hand leadership to, and
+ * whether somebody else has the device open.
+ */
+#include <string.h>
+
+#include "node/state.h"
+
+#define STATUS_US 500000
+
+static uint32_t status_flags(const struct node *node)
+{
+	uint32_t flags = 0;
+
+	if (node->incomplete)
+		flags |= WIRE_NODE_INCOMPLETE;
+	if (node->gate.epoch && !node->gate.fenced)
+		flags |= WIRE_NODE_DEVICE_OPEN;
+	if (node->disk_failed)
+		flags |= WIRE_NODE_DISK_FAILED;
+	if (raft_hard_state(node->raft)->damaged)
+		flags |= WIRE_NODE_DAMAGED;
+	if (node_wants_lead(node))
+		flags |= WIRE_NODE_WANTS_LEAD;
+	return flags;
+}
+
+void status_soon(struct node *node)
+{
+	node->status_next_us = 0;
+}
+
+/* Whoever has just come has heard none of it. */
+void status_again(struct node *node)
+{
+	status_soon(node);
+	memset(&node->status_sent, 0, sizeof(node->status_sent));
+}
+
+/* Tell everybody how we are: at a pace, and at once when it matters. */
+void status_pump(struct node *node)
+{
+	uint32_t flags = status_flags(node);
+	struct wire_msg msg; /* large: nothing is done to it in vain */
+	unsigned int i;
+
+	if (node->now_us < node->status_next_us &&
+	    flags == node->status_sent.flags &&
+	    node->gate.epoch == node->status_sent.epoch)
+		return;
+	msg.type = WIRE_STATUS;
+	msg.status = (struct wire_status){
+		.flags = flags,
+		.epoch = node->gate.epoch,
+		.term = raft_term(node->raft),
+		.last = raft_last_index(node->raft),
+		.durable = raft_durable_index(node->raft),
+		.commit = raft_commit_index(node->raft),
+		.applied = node->image.applied,
+		.members_since = raft_members_since(node->raft),
+	};
+	if (msg.status.members_since)
+		msg.status.members = *raft_members(node->raft);
+	node->status_next_us = node->now_us + STATUS_US;
+	node->status_sent = msg.status;
+	for (i = 0; i < node->peer_count; i++)
+		if (node->peers[i].up)
+			node->ops->send(node->context, node->peers[i].id, &msg);
+}
