@@ -3,6 +3,16 @@
  * The follower's side of a resync (see resync_send.c): being filled by the
  * leader.
  *
+ *	NONE -> WAIT -> PREPARING -> RUNNING -> FINISHING -> NONE
+ *
+ * WAIT until no job is under way that might still write what is from before;
+ * PREPARING until the disk knows that the replica is incomplete, by a log that
+ * begins anew or a checkpoint; RUNNING until all chunks are written and the log
+ * is applied that belongs to them; FINISHING until the disk knows that it is
+ * complete.  What the disk has been asked for can't be taken back, so a resync
+ * that is given up in PREPARING or FINISHING only loses its leader, and ends
+ * with the answer; given up in another phase, it is gone at once.
+ *
  * From the first byte on until all is there the replica is `incomplete`, on
  * disk too: a crash in between means a new resync, never a mixture that passes
  * for data.  The log is real all the while - what it acknowledges, it has - so
@@ -143,39 +153,64 @@ void resync_recv_checkpointed(struct node *node)
 		 (unsigned long)node->image.applied);
 }
 
+/* No job of the image thread is under way: what is there may be replaced. */
+static void resync_prepare(struct node *node)
+{
+	if (node->resync.begin.reset) {
+		resync_reset(node);
+		return;
+	}
+	node->resync.phase = RESYNC_PREPARING; /* image.c saves the mark */
+	if (node->incomplete)
+		resync_run(node);
+}
+
+/* All chunks are there, and what the log has to add to them is applied. */
+static bool resync_is_whole(const struct node *node)
+{
+	const struct resync_recv *resync = &node->resync;
+
+	return resync->ended && resync->written == node->config.volume_bytes &&
+	       (node->image.applied >= resync->version ||
+		planted(PLANTED_COPY_ENDED_EARLY));
+}
+
+/*
+ * The phases' ends that no job brings.  The others end by one: PREPARING in
+ * resync_recv_log_was_reset() or resync_recv_checkpointed(), FINISHING in the
+ * latter.  It waits until no checkpoint is under way, since image.c makes one
+ * then that says complete.
+ */
 void resync_recv_pump(struct node *node)
 {
 	struct resync_recv *resync = &node->resync;
+	bool witness = raft_own_role(node->raft) == RAFT_MEMBER_WITNESS;
 
-	if (resync->phase == RESYNC_WAIT && !node->image_jobs &&
-	    !node_jobs_out(node)) {
-		if (resync->begin.reset) {
-			resync_reset(node);
-			return;
+	switch (resync->phase) {
+	case RESYNC_NONE:
+		/* Nobody fills a witness that stopped before it was complete. */
+		if (witness && node->incomplete && node->entries.bare &&
+		    !node->image.checkpointing)
+			resync->phase = RESYNC_FINISHING;
+		break;
+	case RESYNC_WAIT:
+		if (!node->image_jobs && !node_jobs_out(node))
+			resync_prepare(node);
+		break;
+	case RESYNC_PREPARING:
+		break;
+	case RESYNC_RUNNING:
+		if (witness) { /* the numbers were all of it */
+			resync->received = node->config.volume_bytes;
+			resync->written = node->config.volume_bytes;
+			resync->ended = true;
 		}
-		resync->phase = RESYNC_PREPARING; /* image.c saves the mark */
-		if (node->incomplete)
-			resync_run(node);
-		return;
+		if (resync_is_whole(node) && !node->image.checkpointing)
+			resync->phase = RESYNC_FINISHING;
+		break;
+	case RESYNC_FINISHING:
+		break;
 	}
-	/* No leader will fill a witness that stopped before this was saved. */
-	if (resync->phase == RESYNC_NONE && node->incomplete &&
-	    node->entries.bare && !node->image.checkpointing &&
-	    raft_own_role(node->raft) == RAFT_MEMBER_WITNESS)
-		resync->phase = RESYNC_FINISHING;
-	if (resync->phase == RESYNC_RUNNING &&
-	    raft_own_role(node->raft) == RAFT_MEMBER_WITNESS) {
-		/* The numbers were all of it. */
-		resync->received = node->config.volume_bytes;
-		resync->written = node->config.volume_bytes;
-		resync->ended = true;
-	}
-	if (resync->phase == RESYNC_RUNNING && resync->ended &&
-	    resync->written == node->config.volume_bytes &&
-	    (node->image.applied >= resync->version ||
-	     planted(PLANTED_COPY_ENDED_EARLY)) &&
-	    !node->image.checkpointing)
-		resync->phase = RESYNC_FINISHING;
 }
 
 static void resync_data(struct node *node, const struct wire_copy_data *data)

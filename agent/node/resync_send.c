@@ -2,6 +2,13 @@
 /*
  * The leader's side of a resync: filling a replica that the log can't help.
  *
+ *	IDLE -> BEGUN -> SENDING -> ENDED -> IDLE
+ *
+ * Each arrow takes both: COPY_BEGIN goes out and the peer acknowledges offset
+ * 0 when it is ready; chunks go out and are acknowledged; COPY_END goes out,
+ * and the peer's status no longer says that it is incomplete.  Whatever goes
+ * wrong in between leads back to IDLE, and the resync begins again.
+ *
  * The data area is read chunk by chunk while entries go on being applied, so
  * a resync is fuzzy: each chunk holds at least the entries up to its
  * `version`, and maybe later ones.  The follower applies the log meanwhile,
@@ -46,7 +53,7 @@ static void resync_begin(struct node *node, struct peer *peer, bool reset)
 	msg.copy_begin.standing = head.standing;
 	if (node->ops->send(node->context, peer->id, &msg))
 		return;
-	peer->resync.active = true;
+	peer->resync.phase = RESYNC_BEGUN;
 	peer->resync.reset = reset;
 	peer->resync.progress_us = node->now_us;
 	node_say(node, BASE_LOG_NOTICE,
@@ -62,7 +69,7 @@ static void resync_send_end(struct node *node, struct peer *peer)
 	msg.copy_end.version = node->image.applied;
 	if (node->ops->send(node->context, peer->id, &msg))
 		return;
-	peer->resync.ended = true;
+	peer->resync.phase = RESYNC_ENDED;
 }
 
 static bool resync_makes_way(const struct node *node)
@@ -91,7 +98,7 @@ static void resync_read_on(struct node *node, struct peer *peer)
 	uint64_t left = node->config.volume_bytes - resync->next;
 	struct store_job *job;
 
-	if (!resync->begun || resync->reading || resync->ended)
+	if (resync->reading)
 		return;
 	if (!left) {
 		resync_send_end(node, peer);
@@ -113,16 +120,57 @@ static void resync_read_on(struct node *node, struct peer *peer)
 static bool resync_stalled(const struct node *node,
 			   const struct resync_send *resync, bool reset)
 {
-	bool applies = resync->ended &&
+	bool applies = resync->phase == RESYNC_ENDED &&
 		       resync->acked == node->config.volume_bytes;
 	uint64_t most = applies ? RESYNC_END_US : RESYNC_STALL_US;
 
 	/* The log it began anew can't be continued either. */
-	if (resync->begun && reset)
+	if (resync->phase != RESYNC_BEGUN && reset)
 		most = RESYNC_LOST_US;
 	return node->now_us - resync->progress_us > most;
 }
 
+/* Can this peer take a resync, if it needs one? */
+static bool resync_can_go(const struct peer *peer, enum raft_member_role role)
+{
+	if (!peer->up || !peer->known ||
+	    peer->status.flags & WIRE_NODE_DISK_FAILED)
+		return false;
+	return role == RAFT_MEMBER_WITNESS ||
+	       !(peer->differs & WIRE_DIFFERS_SIZE);
+}
+
+/*
+ * Does the peer lack what the log can't give it?  The core says so of its log
+ * (@reset), it says so of its data area, of which a witness has none.  Until it
+ * has said it, a resync that has just begun looks as if it were not needed.
+ */
+static bool resync_needed(const struct peer *peer, enum raft_member_role role,
+			  bool reset)
+{
+	return reset || (role != RAFT_MEMBER_WITNESS &&
+			 peer->status.flags & WIRE_NODE_INCOMPLETE);
+}
+
+/* Not needed, or no more: what has ended has done its work. */
+static void resync_over(struct node *node, struct peer *peer,
+			enum raft_member_role role)
+{
+	if (role == RAFT_MEMBER_WITNESS) {
+		resync_forget(peer);
+	} else if (peer->resync.phase == RESYNC_ENDED) {
+		node_say(node, BASE_LOG_NOTICE, "event=copy-done peer=#%u",
+			 peer->id);
+		resync_forget(peer);
+	}
+}
+
+/*
+ * What can be done now for this peer: first whether there is to be a resync,
+ * then the next step of its phase.  A phase ends here, or by the peer's answer
+ * (resync_send_acked()); what goes wrong leads back to IDLE, and from there
+ * begins with a new serial, so that answers to the old one are not counted.
+ */
 static void resync_serve(struct node *node, struct peer *peer)
 {
 	struct resync_send *resync = &peer->resync;
@@ -131,36 +179,34 @@ static void resync_serve(struct node *node, struct peer *peer)
 
 	if (!raft_peer(node->raft, peer->id, &view) ||
 	    view.role == RAFT_MEMBER_NONE) {
-		resync->active = false; /* no member any more */
+		resync->phase = RESYNC_IDLE; /* no member any more */
 		return;
 	}
-	if (!peer->up || !peer->known)
+	if (!resync_can_go(peer, view.role))
 		return;
 	reset = view.needs_copy;
-	if (peer->status.flags & WIRE_NODE_DISK_FAILED)
-		return;
-	if (peer->differs & WIRE_DIFFERS_SIZE &&
-	    view.role != RAFT_MEMBER_WITNESS)
-		return;
-	/* A witness needs the numbers that its log begins with, no data. */
-	if (!reset && (view.role == RAFT_MEMBER_WITNESS ||
-		       !(peer->status.flags & WIRE_NODE_INCOMPLETE))) {
-		if (view.role == RAFT_MEMBER_WITNESS) {
-			memset(resync, 0, sizeof(*resync));
-		} else if (resync->active && resync->ended) {
-			node_say(node, BASE_LOG_NOTICE,
-				 "event=copy-done peer=#%u", peer->id);
-			memset(resync, 0, sizeof(*resync));
-		}
+	if (!resync_needed(peer, view.role, reset)) {
+		resync_over(node, peer, view.role);
 		return;
 	}
-	if (resync->active &&
-	    ((reset && !resync->reset) || resync_stalled(node, resync, reset)))
-		resync->active = false;
-	if (!resync->active && !resync->reading)
-		resync_begin(node, peer, reset);
-	else if (resync->active && view.role != RAFT_MEMBER_WITNESS)
-		resync_read_on(node, peer);
+	/* Begun to fill the data area alone, and now the log is too old too. */
+	if ((reset && !resync->reset) || resync_stalled(node, resync, reset))
+		resync->phase = RESYNC_IDLE;
+	switch (resync->phase) {
+	case RESYNC_IDLE:
+		/* The answer of a read under way must not meet the next one. */
+		if (!resync->reading)
+			resync_begin(node, peer, reset);
+		break;
+	case RESYNC_BEGUN: /* the peer's turn: it acknowledges offset 0 */
+		break;
+	case RESYNC_SENDING:
+		if (view.role != RAFT_MEMBER_WITNESS)
+			resync_read_on(node, peer);
+		break;
+	case RESYNC_ENDED: /* the peer's turn: its status will say complete */
+		break;
+	}
 }
 
 /*
@@ -195,7 +241,8 @@ void resync_send_was_read(struct node *node, const struct store_job *job)
 			 "can't be filled from it\"",
 			 peer->id, (unsigned long)job->offset,
 			 strerror(-job->error), peer->id);
-	if (job->error || !resync->active || resync->next != job->offset)
+	if (job->error || resync->phase == RESYNC_IDLE ||
+	    resync->next != job->offset)
 		return;
 	msg.copy_data.serial = resync->serial;
 	msg.copy_data.offset = job->offset;
@@ -207,7 +254,7 @@ void resync_send_was_read(struct node *node, const struct store_job *job)
 	/* Answers come in the jobs' order: it had applied just this. */
 	msg.copy_data.version = node->image.applied;
 	if (node->ops->send(node->context, peer->id, &msg))
-		resync->active = false; /* begins again */
+		resync->phase = RESYNC_IDLE; /* begins again */
 	else
 		resync->next = job->offset + job->length;
 }
@@ -230,7 +277,8 @@ uint64_t resync_send_deadline(const struct node *node)
 	for (i = 0; i < node->peer_count; i++) {
 		const struct resync_send *resync = &node->peers[i].resync;
 
-		if (resync->active && resync->rest_until_us > node->now_us &&
+		if (resync->phase != RESYNC_IDLE &&
+		    resync->rest_until_us > node->now_us &&
 		    resync->rest_until_us < deadline)
 			deadline = resync->rest_until_us;
 	}
@@ -242,16 +290,17 @@ void resync_send_acked(struct node *node, struct peer *peer,
 {
 	struct resync_send *resync = &peer->resync;
 
-	if (!node_leads(node) || !resync->active ||
+	if (!node_leads(node) || resync->phase == RESYNC_IDLE ||
 	    ack->serial != resync->serial)
 		return;
 	if (ack->error) {
-		resync->active = false;
+		resync->phase = RESYNC_IDLE;
 		return;
 	}
 	if (ack->offset < resync->acked || ack->offset > resync->next)
 		return;
-	resync->begun = true;
+	if (resync->phase == RESYNC_BEGUN)
+		resync->phase = RESYNC_SENDING;
 	resync->acked = ack->offset;
 	resync->progress_us = node->now_us;
 	if (resync->next == resync->acked && resync->next)

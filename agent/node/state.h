@@ -97,12 +97,17 @@ struct gate {
 };
 
 /* resync_send.c */
+enum resync_send_phase {
+	RESYNC_IDLE, /* none, or given up: it begins again if needed */
+	RESYNC_BEGUN, /* COPY_BEGIN is sent; the peer is not ready for data */
+	RESYNC_SENDING,
+	RESYNC_ENDED, /* COPY_END is sent; the peer has yet to apply the rest */
+};
+
 /* Leader: the resync that fills a peer's replica. */
 struct resync_send {
-	bool active;
+	enum resync_send_phase phase;
 	bool reset; /* the peer's log begins anew */
-	bool begun; /* the peer is ready for data */
-	bool ended; /* COPY_END is sent */
 	bool reading; /* a chunk, perhaps still for the resync before */
 	uint64_t serial;
 	uint64_t next; /* offset to be read next */
@@ -203,6 +208,7 @@ struct node {
 	struct resync_recv resync;
 	bool incomplete;
 	uint64_t serial; /* resync_send.c */
+
 	/* status.c */
 	uint64_t status_next_us;
 	struct wire_status status_sent;

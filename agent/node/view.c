@@ -41,7 +41,8 @@ static void view_peer(const struct node *node, const struct peer *peer,
 	view->known = peer->known;
 	view->status = peer->status;
 	view->heard_us = peer->heard_us;
-	view->copy = peer->resync.active ? NODE_COPY_RUNNING : NODE_COPY_NONE;
+	view->copy = peer->resync.phase != RESYNC_IDLE ? NODE_COPY_RUNNING :
+							 NODE_COPY_NONE;
 	view->copy_offset = peer->resync.acked;
 	if (node_leads(node) && raft_peer(node->raft, peer->id, &raft)) {
 		view->match = raft.match;
