@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Inside of node/: what the files of this folder share.  Nobody else includes
- * it.  From the top down, and each calls only what stands below it:
+ * it.  From the top down, and each calls only what stands below it
+ * (scripts/check-circles):
  *
  *	node.c		birth and end, events for several files, the pump
  *	view.c		status, for people
