@@ -1,6 +1,6 @@
 /* build: tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
-/* A copy makes way for the device's writes, and ends although there are always some. */
+/* A resync makes way for the device's writes, and ends although there are always some. */
 #define RIG_VOLUME_BYTES (4ULL << 20)
 #include "node_rig.h"
 
