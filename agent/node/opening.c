@@ -238,6 +238,12 @@ static void opening_outside(struct node *node)
 	}
 	if (node->gate.epoch && !node->gate.fenced)
 		gate_fence(node, "this node is no member");
+	/*
+	 * Nor will it apply more before it is a member again, and then it has
+	 * all of it before it has a lease.
+	 */
+	if (!node->gate.lease_us)
+		requests_close_cut(node, node->image.applied);
 }
 
 void opening_pump(struct node *node)

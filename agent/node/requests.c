@@ -117,6 +117,14 @@ void requests_close_at(struct node *node, uint64_t tag)
 		requests_applied(node);
 }
 
+void requests_close_cut(struct node *node, uint64_t index)
+{
+	if (node->requests.close_index <= index)
+		return;
+	node->requests.close_index = index;
+	requests_applied(node);
+}
+
 void requests_received(struct node *node, uint64_t tag)
 {
 	node->requests.received_tag = tag;
@@ -206,11 +214,7 @@ void requests_truncated(struct node *node, uint64_t from)
 
 	if (requests->open_index >= from)
 		requests->open_index = 0;
-	/* The end of the log it waits for will not come. */
-	if (requests->close_index >= from) {
-		requests->close_index = from - 1;
-		requests_applied(node);
-	}
+	requests_close_cut(node, from - 1);
 	for (request = request_first(requests); request;
 	     request = request_next(requests, request)) {
 		if (request->index < from)

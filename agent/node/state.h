@@ -319,6 +319,8 @@ void requests_applied(struct node *node);
 void requests_tell_applied(struct node *node, uint64_t tag);
 /* Told as applied up to @tag once the log is, as it ends now. */
 void requests_close_at(struct node *node, uint64_t tag);
+/* What it waits for beyond @index will not be applied. */
+void requests_close_cut(struct node *node, uint64_t index);
 /* The entry of the opening that waits; 0: is to be proposed again. */
 void requests_open_at(struct node *node, uint64_t index);
 /* Answers the opening that waits. */

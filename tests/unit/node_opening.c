@@ -57,6 +57,31 @@ static void close_does_not_wait_for_an_end_that_was_cut_off(void)
 	rig_end();
 }
 
+/* What was answered before the removal will not be applied here. */
+static void removed_node_waits_for_the_end_of_no_opening(void)
+{
+	uint32_t writer = begin();
+	uint32_t leader;
+
+	rig_kill(writer);
+	rig.nodes[writer].applied_tag = 0;
+	rig_pass(6 * RIG_T);
+	leader = rig_leader();
+	tap_need(leader != 0);
+	tap_check_eq(node_member_change(rig_at(leader), NODE_MEMBER_REMOVE,
+					writer),
+		     0);
+	rig_pass(2 * RIG_T);
+	rig_boot(writer);
+	node_bound(rig_at(writer), 0, false, rig.tag + 1);
+	tap_check_eq(rig.nodes[writer].applied_tag, 0);
+	rig_pass(6 * RIG_T);
+	tap_check(rig_view(writer).outside);
+	tap_check(rig_view(writer).applied < rig_view(writer).last);
+	tap_check_eq(rig.nodes[writer].applied_tag, rig.tag);
+	rig_end();
+}
+
 static void answers_are_due_only_where_they_will_come(void)
 {
 	struct node_request body = { .op = NODE_REQ_ZERO, .length = 4096 };
@@ -156,6 +181,7 @@ int main(int argc, char **argv)
 		TAP_TEST(answers_are_due_only_where_they_will_come),
 		TAP_TEST(later_agent_says_what_an_earlier_one_applied),
 		TAP_TEST(close_does_not_wait_for_an_end_that_was_cut_off),
+		TAP_TEST(removed_node_waits_for_the_end_of_no_opening),
 		TAP_TEST(opening_fails_where_the_node_is_no_member),
 		TAP_TEST(opening_is_fenced_where_the_node_was_made_a_learner),
 		TAP_TEST(
