@@ -15,6 +15,7 @@ INSTALLED = """
 usr/sbin/qbd usr/sbin/qbdd
 usr/share/doc/qbd/COPYING usr/share/doc/qbd/README.md
 usr/share/doc/qbd/agent/README.md usr/share/doc/qbd/kmod/README.md
+usr/share/doc/qbd/agent/DESIGN.md usr/share/doc/qbd/scripts/CHANGELOG.md
 usr/share/doc/qbd/agent/control/status.schema.json
 usr/share/doc/qbd/agent/control/command.h
 usr/share/doc/qbd/uapi/qbd.yaml usr/share/doc/qbd/uapi/linux/qbd.h
