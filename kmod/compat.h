@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * qbd: what differs between the kernels we are built for
+ * qbd: what differs between the kernels that it is built for
  *
- * Debian's 6.1 and 6.12, and the newest.  Nothing but such differences stands
- * here, and no other file looks at LINUX_VERSION_CODE.
+ * Debian's 6.1 and 6.12, and newer ones.  Only such differences belong here,
+ * and no other file looks at LINUX_VERSION_CODE.
  */
 #ifndef QBD_COMPAT_H
 #define QBD_COMPAT_H

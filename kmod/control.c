@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * qbd: /dev/qbd-control, the second door for what an agent says
+ * qbd: /dev/qbd-control, the preferred channel for the agent's commands
  *
- * Generic netlink takes a lock for reading that any family's slow command and
- * another family's registration can hold up together, and allocates on the
- * way.  A completion must not wait for either when only this completion frees
- * the memory they wait for.  So the same message can be written here: one per
- * write(2), into a buffer that was allocated with the open.
+ * Generic netlink takes a lock for reading, which a slow command of any family
+ * together with the registration of another can hold up, and it allocates
+ * memory.  A completion must not wait for either, since only this completion
+ * may free the memory that they wait for.  So the same message can be written
+ * here, one per write(2), into a buffer that was allocated by open().
  */
 #include <linux/capability.h>
 #include <linux/cred.h>
@@ -154,7 +154,7 @@ static struct miscdevice control_device = {
 };
 
 /**
- * qbd_control_init() - open the door
+ * qbd_control_init() - open the channel
  *
  * Return: 0 or a negative errno.
  */
@@ -164,7 +164,7 @@ int __init qbd_control_init(void)
 }
 
 /**
- * qbd_control_exit() - close the door
+ * qbd_control_exit() - close the channel
  */
 void qbd_control_exit(void)
 {

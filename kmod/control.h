@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * qbd: /dev/qbd-control, the second door for what an agent says
+ * qbd: /dev/qbd-control, the preferred channel for the agent's commands
  */
 #ifndef QBD_CONTROL_H
 #define QBD_CONTROL_H

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * qbd: devices - made, found, removed
+ * qbd: devices - creation, lookup by commands, removal
  *
- * A device holds a reference on the module from before it can be seen until it
- * is removed, so the module cannot go while there are any.
+ * A device holds a reference on the module from before it is visible until it
+ * is removed, so the module cannot be unloaded while there is one.
  *
- * Who may still use a device that is being removed, and why each ends:
- * the block layer - nobody has it open and del_gendisk() waits for the rest;
- * the works and the timer - cancelled by device_teardown(), nothing queues them
- * once qbd_device.removed is set; commands, dumps, the agent in the sender's
- * place - they hold a reference on the kref, which keeps the pools as well.
+ * What may still use a device that is being removed, and why each use ends: the
+ * block layer - the device is not open, and del_gendisk() waits for the rest;
+ * the works and the timer - cancelled by device_teardown(), and nothing queues
+ * them once qbd_device.removed is set; commands, dumps, an agent that is
+ * sending - they hold a reference on the kref, which keeps the pools as well.
  */
 #include <linux/module.h>
 #include <linux/slab.h>

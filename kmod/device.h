@@ -2,10 +2,10 @@
 /*
  * qbd: a device and everything it owns
  *
- * One spinlock, struct qbd_device.lock, protects all that changes; it is taken
- * with interrupts off, because the replica's reads end there, and is never held
- * while an I/O is ended or started, or while anything sleeps.  It is held in
- * turns, see turn.h.
+ * One spinlock, struct qbd_device.lock, protects everything that changes.  It
+ * is taken with interrupts off, because reads of the replica end there.  It is
+ * never held while an I/O is completed or started, or while anything sleeps.
+ * See turn.h for the critical sections under it.
  */
 #ifndef QBD_DEVICE_H
 #define QBD_DEVICE_H
@@ -39,7 +39,7 @@ struct qbd_write;
  * @size: bytes
  * @block_size: bytes
  * @data_offset: byte of @replica where the data area begins
- * @replica_path: for people
+ * @replica_path: for humans
  * @replica: the local replica
  * @disk: the block layer's half of us
  * @pool: of struct qbd_write

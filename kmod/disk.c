@@ -2,8 +2,8 @@
 /*
  * qbd: the disk - what the block layer sees of a device
  *
- * Bio-based: each bio is dispatched by its operation, here, and is then the
- * business of read.c or write.c.  The limits that a disk has stand here too.
+ * Bio-based: each bio is dispatched here by its operation, then handled by
+ * read.c or write.c.  The disk's limits are set here, too.
  */
 #include <linux/blkdev.h>
 #include <linux/module.h>

@@ -2,11 +2,11 @@
 /*
  * qbd: the gate, the device's only state machine
  *
- * The state follows from four facts - removed, fenced, an agent, its lease -
- * and qbd_gate_update() alone draws the conclusion.  Whoever changes one of
- * the facts calls it in the same turn.  The lease is also looked at with each
- * read and each message (qbd_gate_now()), so it ends on time even when the
- * timer is late; the timer is there for when nobody comes by.
+ * The state follows from four facts: removed, fenced, an agent, its lease.
+ * Only qbd_gate_update() computes it.  Code that changes one of the facts calls
+ * it in the same critical section.  Each read and each message also checks the
+ * lease (qbd_gate_now()), so it ends on time even when the timer is late.  The
+ * timer is for times without I/O.
  */
 #include <linux/ktime.h>
 #include <linux/string.h>
@@ -34,7 +34,7 @@ static enum qbd_gate gate_follows(const struct qbd_device *dev)
  * qbd_gate_update() - bring the gate in line with the facts
  * @dev: the device, locked
  * @turn: the turn
- * @reason: for people; NULL keeps the one that is there
+ * @reason: for humans; NULL keeps the one that is there
  */
 void qbd_gate_update(struct qbd_device *dev, struct qbd_turn *turn,
 		     const char *reason)
@@ -124,7 +124,7 @@ void qbd_gate_lease(struct qbd_device *dev, struct qbd_turn *turn, u64 until_ns,
  * qbd_gate_fence() - the opening, if there is one, has lost its right
  * @dev: the device, locked
  * @turn: the turn
- * @reason: for people
+ * @reason: for humans
  *
  * All its I/O fails, what waits and what will come, until the last close.
  */
@@ -144,7 +144,7 @@ void qbd_gate_fence(struct qbd_device *dev, struct qbd_turn *turn,
  * qbd_gate_abort() - end everything that waits, now
  * @dev: the device, locked
  * @turn: the turn
- * @reason: for people
+ * @reason: for humans
  *
  * What was aborted may have been committed or not, so an opening for writing
  * is fenced; one that only reads is not, its next read may well go on.
@@ -162,7 +162,7 @@ void qbd_gate_abort(struct qbd_device *dev, struct qbd_turn *turn,
  * qbd_gate_remove() - nothing passes any more
  * @dev: the device, locked
  * @turn: the turn
- * @reason: for people
+ * @reason: for humans
  */
 void qbd_gate_remove(struct qbd_device *dev, struct qbd_turn *turn,
 		     const char *reason)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * qbd: the module's beginning and end
+ * qbd: loading and unloading of the module
  *
- * The doors open last and close first.
+ * The channels to userspace open last and close first.
  */
 #include <linux/module.h>
 #include <net/genetlink.h>

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * qbd: the generic netlink family - administration, and the agent's first door
+ * qbd: the generic netlink family - administration, and the agent's channel
  *
- * Commands run in parallel (a slow one of another family must not stop our
- * I/O), so everything they touch has its own lock.  None waits for I/O;
- * DEVICE_NEW may sleep while the block layer opens the replica, holding nothing.
- * What a command may carry stands in its policy, everything else is refused.
+ * Commands run in parallel, so that a slow one of another family cannot stop
+ * our I/O; therefore everything they touch has its own lock.  None waits for
+ * I/O. DEVICE_NEW may sleep while the block layer opens the replica, without
+ * holding anything.  Each command's policy lists what it may carry; the rest is
+ * refused.
  */
 #include <linux/ctype.h>
 #include <linux/module.h>
@@ -542,7 +543,7 @@ static struct notifier_block socket_notifier = {
 };
 
 /**
- * qbd_netlink_init() - open the first door
+ * qbd_netlink_init() - open the channel
  *
  * Return: 0 or a negative errno.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * qbd: the generic netlink family, the agent's first door
+ * qbd: the generic netlink family - administration, and the agent's channel
  */
 #ifndef QBD_NETLINK_H
 #define QBD_NETLINK_H

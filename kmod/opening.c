@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * qbd: openings - who has the device open, and with whose leave
+ * qbd: open counts, and the grant under which the device is open
  *
- * The first open for writing asks the agent (QBD_OP_OPEN) and waits; the last
- * close of all tells it (QBD_OP_CLOSE) and does not.  On the wire opens and
- * closes alternate: an open that nobody waits for any more (killed, timed out)
- * stays under way and serves the next who comes; if it is granted while nobody
- * waits, a close follows at once.
+ * The first open for writing asks the agent (QBD_OP_OPEN) and waits.  The last
+ * close of all tells the agent (QBD_OP_CLOSE) and does not wait.  In messages,
+ * opens and closes alternate.  An open whose caller has given up (killed, timed
+ * out) stays outstanding and serves the next caller; if it is granted while
+ * there is none, a close follows at once.
  *
- * The block layer calls us under disk->open_mutex, so whoever opens or closes
- * meanwhile waits behind the waiting open; it is bounded by io-timeout, ended
- * by a kill or an abort.  Nothing on the netlink side ever takes that mutex
- * but for a device that is marked removed, which makes every open return.
+ * The block layer calls us under disk->open_mutex, so other opens and closes of
+ * the device wait behind a waiting open.  That wait is bounded by io-timeout,
+ * and ended by a kill or an abort.  The netlink side takes that mutex only for
+ * a device that is marked removed, which makes every open return.
  */
 #include <linux/sched.h>
 #include <linux/sched/signal.h>

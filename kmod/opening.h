@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * qbd: openings - who has the device open, and with whose leave
+ * qbd: open counts, and the grant under which the device is open
  */
 #ifndef QBD_OPENING_H
 #define QBD_OPENING_H

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * qbd: bios that wait as they are, in lists linked by themselves
+ * qbd: bios that wait as they are, in lists linked by their own bi_next
  *
- * The time of arrival stands in bi_cookie meanwhile.  The block layer uses that
- * of polled bios only, and a bio-based disk without ->poll_bio is given none;
- * but its submitter may still call bio_poll() for it, which believes the cookie
- * once bi_bdev is the replica.  So the cookie is cleared when the wait ends.
+ * bi_cookie holds the time of arrival meanwhile.  The block layer uses it for
+ * polled bios only, and sends none to a bio-based disk without ->poll_bio.  But
+ * the submitter may still call bio_poll(), which trusts the cookie once bi_bdev
+ * is the replica.  So the cookie is cleared when the wait ends.
  */
 #ifndef QBD_PARKED_H
 #define QBD_PARKED_H

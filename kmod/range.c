@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * qbd: which reads and writes overlap, and who came first
+ * qbd: which reads and writes overlap, and which came first
  *
  * See range.h.  Compiled for the kernel and, by tests/unit, for userspace.
  */

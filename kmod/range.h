@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * qbd: which reads and writes overlap, and who came first
+ * qbd: which reads and writes overlap, and which came first
  *
  * A read must not look at the replica while an overlapping write is on its way
- * to it, and a write must not be handed over while an overlapping read is in
- * flight: within 4 KiB a reader would see a mix.  So every read and every write
- * enters here on arrival, and is blocked by those of the other kind that
- * overlap it and came before it.  Arrival order decides, so neither kind can
- * starve the other, and nobody waits in a circle.  Writes do not block writes:
+ * to it, and a write must not be sent to the agent while an overlapping read is
+ * in flight: the reader could see a mix within 4 KiB.  So every read and every
+ * write enters here on arrival, and is blocked by those of the other kind that
+ * overlap it and came before it.  Since arrival order decides, neither kind can
+ * starve the other, and there is no circular wait.  Writes do not block writes:
  * the log orders them.
  *
- * Nobody looks for a range before one of the other kind arrives, so who has
- * nothing to wait for is only put in a list, and moved to the tree by the next
- * arrival of the other kind: where only one kind is under way, as mostly, there
- * is no tree to keep.  The list is short, as that arrival holds the lock.
+ * A range is looked up only when one of the other kind arrives.  Therefore a
+ * range with nothing to wait for goes into a list, and the next arrival of the
+ * other kind moves it to the tree.  While only one kind is outstanding, the
+ * usual case, there is no tree to maintain.  The list is short, because that
+ * arrival holds the lock.
  *
  * Pure bookkeeping: the caller's lock (struct qbd_device.lock) protects all of
- * it, nothing here allocates, sleeps or ends an I/O.
+ * it; nothing here allocates, sleeps or completes an I/O.
  */
 #ifndef QBD_RANGE_H
 #define QBD_RANGE_H

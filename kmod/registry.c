@@ -2,9 +2,9 @@
 /*
  * qbd: the registry - all devices, by minor
  *
- * An xarray.  It is changed under devices_mutex, which is held neither while
- * the replica is opened nor while a disk is added or removed; it is read under
- * RCU.  The registry has a reference on the kref of what is in it.
+ * An xarray.  Changes need devices_mutex, which is never held while the replica
+ * is opened or while a disk is added or removed.  Lookups use RCU.  The
+ * registry holds a reference on the kref of each device in it.
  */
 #include <linux/mutex.h>
 #include <linux/netlink.h>

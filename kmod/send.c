@@ -2,15 +2,16 @@
 /*
  * qbd: sending requests to the agent
  *
- * One sender a device at a time: whoever finds the sender's place taken leaves
- * his request in the table, and the one in it takes that along.  So the order
- * of tags is the order on the wire without a lock around the building, and what
- * piles up meanwhile goes in one message.  The place is taken by whoever has
- * something to send - the submitter, the agent that has just returned credit,
- * the work - for a bounded number of messages.
+ * There is one sender per device at a time.  If another context is already
+ * sending, the request stays in the table and that sender picks it up.  So tags
+ * are sent in order without a lock around the building of messages, and what
+ * accumulates meanwhile goes into one message.  Any context with something to
+ * send may become the sender, for a bounded number of messages: the submitter,
+ * the agent that has just returned credit, the work.
  *
- * A request in the message being made is marked busy: whoever finishes it then
- * leaves the ending to the sender, who looks at its pages.
+ * A request in the message that is being built is marked busy.  If it is
+ * finished meanwhile, its completion is left to the sender, which still reads
+ * its pages.
  */
 #include <linux/highmem.h>
 #include <linux/skbuff.h>

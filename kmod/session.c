@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * qbd: the agent's session - who it is, what it says, what it may be sent
+ * qbd: the agent's session - its owner, its commands, its credits
  *
- * The session belongs to one socket.  It ends with the socket
- * (qbd_session_socket_gone()) or the device, and nothing of it outlives it but
- * the holds.  What the agent says comes through two doors, generic netlink and
- * /dev/qbd-control, and both lead here: qbd_session_command() takes parsed
- * attributes, believes none of them, and allocates nothing.
+ * A session belongs to one socket.  It ends with the socket
+ * (qbd_session_socket_gone()) or with the device, and only the holds outlive
+ * it. The agent's commands come through two channels, generic netlink and
+ * /dev/qbd-control.  Both end in qbd_session_command(), which takes parsed
+ * attributes, trusts none of them, and allocates nothing.
  */
 #include <linux/random.h>
 #include <net/genetlink.h>
@@ -99,7 +99,7 @@ int qbd_session_deliver(struct qbd_device *dev, struct sk_buff *skb)
  * qbd_session_unbind() - the agent has gone
  * @dev: the device, locked
  * @turn: the turn
- * @reason: for people
+ * @reason: for humans
  */
 void qbd_session_unbind(struct qbd_device *dev, struct qbd_turn *turn,
 			const char *reason)

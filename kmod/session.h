@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * qbd: the agent's session - who it is, what it says, what it may be sent
+ * qbd: the agent's session - its owner, its commands, its credits
  */
 #ifndef QBD_SESSION_H
 #define QBD_SESSION_H
@@ -31,7 +31,7 @@ struct qbd_charge {
  * struct qbd_session - the agent that is bound
  * @sk: its socket, referenced; NULL: no agent.  Messages are put on this very
  *	socket, never sent to a port id, which anybody may bind once it is free
- * @portid: for people
+ * @portid: for humans
  * @generation: number of the session
  * @cookie: what its commands must know
  * @rcvbuf: bytes that may be under way

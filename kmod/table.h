@@ -2,20 +2,20 @@
 /*
  * qbd: the request table
  *
- * The table is the truth about what the agent owes us; messages are only its
- * shadow.  A request goes
+ * The table is the truth about what the agent still has to complete; messages
+ * are only its shadow.  A request goes
  *
  *	blocked -> ready -> open -> (hold) -> gone
  *
  * blocked: an overlapping read is in flight; ready: waits for the gate and for
- * room; open: it has its tag and was handed over, or will be again; hold: it is
- * finished, but until the agent says that it is applied reads over its range
- * wait.  Whoever finishes a request - completion, abort, timeout, removal -
- * does so through qbd_table_finish(), whose test-and-set bit lets exactly one
- * of them win.
+ * room; open: outstanding, it has its tag and was sent, or will be sent again;
+ * hold: it is finished, but reads over its range wait until the agent says that
+ * it is applied.  Completion, abort, timeout and removal all finish a request
+ * through qbd_table_finish(), whose test-and-set bit lets exactly one of them
+ * win.
  *
  * Pure bookkeeping, like range.h: the caller's lock (struct qbd_device.lock)
- * protects all of it; nothing here allocates, sleeps or ends an I/O.
+ * protects all of it; nothing here allocates, sleeps or completes an I/O.
  */
 #ifndef QBD_TABLE_H
 #define QBD_TABLE_H

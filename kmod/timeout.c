@@ -2,11 +2,12 @@
 /*
  * qbd: io-timeout, the bound of every wait
  *
- * One delayed work a device, armed by the first that waits and by itself for as
- * long as somebody does.  It looks for the oldest; when that one has waited too
- * long, everything that waits fails (qbd_gate_abort()).  A read in flight at
- * the replica does not count: its pages are the disk's until the disk is done.
- * Opens time themselves (opening.c), a close waits for ever and for nobody.
+ * One delayed work per device.  The first waiting request arms it, and it
+ * rearms itself as long as anything waits.  It looks for the oldest; if that
+ * one has exceeded io-timeout, everything that waits fails (qbd_gate_abort()).
+ * A read in flight at the replica does not count: its pages belong to the disk
+ * until the disk has finished.  Opens have their own timeout (opening.c).  A
+ * close waits without a bound, and nothing waits for it.
  */
 #include "device.h"
 #include "gate.h"

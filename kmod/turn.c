@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * qbd: turns under the device's lock
+ * qbd: critical sections under the device lock
  *
- * I/Os are ended only after unlocking: whoever is told that his I/O is over may
- * come back with the next one at once.
+ * I/Os are completed only after unlocking: a completion callback may submit the
+ * next I/O immediately.
  */
 #include <net/sock.h>
 

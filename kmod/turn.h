@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * qbd: turns under the device's lock
+ * qbd: critical sections under the device lock
  *
- * struct qbd_device.lock is held in turns: what is decided under the lock is
- * collected in a struct qbd_turn and carried out by qbd_turn_end() after
- * unlocking.
+ * What is decided under struct qbd_device.lock is collected in a struct
+ * qbd_turn, and carried out by qbd_turn_end() after unlocking.
  */
 #ifndef QBD_TURN_H
 #define QBD_TURN_H

@@ -3,10 +3,11 @@
  * qbd: writes, from bios to requests and back
  *
  * What changes the volume - writes, write-zeroes, discards, flushes - is parked
- * on arrival (the bio is linked by itself) and cut into requests from there, in
- * order, as long as objects and room last.  So submitting allocates nothing it
- * could have to wait for, and never sleeps.  Each piece of a bio that is under
- * way counts in the bio's own __bi_remaining, the last one ends it.
+ * on arrival (the bio is linked by its own bi_next) and cut into requests from
+ * there, in order, as long as objects and room last.  So submitting never
+ * sleeps and allocates nothing that it could have to wait for.  Each
+ * outstanding piece counts in the bio's own __bi_remaining; the last one
+ * completes the bio.
  */
 #include <linux/bio.h>
 #include <linux/blkdev.h>
