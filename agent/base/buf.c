@@ -2,9 +2,9 @@
 /*
  * See buf.h.
  *
- * The pool is the process's, not a thread's, since who drops the last reference
- * is often not who asks next; a lock that is held for some instructions is
- * cheaper than being cleverer.
+ * The pool belongs to the process, not to a thread: the thread that drops the
+ * last reference is often not the one that asks next.  A lock held for a few
+ * instructions is cheaper than a cleverer scheme.
  */
 #include "base/buf.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Reference-counted byte buffers: what payloads live in, from the socket they
- * came through to the disk and the peers they go to.
+ * Reference-counted byte buffers.  A payload stays in one from the socket it
+ * came through to the disk and to the peers.
  *
- * The count is atomic, so that the loop, the log and the image thread may hold
- * the same buffer; the bytes are written by whoever made it, before it is
- * shared, and never after.
+ * The count is atomic, so that the loop, the log thread and the image thread
+ * may hold the same buffer.  Its creator writes the bytes before the buffer is
+ * shared; nothing writes them afterwards.
  */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H

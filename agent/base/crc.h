@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * CRC32C (Castagnoli, RFC 3720), by Intel's ISA-L, which picks the fastest way
- * that the processor has.
+ * CRC32C (Castagnoli, RFC 3720), by Intel's ISA-L, which picks the fastest
+ * implementation for the processor.
  */
 #ifndef BASE_CRC_H
 #define BASE_CRC_H

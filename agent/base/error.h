@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Errors for people: a text beside the -errno, which names the object, what
+ * Errors for humans: a text beside the -errno, which names the object, what
  * happened and the remedy.
  */
 #ifndef BASE_ERROR_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * See holder.h.  Nothing is opened but files of /proc and /sys: opening a device
- * to ask about it would make us its holder.  What can't be read is passed over:
- * this serves a message, and half of the answer is better than none.
+ * See holder.h.  Only files of /proc and /sys are opened: opening a device to
+ * ask about it would make us its holder.  What cannot be read is skipped, since
+ * half an answer in a message is better than none.
  */
 #include "base/holder.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who has a block device?  For the message "the disk is busy", which helps only
- * when it says by whom.  What is said follows "DEVICE is".
+ * What holds a block device?  For the message "the disk is busy", which helps
+ * only if it names the holder.  The text continues "DEVICE is".
  *
- * It reads /proc and /sys and may take long there: never from the loop thread.
+ * Reading /proc and /sys may take long: never call this from the loop thread.
  */
 #ifndef BASE_HOLDER_H
 #define BASE_HOLDER_H

@@ -5,9 +5,10 @@
  * is none, to standard error by one write(2), with the level in front as
  * systemd's journal reads it ("<3>") and the time.
  *
- * Text that others may have written stands in quotes, with base_log_clean().
+ * Text that others may have written is quoted, with base_log_clean().
  *
- * The pure parts (raft, wire, node) do not log: they tell their caller, who does.
+ * The pure parts (raft, wire, node) do not log: they return what happened to
+ * their caller, which logs it.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -51,7 +52,7 @@ const char *base_log_context(void);
 /** base_log_stamp() - local time, ISO 8601: 2026-11-27T06:30:00.123+01:00 */
 void base_log_stamp(const struct timespec *time, char *text, size_t size);
 
-/** base_log_is_line() - is it a line of the log, and not one for people? */
+/** base_log_is_line() - is it a line of the log, and not a text for humans? */
 bool base_log_is_line(const char *line);
 
 /**

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Bugs on purpose, to check the checker: the simulator must find each of them
- * (tests/sim/planted_bugs).  Only its own build, with QBD_PLANT, has them; in
- * every other planted() is false at compile time and nothing is left of them.
+ * Deliberate bugs (mutants) that the simulator must detect
+ * (tests/sim/planted_bugs).  Only its own build, with QBD_PLANT, contains them.
+ * In every other build planted() is false at compile time, and nothing remains.
  */
 #ifndef BASE_PLANTED_H
 #define BASE_PLANTED_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Whole pages out of one range of memory: a buddy allocator, which gives back to
- * the range what a request leaves of its block.  Not for several threads at once.
+ * Whole pages from one range of memory: a buddy allocator that returns the
+ * unused rest of a block.  Not thread-safe.
  */
 #ifndef BASE_POOL_H
 #define BASE_POOL_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Sizes for people, as a configuration writes them. */
+/* Sizes in readable form, as a configuration writes them. */
 #ifndef BASE_SIZE_H
 #define BASE_SIZE_H
 

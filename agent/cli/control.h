@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Asking a daemon over its control socket (control/command.h).  Nothing here
- * waits longer than the caller says: a stopped daemon must not stop who asks.
+ * waits longer than the caller says: a stopped daemon must not stop the caller.
  */
 #ifndef CLI_CONTROL_H
 #define CLI_CONTROL_H

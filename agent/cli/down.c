@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * qbd down: ends the agent and removes the device.  The agent does both,
- * since it knows then that its device has not vanished by accident; where there
- * is none (any more), the device is removed from here.
+ * qbd down: stops the agent and removes the device.  The agent does both, so it
+ * knows that its device has not vanished by accident.  If there is no agent,
+ * the device is removed from here.
  *
  * Where systemd runs the agent, it is asked to stop the unit; and its unit asks
  * us in turn (--unit) before it ends the agent:
  *
  * - a restart lets the device be: I/O waits for the next agent;
  * - a stop takes it down, unless it is in use.  No unit can refuse to be
- *   stopped, so the stop becomes a restart, and whoever asked for it is told
- *   that it was cancelled;
+ *   stopped, so the stop becomes a restart, and systemctl reports that the job
+ *   was cancelled;
  * - when the machine shuts down, agents are stopped before the filesystems that
  *   were mounted by hand or without _netdev, which systemd takes for local ones
  *   (and the network goes before them as well).  So they are unmounted from
@@ -148,7 +148,7 @@ static enum cli_exit remove_device(const char *volume)
 	return CLI_DONE;
 }
 
-/* Is it open? By whom is for people. */
+/* Is it open?  @holder: by what, for humans. */
 static bool in_use(const char *volume, struct nl_device *device, char *holder,
 		   size_t size)
 {

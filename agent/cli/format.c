@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * qbd format: makes this node's disk a blank replica.  It opens the disk for
- * nobody else, and overwrites nothing that it knows the value of without
- * --force.
+ * qbd format: makes this node's disk a blank replica.  It opens the disk
+ * exclusively, and overwrites recognised contents only with --force.
  */
 #include <errno.h>
 #include <stdio.h>

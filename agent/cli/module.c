@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * See module.h.  modprobe knows the kernel's reason; what can be done is
- * another thing for each.
+ * See module.h.  modprobe knows the kernel's reason; each reason has its own
+ * remedy.
  */
 #include "cli/module.h"
 

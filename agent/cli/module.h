@@ -12,7 +12,7 @@
 bool module_need(void);
 
 /**
- * module_explain() - why modprobe failed and what to do, for people
+ * module_explain() - why modprobe failed and what to do, for humans
  * @said: what it said, any number of lines
  * @status: its exit status; 127: it could not be run
  * @root: were we root?

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A status (control/status.h) for people.  Takes whatever fields are there: the
- * daemon may be of another version, or not there at all.
+ * A status (control/status.h) in readable form.  Uses the fields that are
+ * there: the daemon may be of another version, or not there at all.
  */
 #ifndef CLI_SHOW_H
 #define CLI_SHOW_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * qbd status.  It must answer within a second in every state, so it touches no
- * disk of a volume, and asks nobody without a bound.
+ * disk of a volume, and every question it asks has a time limit.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The units of a volume, qbd@VOLUME.service and qbd-wait@VOLUME.service, by
- * systemctl.  Where systemd runs the machine, it runs the agents: one that were
- * a child of somebody's shell would end with his session, before what is mounted
- * on its device.
+ * systemctl.  Where systemd runs the machine, it runs the agents: a child of a
+ * login shell would end with the session, before its device is unmounted.
  */
 #ifndef CLI_UNIT_H
 #define CLI_UNIT_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * qbd up: starts a volume's daemon, after looking at what it will need, so that
- * mistakes are told here and with their remedy.
+ * qbd up: starts a volume's daemon, after checking what it will need, so that
+ * mistakes are reported here and with their remedy.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -74,8 +74,8 @@ static bool make_folder(const char *path)
 }
 
 /*
- * What the agent said to people since it was started: its log's lines say the
- * same again.
+ * What the agent printed for humans since it was started: its log's lines say
+ * the same again.
  */
 static void print_log_from(int log, off_t from)
 {

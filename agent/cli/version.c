@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * qbd version: of all that must fit together, on one line for reports of bugs;
- * and whether the module is there.
+ * qbd version: the versions of everything that must fit together, on one line
+ * for bug reports; and whether the module is loaded.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * qbd wait: polls a volume's status until something holds.  A unit's start may
- * hang on it for long: so it says what it waits for, once until that changes.
+ * qbd wait: polls a volume's status until a condition holds.  A unit's start
+ * may wait here for long, so it prints what it waits for whenever that changes.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -277,8 +277,8 @@ static enum cli_exit wait_until(struct wait *wait, unsigned int goal,
 			goto out;
 		}
 		if (timeout->given && cli_now_ms() >= until_ms) {
-			cli_fail("volume %s: waited %u s in vain, for --for "
-				 "%s: %s",
+			cli_fail("volume %s: waited %u s, but --for %s is "
+				 "not reached: %s",
 				 wait->volume, timeout->number,
 				 goal_choices[goal].name, lack.text);
 			goto out;

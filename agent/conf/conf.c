@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The configuration of a volume, /etc/qbd/VOLUME.conf, for people:
+ * The configuration of a volume, /etc/qbd/VOLUME.conf:
  *
  *	volume = "vol0";	# the file's name without .conf
  *	id = "0b6f3c2e-6a57-4c0e-9d43-0c1f1a4a7e55";
@@ -10,7 +10,7 @@
  *	log-size = "64M";	# optional, 16M to 1T, a multiple of 4096
  *	block-size = 512;	# optional, 512 or 4096
  *	io-timeout = "30s";	# optional, 100ms to 24h; "0": for ever.  I/O
- *				# that waited so long fails
+ *				# that has waited this long fails
  *	election-timeout = "1s"; # optional, 100ms to 60s.  Silence of the
  *				# leader after which another is chosen
  *	nodes = (		# 1 to 7

@@ -3,8 +3,8 @@
  * /etc/qbd/VOLUME.conf: one volume, the same file on all of its nodes.
  *
  * The syntax is libconfig's; the keys, their meaning and bounds are described
- * at the head of conf.c.  Checking goes on after a mistake, so that one run
- * tells them all.
+ * at the head of conf.c.  Checking continues after a mistake, so that one run
+ * reports them all.
  */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H

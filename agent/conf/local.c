@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What is this machine's own and not in the file: its folders, and which of
- * the nodes it is.
+ * What belongs to this machine and is not in the file: its folders, and which
+ * of the nodes it is.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Reads a libconfig file by tables of keys and tells every mistake, with file
- * and line, going on after each.
+ * Reads a libconfig file by tables of keys and reports every mistake, with file
+ * and line.
  */
 #ifndef CONF_READER_H
 #define CONF_READER_H
@@ -24,7 +24,7 @@ struct reader_key {
 
 /**
  * reader_file() - read @path by @keys
- * @what: for people, what the file describes ("a volume")
+ * @what: for humans, what the file describes ("a volume")
  * Return: 0; -EINVAL: there are mistakes; other errno: the file can't be read.
  * In both cases @report was told.
  */

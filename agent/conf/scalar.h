@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The smallest parts of a configuration's text - names, numbers, quoted texts -
- * and what people write in their place.  For syntax.c; pure.
+ * and common mistakes in them.  For syntax.c; pure.
  */
 #ifndef CONF_SCALAR_H
 #define CONF_SCALAR_H

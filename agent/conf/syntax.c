@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * See syntax.h.  A parser of libconfig's grammar and of all that people leave
- * out of it: it never fails, each step takes something of the text or closes a
- * bracket, and what it takes is written on into the mended text.
+ * See syntax.h.  A parser of libconfig's grammar and of common omissions.  It
+ * never fails: each step consumes text or closes a bracket, and what is
+ * consumed is written to the corrected text.
  */
 #include "conf/syntax.h"
 

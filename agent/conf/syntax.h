@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is wrong with the syntax of a configuration that libconfig refuses.  It
- * stops at the first slip and calls each a syntax error; this goes on after each,
- * and says what it takes it for.  It judges nothing: libconfig alone says
- * whether a file is good.
+ * What is wrong with the syntax of a configuration that libconfig refuses.
+ * libconfig stops at the first slip and calls each a syntax error; this
+ * continues after each and names it.  Only libconfig decides whether a file is
+ * good.
  */
 #ifndef CONF_SYNTAX_H
 #define CONF_SYNTAX_H
@@ -26,7 +26,7 @@ struct syntax_found {
 /**
  * syntax_explain() - tell every slip
  * @text: of the file; no zero bytes but the last
- * @tell: called with the line and the text for people, without a newline
+ * @tell: called with the line and the text for humans, without a newline
  */
 void syntax_explain(const char *text,
 		    void (*tell)(void *context, unsigned int line,

@@ -5,21 +5,21 @@
  *
  * THE SOCKET
  *
- * RUN/VOLUME.sock (RUN: conf_run_dir(), /run/qbd), AF_UNIX, SOCK_SEQPACKET, mode
- * 0660 and group qbd where /etc/group has that, else 0600.  Whoever can connect
- * may ask for the status; all other commands are root's (SO_PEERCRED).  One JSON
- * object per packet: a request of at most CONTROL_REQUEST_MAX bytes, a reply of
- * at most CONTROL_REPLY_MAX; one reply per request, in order; a connection may
- * ask many times.
+ * RUN/VOLUME.sock (RUN: conf_run_dir(), /run/qbd), AF_UNIX, SOCK_SEQPACKET,
+ * mode 0660 and group qbd where /etc/group has that, else 0600.  Any process
+ * that can connect may ask for the status; all other commands are root's
+ * (SO_PEERCRED).  One JSON object per packet: a request of at most
+ * CONTROL_REQUEST_MAX bytes, a reply of at most CONTROL_REPLY_MAX; one reply
+ * per request, in order; a connection may ask many times.
  *
  * COMMANDS
  *
- * A request has "command" and what that command needs, and nothing else: what is
- * not known is refused, not passed over.  It may have
+ * A request has "command" and what that command needs, and nothing else:
+ * unknown fields are refused, not ignored.  It may have
  *
  *	version		of what is described here, CONTROL_VERSION; 1 if it is
  *			not there.  Another one is refused, but by status, which
- *			must answer whoever asks.  It rises when the meaning of
+ *			must answer every version.  It rises when the meaning of
  *			what there is changes, not for what is added.
  *	until_ms	(CLOCK_BOOTTIME) the command is begun until then, or not
  *			at all; 3 s from now if it is not there, and 60 s at most
@@ -28,17 +28,17 @@
  *				Answered from what the loop has published: never
  *				waits for a disk, a peer or the loop.
  *	{"command":"transfer","node":"n2"}
- *				{"ok":true} once the handover has begun; who asks
- *				looks at status.leader to see its end.
+ *				{"ok":true} once the transfer has begun; see
+ *				status.leader for its end.
  *	{"command":"stop"}	removes the device, unless it is open, then
- *				{"ok":true}, then the process ends; whoever asked
- *				waits for its end.  Refused, nothing is changed.
+ *				{"ok":true}, then the process ends; the caller
+ *				waits for that.  Refused, nothing is changed.
  *
- * transfer and stop are begun only while whoever asked waits: until it hangs up,
- * or until its "until_ms".  What was begun is answered by its outcome, which may
- * take longer.
+ * transfer and stop are begun only while the caller waits: until it hangs up,
+ * or until its "until_ms".  A command that was begun is answered with its
+ * outcome, which may take longer.
  *
- * A refusal is {"ok":false,"error":"text for people, with the remedy"}; of
+ * A refusal is {"ok":false,"error":"text for humans, with the remedy"}; of
  * transfer, on a node that does not lead, with "leader":"n1" (null: none known).
  */
 #ifndef CONTROL_COMMAND_H

@@ -15,21 +15,21 @@
  *			"ok"		all nodes work, and nothing is wrong
  *			"degraded"	the volume serves, but not all is well:
  *					see problems
- *			"catching-up"	this replica is being copied, is behind,
+ *			"catching-up"	this replica is being filled, is behind,
  *					or its node leads and has yet to apply
  *					what was before
  *			"starting"	recovering, or no leader yet 5 s after
  *					the agent's start
  *			"no-quorum"	no leader with a majority is known
  *			"damaged"	this replica must be filled by a leader
- *			"disk-failed"	this node's disk is out
- *			"hung"		the agent's loop stands still
- *	since_ms	so long it has been in this state
+ *			"disk-failed"	this node's disk has failed
+ *			"hung"		the agent's loop hangs
+ *	since_ms	how long it has been in this state
  *	problem		all of problems' texts in one; "" if there are none
  *	problems	what is wrong, worst first as far as it can be told:
  *	  what		"agent-hangs" "starting" "disk-slow" "no-device"
  *			"not-reachable" (nobody can connect to this agent)
- *			"fenced" (this node's opening has lost its right)
+ *			"fenced" (this node's writer has lost its right)
  *			"terms-rise" (leaders are lost again and again)
  *			"configuration" (a mistake in it; changes no state)
  *			"nodes-differ" (that node lists other nodes in its
@@ -37,12 +37,12 @@
  *			of this node's replica: "disk-failed" "damaged" "filled"
  *			"behind" "catching-up" "no-member" "no-quorum"
  *			of another node: "node-missing" "node-refused" (by it or
- *			by us) "node-silent" (its link stands, and nothing comes)
+ *			by us) "node-silent" (its link is up, nothing arrives)
  *			"path-stuck" (large packets are lost on the way)
  *			"node-disk-failed" "node-damaged" "node-filled"
  *			"node-behind" "size-differs" (of the volume there)
- *	  node		whose it is
- *	  text		for people, with the remedy
+ *	  node		the node it is about
+ *	  text		for humans, with the remedy
  *	listen_problem	why peers may not reach this node, with the remedy; ""
  *	term
  *	term_changed_ms	so long it has been this one; null: since the start

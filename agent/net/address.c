@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Addresses as people write them: host:port, [v6]:port.
+ * Addresses in text form: host:port, [v6]:port.
  *
  * A name is looked up by the C library, which blocks: up to the resolver's own
- * timeouts, many seconds when its servers are silent.  So the loop never does:
- * see name.c.  Numeric addresses never block.
+ * timeouts, many seconds when its servers are silent.  So the loop never
+ * looks one up: see name.c.  Numeric addresses never block.
  */
 #include <errno.h>
 #include <netdb.h>

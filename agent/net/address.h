@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Addresses as people write them: host:port, [v6]:port.
- */
+/* Addresses in text form: host:port, [v6]:port. */
 #ifndef NET_ADDRESS_H
 #define NET_ADDRESS_H
 

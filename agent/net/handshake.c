@@ -2,9 +2,10 @@
 /*
  * HELLO both ways, before anything else.
  *
- * The connecting side says HELLO first, since it knows whom it wants to talk
- * to; the listening side learns from it who that is (never from the address),
- * and answers.  Whoever minds what it hears says REFUSE instead.
+ * The connecting side sends HELLO first, since it knows which node it wants.
+ * From it, and never from the address, the listening side learns the peer's
+ * identity, and answers.  A side that rejects what it received sends REFUSE
+ * instead.
  */
 #include <assert.h>
 #include <stdio.h>

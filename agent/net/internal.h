@@ -3,14 +3,14 @@
  * Between the files of net/.  All of it lives in the loop thread.
  *
  * A connection (struct net_conn) is a socket with what is being received and
- * what is queued.  It belongs to a peer (struct net_peer) from its making when
- * we connect, and from a valid HELLO on when we listen; until then, and once it
- * is refused, it is a stranger's.
+ * what is queued.  It belongs to a peer (struct net_peer) from its creation
+ * when we connect, and from a valid HELLO on when we listen; until then, and
+ * once it is refused, it is a stranger's.
  *
  * A connection is closed at once but freed only when all is settled, behind the
- * last event of a turn and in net_tick(): so whoever closes it - a callback too -
- * leaves memory that callers further up the stack, and later events, may still
- * look at.  The owner is told of a link's end from there as well, or right
+ * last event of a turn and in net_tick(): so after a close, by a callback too,
+ * callers further up the stack and later events may still look at its memory.
+ * The owner is told of a link's end from there as well, or right
  * before the peer's next connection is up.
  */
 #ifndef NET_INTERNAL_H

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The listening socket, and the strangers who come through it.
+ * The listening socket, and connections of peers that are not known yet.
  *
- * A stranger has NET_HANDSHAKE_MS to say who it is.  When NET_STRANGERS_MAX are
- * there, the oldest goes for the next: a peer says HELLO within a round trip,
- * somebody who only holds connections open does not.
+ * A stranger has NET_HANDSHAKE_MS to identify itself.  When there are
+ * NET_STRANGERS_MAX of them, the next one replaces the oldest: a peer sends
+ * HELLO within a round trip, one that only holds connections open does not.
  *
  * Our own address may not be there yet, as a name or on this machine, when the
  * agent starts at boot: it is tried again, and bound to before it is there.

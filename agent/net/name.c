@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Where a node is: a number, known at once, or a name, which the owner looks up
- * in another thread.  What a name stood for is used until it stands for something
- * else; a lookup that fails changes nothing.
+ * in another thread.  An address is used until the name resolves to another
+ * one; a lookup that fails changes nothing.
  */
 #include <stdio.h>
 #include <string.h>

@@ -10,11 +10,11 @@
  * One connection per pair of nodes: the node with
  * the lower id connects, the other listens.  A connection that breaks, times
  * out in its handshake or speaks garbage is closed and, by its connecting end,
- * made anew after a delay that grows to a bound.  What was queued on it is
- * lost; Raft sends again.  Refusals are told once per reason.
+ * made again after a delay that grows to a bound.  What was queued on it is
+ * lost; Raft sends again.  Refusals are reported once per reason.
  *
  * The owner sends something to every peer at least every few seconds: a link
- * without a received byte for NET_SILENCE_MS is taken for dead.  A connection
+ * without a received byte for NET_SILENCE_MS counts as dead.  A connection
  * of another process of a peer whose link is alive is refused (its agent runs
  * twice); where the old link is silent or of the same process, the new
  * connection replaces it.

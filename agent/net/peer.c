@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The peers: connecting to those with a higher id, again and again, and what
+ * The peers: connecting, again and again, to those with a higher id, and what
  * the owner is told about each link.
  */
 #include <assert.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Refusals are told once: a peer with a wrong configuration comes back every
- * two seconds, for as long as nobody mends it, and must not fill the log.
+ * Refusals are logged once: a peer with a wrong configuration comes back every
+ * two seconds until that is fixed, and must not fill the log.
  *
- * Remembered is the last reason of each who, as checksums; of strangers, who
- * may come from many addresses, a bounded number is told per minute.
+ * The last reason of each known peer is remembered, as a checksum.  Strangers
+ * may come from many addresses; a bounded number of them is logged per minute.
  */
 #include <string.h>
 

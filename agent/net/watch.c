@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the owner's epoll set has of ours: descriptors, and an eventfd for what
- * is to be settled although no descriptor has anything.
+ * Our descriptors in the owner's epoll set, and an eventfd for work that is due
+ * although no descriptor is ready.
  */
 #include <errno.h>
 #include <sys/epoll.h>

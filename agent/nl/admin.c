@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Short questions and orders about devices.  None of them waits for I/O: the
+ * Short queries and commands about devices.  None of them waits for I/O: the
  * kernel answers at once, or channel_ask() gives up.
  */
 #include <errno.h>

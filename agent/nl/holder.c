@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who is in the way: of a device's removal, and of a disk's use.  For people;
- * it looks at mounts and processes, so never on the loop thread.
+ * What prevents a device's removal, or a disk's use.  The text is for humans.
+ * It looks at mounts and processes, so never call it on the loop thread.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * Talking to qbd.ko, over libnl and /dev/qbd-control.  The protocol is in
  * uapi/linux/qbd.h; the words here mean the same.
  *
- * struct nl_admin is for short questions and orders (the command line, the
+ * struct nl_admin is for short queries and commands (the command line, the
  * daemon at its start); struct nl_session is the daemon's hold on a device and
  * lives in its loop thread.  Every error's text has the kernel's extack text in
  * it, and the remedy where we know one (module not loaded: modprobe qbd).

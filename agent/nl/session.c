@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The daemon's hold on a device: binding it, and answers.  An answer is the
- * same message on both doors; /dev/qbd-control is preferred, since no other
- * family's slow command can hold it up.
+ * same message on both channels.  /dev/qbd-control is preferred, since no slow
+ * command of another family can hold it up.
  */
 #include "nl/session.h"
 
@@ -281,7 +281,7 @@ static void begin(struct nl_session *session, uint8_t command)
 	assert(!ret);
 }
 
-/* Through the better door; 0 or the kernel's negative errno. */
+/* Through the preferred channel; 0 or the kernel's negative errno. */
 static int send_answer(struct nl_session *session)
 {
 	const struct nlmsghdr *head = nlmsg_hdr(session->msg);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The daemon's one clock.  CLOCK_BOOTTIME: a machine that was suspended must
- * find its lease run out, in the agent and in the module alike.
+ * The daemon's one clock.  CLOCK_BOOTTIME: after a suspend of the machine the
+ * lease must have ended, in the agent and in the module alike.
  */
 #include <time.h>
 

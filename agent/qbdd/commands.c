@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Commands (control/command.h), carried out: one function for each.  Loop
- * thread.
+ * Executing commands (control/command.h): one function for each.  Loop thread.
  *
- * A command that is taken is answered by command_done(), at once or, like stop,
- * when it is over.
+ * A command that is accepted is answered by command_done(), at once or, like
+ * stop, when it is over.
  */
 #include <assert.h>
 #include <errno.h>

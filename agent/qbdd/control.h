@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The control socket (control/command.h says what is said there) and its thread.
- * The thread reads what the loop publishes, and passes commands on to the loop;
- * it waits for nobody, so that status is answered whatever becomes of a command.
+ * The control socket (protocol: control/command.h) and its thread.  The thread
+ * reads what the loop publishes, and passes commands on to the loop.  It never
+ * waits, so that status is answered whatever becomes of a command.
  *
- * A command is carried out only while its asker waits for it: who has hung up or
- * whose time is over - an agent that was stopped finds such requests unread -
- * has commanded nothing.  Once it is begun, what the asker is told is its
+ * A command is executed only while its caller waits for it.  If the caller has
+ * hung up, or its time is over - an agent that was stopped finds such requests
+ * unread - the command is dropped.  Once begun, it is answered with its
  * outcome.
  */
 #ifndef QBDD_CONTROL_H

@@ -9,10 +9,10 @@
  * it is there the module claims the replica exclusively; the store opens it
  * beside that claim.
  *
- * When the session ends at run time - somebody removed the device - the node
+ * When the session ends at run time - the device was removed - the node
  * goes on as a replica, and the device is made and bound again after a delay
- * that grows to a bound: a running daemon has a device.  Who wants it gone
- * for good stops the daemon (qbd down).
+ * that grows to a bound: a running daemon has a device.  To remove it for good,
+ * stop the daemon (qbd down).
  */
 #include <errno.h>
 #include <fcntl.h>

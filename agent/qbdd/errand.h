@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Errands: what other threads bring to the loop, and what the loop has done for
- * it because it may wait for the world: lookups of names, netlink's answers.
+ * Errands: what other threads bring to the loop, and what the loop delegates
+ * because it may block: name lookups, netlink's answers.
  *
- * A helper is one thread that runs its errands in order, and hands each to the
+ * A helper is one thread that runs its errands in order, and passes each to the
  * loop's queue when it is over.  Commands come through the same queue.
- * An errand belongs to whoever has it: the loop until helper_put(), the helper
- * until it is in the loop's queue, the loop again in back().
+ * Ownership of an errand: the loop until helper_put(), the helper until it is
+ * in the loop's queue, the loop again in back().
  */
 #ifndef QBDD_ERRAND_H
 #define QBDD_ERRAND_H

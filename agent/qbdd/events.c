@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* See events.h: quorum, elections, the replica, openings.  (Links: links.c.) */
+/* See events.h: quorum, elections, the replica, opens.  For links: links.c. */
 #include "qbdd/events.h"
 
 #include <stdarg.h>

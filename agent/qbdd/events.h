@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What goes wrong and right with a volume, for the log: made by comparing the
- * picture of the node that the loop publishes with the one before, and from each
- * change of a link.  Says nothing twice, and nodes by their names.  Pure: no
+ * What goes wrong and right with a volume, for the log: found by comparing the
+ * status that the loop publishes with the one before, and from each change of a
+ * link.  Each event is logged once, with the nodes' names.  Pure: no
  * clock, no log call; loop thread.
  *
  *	quorum-lost, quorum-regained	too few nodes can be reached, and no leader
  *	quorum-awaited, quorum-reached	the same since the start
  *	elections-unsettled		a majority is there and finds no leader
- *	link-up, link-down		of each peer; why it ended
+ *	link-up, link-down		of each peer; why it went down
  *	link-problem			another reason why it stays down
  *	link-flaps			more than a few ends a minute: their number
- *	peer-disk-failed, peer-damaged, peer-repaired	what a peer says of itself
+ *	peer-disk-failed, peer-damaged, peer-repaired	reported by a peer
  *	replica-damaged, replica-repaired		while we run
  *	copy-progress			every half a minute
- *	open-waits			an opening waits, and why
+ *	open-waits			an open(2) waits, and why
  *
  * What the node itself tells (openings, leaders, copies, disks) comes through
  * node_ops.event; what the module knows through openings.h.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How well the volume is, seen from this node: one state, and all that is wrong.
- * Judged from the published status, by any thread.  control/status.h says what
- * the states and the kinds of problems mean.
+ * How well the volume works, seen from this node: one state, and all problems.
+ * Computed from the published status, by any thread.  control/status.h says
+ * what the states and the kinds of problems mean.
  */
 #ifndef QBDD_HEALTH_H
 #define QBDD_HEALTH_H

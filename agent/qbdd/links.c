@@ -2,9 +2,9 @@
 /*
  * The links' part of events.h.
  *
- * A link that breaks now and then is told each time.  One that breaks more than
- * a few times in a minute flaps: from there on it is told once a minute how
- * often, until a minute passes without an end.
+ * Each end of a link is logged.  A link that ends more than a few times in a
+ * minute flaps: from then on the number of its ends is logged once a minute,
+ * until a minute passes without any.
  */
 #include <stdio.h>
 #include <string.h>

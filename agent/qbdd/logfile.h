@@ -3,7 +3,7 @@
  * The log of an agent in the background: a file of lines with local time and
  * level, "2026-11-27T06:30:00.123+01:00 warning node=n1 volume=vol0 event=...".
  * When it has grown to its bound, PATH becomes PATH.1, PATH.1 becomes PATH.2, and
- * PATH begins anew; what was PATH.2 is gone.  Logger's thread.
+ * a new PATH begins; the old PATH.2 is dropped.  Logger's thread.
  */
 #ifndef QBDD_LOGFILE_H
 #define QBDD_LOGFILE_H

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The way of a log line: whoever says something (base/log.h) puts it into a
- * bounded queue and goes on; the logger's thread writes it to the journal, to a
- * file or to standard error.  So nobody who logs ever waits for a full pipe, a
- * slow disk or a stopped journald.  Lines that do not fit are counted, and the
- * loss is told as event=log-lost.
+ * Life of a log line: a thread that logs (base/log.h) puts the line into a
+ * bounded queue and continues; the logger's thread writes it to the journal, to
+ * a file or to standard error.  So logging never waits for a full pipe, a slow
+ * disk or a stopped journald.  Lines that do not fit are counted, and the loss
+ * is logged as event=log-lost.
  *
  * Lines are queued from logger_open() on and written from logger_start() on, or
  * by logger_close().  When the process crashes, the crashing thread waits a
- * moment until what was said is written; what libc says of a failed assertion
- * goes to standard error directly.
+ * moment until the queued lines are written.  What libc prints of a failed
+ * assertion goes to standard error directly.
  */
 #ifndef QBDD_LOGGER_H
 #define QBDD_LOGGER_H

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The loop: the daemon's main thread.  One turn takes in what has come - from the
- * module, the peers, the threads, people, the clock -, lets the node act on all
- * of it at once, and sends out what that made.  It must never wait for a disk,
- * nor for anything else but the next event.
+ * The loop: the daemon's main thread.  One iteration collects what has arrived
+ * - from the module, the peers, the threads, the control socket, the clock -
+ * lets the node act on all of it at once, and sends the results.  It must never
+ * wait for anything but the next event.
  */
 #include <errno.h>
 #include <signal.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A replica in a regular file: the module reads from block devices only, so the
- * file gets a loop device, with direct I/O.  It goes by itself when nobody has
- * it open any more (autoclear), and one that is there already is used again.
+ * file gets a loop device, with direct I/O.  It is removed by the kernel
+ * at its last close (autoclear); one that already exists is used again.
  */
 #ifndef QBDD_LOOPDEV_H
 #define QBDD_LOOPDEV_H

@@ -4,7 +4,8 @@
  * locks its pages, tells the kernel that it serves I/O, is spared by the OOM
  * killer, and keeps what it once got.
  *
- * What the kernel refuses for lack of privilege is said once and done without.
+ * What the kernel refuses for lack of privilege is logged once, and the daemon
+ * runs without it.
  */
 #ifndef QBDD_MEMORY_H
 #define QBDD_MEMORY_H

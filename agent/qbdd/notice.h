@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the configuration says that can't be so, or will not do what was meant,
- * while the volume works all the same: told in the log, and in the status as long
- * as it is so.  Loop thread.
+ * Settings that cannot be right, or will not have the intended effect, although
+ * the volume works: reported in the log, and in the status for as long as it is
+ * so.  Loop thread.
  */
 #ifndef QBDD_NOTICE_H
 #define QBDD_NOTICE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Telling whoever started us how it went: a parent that waits while its child
- * goes into the background.  (systemd is told by watch.h.)
+ * Reporting the outcome of the start to the parent, which waits while its child
+ * goes into the background.  (watch.h reports to systemd.)
  */
 #ifndef QBDD_NOTIFY_H
 #define QBDD_NOTIFY_H

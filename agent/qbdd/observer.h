@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A thread that looks at the device from outside, as `qbd status` would, and
- * tells the log who opened it, what the module did by itself, and which I/O
- * failed (openings.h).  It asks the module and reads /proc, so it may wait; the
- * loop only wakes it.
+ * logs what opened it, what the module did by itself, and which I/O failed
+ * (openings.h).  It asks the module and reads /proc, so it may wait; the loop
+ * only wakes it.
  */
 #ifndef QBDD_OBSERVER_H
 #define QBDD_OBSERVER_H

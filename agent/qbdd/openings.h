@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the module knows of the device, for the log: who opened and closed it,
- * why its gate changed by itself, which I/O failed.  Made by comparing one look
- * at the device with the one before.  No clock, no log call of its own; one thread,
- * which is not the loop: holder() reads /proc and /sys.
+ * What the module knows of the device, for the log: what opened and closed it,
+ * why its gate changed by itself, which I/O failed.  Found by comparing one
+ * look at the device with the one before.  It reads no clock and does not log;
+ * one thread, which is not the loop: holder() reads /proc and /sys.
  *
  *	device-opened	for=writing|reading by="mounted on /srv"
  *	device-holder	a mount shows itself late; or it was open when we came
@@ -11,7 +11,8 @@
  *	gate		changed by the module: fenced, or no more
  *	io-failed	how many requests, and why
  *
- * Reading is told only of what lasts until a second look: udev reads all the time.
+ * Readers are logged only if they are still there at a second look: udev reads
+ * all the time.
  */
 #ifndef QBDD_OPENINGS_H
 #define QBDD_OPENINGS_H

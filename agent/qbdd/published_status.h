@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the loop tells the control thread: an immutable picture of the node,
- * published through an RCU pointer, and the JSON of it (control/status.h says
- * what the fields mean).  Whoever reads it waits for nobody; its age tells
- * whether the loop still runs.
+ * What the loop publishes for the control thread: an immutable view of the node
+ * behind an RCU pointer, and its JSON (control/status.h says what the fields
+ * mean).  Reading it never waits; its age shows whether the loop still runs.
  */
 #ifndef QBDD_PUBLISHED_STATUS_H
 #define QBDD_PUBLISHED_STATUS_H

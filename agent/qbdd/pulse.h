@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the loop is doing, and since when: written by the loop, a few stores a
- * turn, and read by other threads while it hangs (watch.h, status.c).
+ * iteration, and read by other threads while it hangs (watch.h, status.c).
  */
 #ifndef QBDD_PULSE_H
 #define QBDD_PULSE_H

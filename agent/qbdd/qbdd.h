@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Inside of qbdd/: the daemon of one volume.  Everything in struct qbdd is the
- * loop thread's, but for the queues, and what a worker is given.
+ * Internal to qbdd/: the daemon of one volume.  Everything in struct qbdd is
+ * the loop thread's, but for the queues, and what a worker is given.
  *
- * The files: start.c begins and ends it all in order; loop.c is a turn;
+ * The files: start.c begins and ends it all in order; loop.c is an iteration;
  * ops.c hands work to the threads and brings their answers back; device.c is the
- * hold on /dev/qbdN; commands.c does what people ask for; stop.c is the way out.
+ * hold on /dev/qbdN; commands.c executes commands; stop.c shuts down.
  */
 #ifndef QBDD_QBDD_H
 #define QBDD_QBDD_H

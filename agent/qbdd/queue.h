@@ -6,7 +6,7 @@
  * Putting never waits and makes no system call; qbdd_queue_wake() makes one
  * only when the consumer may be asleep, so that one wake-up serves many items.
  * The consumer either sleeps in qbdd_queue_wait(), or has event_fd in an epoll
- * of its own (EPOLLIN | EPOLLET, nobody reads it) and brackets its epoll_wait()
+ * of its own (EPOLLIN | EPOLLET, never read) and brackets its epoll_wait()
  * with qbdd_queue_doze() and qbdd_queue_awake().
  */
 #ifndef QBDD_QUEUE_H

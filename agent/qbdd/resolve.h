@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Looks up the names in nodes' addresses, beside the loop: each name has a
- * helper of its own, so that one whose server is silent holds up no other.
- * There is none for a node whose address is a number.
+ * Looks up the names in nodes' addresses, outside the loop.  Each name has its
+ * own helper, so that one whose server is silent delays no other.  A node whose
+ * address is a number has none.
  */
 #ifndef QBDD_RESOLVE_H
 #define QBDD_RESOLVE_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * See ring.h.  With DEFER_TASKRUN the kernel leaves what completions need to the
- * thread itself, when it asks for them: no interruption, and many in one go.
- * Work that is left so wakes an eventfd on every kernel, but who polls the ring
+ * See ring.h.  With DEFER_TASKRUN the kernel leaves what completions need to
+ * the thread itself, when it asks for them: no interruption, and many in one
+ * go.  Such work wakes an eventfd on every kernel, but a poll of the ring
  * itself only on some (6.1 does, 6.12 does not).
  */
 #include "qbdd/ring.h"

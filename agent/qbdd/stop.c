@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The way out.  Loop thread.
+ * Shutdown.  Loop thread.
  *
- * A daemon that stops hands leadership over and leaves a checkpoint behind, as
- * far as both are done within STOP_US: a kill at any moment is as safe, it only
- * makes others wait for an election, and the next start read more of the log.
+ * A daemon that stops hands leadership over and writes a checkpoint, as far as
+ * both are done within STOP_US.  A kill at any moment is as safe; it only makes
+ * others wait for an election, and the next start read more of the log.
  */
 #include "base/log.h"
 #include "qbdd/qbdd.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How often the term rises.  A volume that is well keeps its term, but for
- * openings elsewhere, each of which may move leadership once; one whose leaders
- * are lost again and again looks well whenever it is asked.
+ * How often the term rises.  A volume that is well keeps its term, except for
+ * opens on other nodes, each of which may move leadership once.  One whose
+ * leaders are lost again and again looks well whenever it is asked.
  */
 #ifndef QBDD_TERMS_H
 #define QBDD_TERMS_H

@@ -4,8 +4,8 @@
  * election timeout.  It logs when the loop is late, what it was doing, and when
  * that is over; it tells that apart from a process that was not run at all.
  *
- * It also speaks to systemd, which may not read: READY, STATUS, STOPPING, and
- * WATCHDOG only while the loop turns.
+ * It also speaks to systemd, which may not read from its socket: READY, STATUS,
+ * STOPPING, and WATCHDOG only while the loop runs.
  */
 #ifndef QBDD_WATCH_H
 #define QBDD_WATCH_H

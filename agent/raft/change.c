@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A leader changes one member (thesis 4.1, 4.2.1).  What makes that safe is the
- * order - EARLY and PENDING below - and that two memberships which differ by
- * one vote have no majorities apart; the other refusals keep the volume going.
- * README.md, "Members", has the argument.
+ * A leader changes one member (thesis 4.1, 4.2.1).  Two things make that safe:
+ * the order (EARLY and PENDING below), and that two memberships which differ by
+ * one vote have no disjoint majorities.  The other refusals keep the volume
+ * running.  README.md, "Members", has the argument.
  */
 #include "base/planted.h"
 #include "raft/state.h"

@@ -57,8 +57,9 @@ void raft_become_follower(struct raft *raft, uint64_t term, uint32_t leader)
 }
 
 /*
- * A barred replica stands only for the birth of a volume.  One whose runs of
- * terms are all uncommitted and as many as fit could not begin its term.
+ * A barred replica campaigns only for the bootstrap of a volume.  One whose
+ * runs of terms are all uncommitted and as many as fit could not begin its
+ * term.
  */
 bool raft_may_campaign(const struct raft *raft)
 {
@@ -237,11 +238,12 @@ static void vote_for(struct raft *raft, const struct raft_msg *msg)
 }
 
 /*
- * Who asks lacks what we have, and may ask in vain until our own timeout: so we
- * stand before that.  It is PreVote that we begin, which disturbs nobody.  But
- * others may have been asked as well, and split the votes if they stood when we
- * do: of three who vote one is left to decide, of more some wait for the first.
- * And whoever we have voted for is given its time.
+ * The candidate's log is behind ours, so we refuse it, and it may keep asking
+ * until our own timeout: campaign before that.  We begin with PreVote, which
+ * disturbs no other node.  But others may have been asked as well, and would
+ * split the votes if they campaigned together with us: of three voters one is
+ * left to decide, of more some wait for the first.  And a candidate that we have
+ * voted for is given its time.
  */
 static void stand_instead(struct raft *raft)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A follower: takes the leader's entries (thesis 3.5), answers when they are
- * durable, and finds its way back after its replica was lost or filled.
+ * durable, and recovers after its replica was lost or filled.
  *
- * `agreed` is how far this term's leader has shown its log to be ours.  The
- * log may well be longer, durable, and wrong beyond that: it is never claimed.
+ * `agreed` is how far the leader of this term has shown that its log equals
+ * ours.  Beyond that, our log may be longer, durable and wrong: never claim it.
  */
 #include "base/planted.h"
 #include "raft/state.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a leader may conclude from when its followers heard it: its lease
- * (thesis 6.4.1), whether it still has a quorum (6.2, CheckQuorum), and from
- * where on a barred replica lacks nothing.
+ * (thesis 6.4.1), whether it still has a quorum (6.2, CheckQuorum), and the
+ * index from which on a barred replica lacks nothing.
  */
 #include "base/planted.h"
 #include "raft/state.h"

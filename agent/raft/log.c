@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which term each index of the log has, as runs of equal term.
+ * The term of each index of the log, as runs of equal term.
  *
- * Bounded: when there are more runs than fit, the oldest is forgotten and the
- * base moves behind it, as if it had been compacted.  Only committed entries
- * are forgotten: what may still be truncated must stay comparable.
+ * Bounded: if there are more runs than fit, the oldest is dropped and the base
+ * moves behind it, as after a compaction.  Only committed entries are dropped:
+ * what may still be truncated must stay comparable.
  */
 #include "raft/state.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who belongs to a volume, and as what.  A value: small, comparable byte for
- * byte, with one form only for each membership - places taken in rising order
- * of ids, the free ones last and zero.  All zero: not said.
+ * The members of a volume and their roles.  A value: small, comparable byte for
+ * byte, with exactly one form per membership: places in rising order of ids,
+ * free ones last and zero.  All zero: not known.
  */
 #ifndef RAFT_MEMBERS_H
 #define RAFT_MEMBERS_H

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who the members are at the log's end, and which majorities follow from that
- * (thesis 4.1, with the fix of 4.1's known bug: no change before an entry of
- * the leader's own term is committed, nor before the previous change is).
+ * The members at the log's end, and the majorities that follow from them
+ * (thesis 4.1, with the fix of its known bug: no change before an entry of the
+ * leader's own term is committed, nor before the previous change is).
  *
- * So of all changes in a log only the last can be overruled, and two
- * memberships are all there is to remember: the one in force and the one
- * before.
+ * So only the last change in a log can be overruled, and two memberships are
+ * all there is to remember: the current one and the one before.
  */
 #include "base/planted.h"
 #include "raft/state.h"

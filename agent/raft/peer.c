@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a leader knows of one peer, and what follows for sending to it.  What
- * changes a peer's state is in replicate.c.
+ * What a leader knows of one peer, and what follows for sending to it.
+ * replicate.c changes a peer's state.
  */
 #include "raft/state.h"
 

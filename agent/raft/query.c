@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the core tells of itself; nothing here changes anything. */
+/* Queries on the core; nothing here changes anything. */
 #include "raft/state.h"
 
 enum raft_role raft_role(const struct raft *raft)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The core as a whole: its birth and the switch over events.  See raft.h for
- * the contract and state.h for the map.
+ * Construction, the event switch, and the end of a step.  See raft.h for the
+ * contract, state.h for the map, query.c for queries.
  */
 #include "base/planted.h"
 #include "raft/state.h"

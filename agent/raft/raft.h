@@ -18,15 +18,15 @@
  *     stand for several), with the log_seq of the update that it is about.
  *  4. Persistence of truncations and appends in the order of the updates.
  *  5. A failed write or sync is not reported at all: the node stops.
- *  6. When raft_lease_until() has fallen after a step, whoever was told of the
- *     lease (the kernel's gate) is told so before the step's messages are sent.
+ *  6. When raft_lease_until() has fallen after a step, the holder of the lease
+ *     (the kernel's gate) is told so before the step's messages are sent.
  *  7. A message reaches only the process it was sent to, over the connection it
  *     was sent on: a peer's RAFT_EV_LINK comes before the first message of its
  *     new connection, and none of an older connection comes after it.
  *  8. now_us is read after the event has happened (for RAFT_EV_RECV: after the
  *     message has come in), and before what the update says is done.
- *  9. The image applies no further than min(commit, durable): a crash must not
- *     leave it ahead of the replica's own log.
+ *  9. Nothing is applied beyond min(commit, durable): a crash must not
+ *     leave the data area ahead of the replica's own log.
  */
 #ifndef RAFT_RAFT_H
 #define RAFT_RAFT_H
@@ -61,10 +61,10 @@ struct raft_hard_state {
 	 * commit nor for a lease, until the leader says from which index on it
 	 * lacks nothing (append.rejoin).
 	 *
-	 * The birth of a volume is the exception: a candidate with an empty log
-	 * needs the votes of ALL members, and whoever grants it one with a log
-	 * as empty has joined.  So a volume is born only with everybody there,
-	 * and a replica that was formatted anew can never help to elect
+	 * The bootstrap of a volume is the exception: a candidate with an empty
+	 * log needs the votes of ALL members, and whoever grants it one with a
+	 * log as empty has joined.  So a volume is born only with everybody
+	 * there, and a replica that was formatted anew can never help to elect
 	 * somebody who lacks acknowledged entries.
 	 */
 	bool joined;

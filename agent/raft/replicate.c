@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A leader: where each peer's log stands, what it is sent, and what is thereby
- * committed (thesis 3.5, 3.6.2, 10.2.1, 10.2.2).
+ * A leader: how far each peer's log matches, what it is sent, and what is
+ * committed as a result (thesis 3.5, 3.6.2, 10.2.1, 10.2.2).
  *
- * A peer is probed (messages without entries) until it accepts a place, then
- * entries flow without waiting for answers, up to RAFT_INFLIGHT_MAX.  A refusal
- * returns it to probing.  A peer whose place is before the log's base, or whose
- * log is damaged, needs a copy; it is still sent heartbeats, which probe at the
- * base, so that its answer after the copy resumes replication by itself.
+ * A peer is probed (messages without entries) until it accepts a position.
+ * Then entries flow without waiting for answers, up to RAFT_INFLIGHT_MAX.  A
+ * refusal returns it to probing.  A peer whose position is before the log's
+ * base, or whose log is damaged, needs a copy.  It is still sent heartbeats,
+ * which probe at the base, so that its answer after the copy resumes
+ * replication by itself.
  */
 #include "base/planted.h"
 #include "raft/state.h"

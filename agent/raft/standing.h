@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is cumulative in the log: how things stand from an entry on.
+ * What is cumulative in the log: the state of affairs after an entry.
  *
- * An entry that changes nothing of it (NOOP) repeats its predecessor's.  So the
+ * An entry that changes none of it (NOOP) repeats its predecessor's.  So the
  * last entry of a log says who belongs to the volume (a log without any: the
  * configuration), who has the device, and which of its requests the log holds:
  * within an epoch tags rise along the log without leaving any out, and a request

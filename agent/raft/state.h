@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Inside the consensus core: its state, and who of its files does what.
+ * Internal to the consensus core: its state, and what each file does.
  *
- *	raft.c		birth, the switch over events
+ *	raft.c		construction, the event switch
  *	update.c	what a step returns
- *	query.c		what it tells of itself
+ *	query.c		queries
  *	log.c		which term each index has
- *	membership.c	who the members are, and which majorities follow
+ *	membership.c	the members, and their majorities
  *	election.c	terms, votes, roles (thesis 3.4, 4.2.3, 9.6)
  *	follow.c	a follower's side of appends, filling, rejoining
  *	peer.c		a leader's view of one peer

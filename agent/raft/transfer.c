@@ -3,9 +3,9 @@
  * Handing leadership over (thesis 3.10).
  *
  * The target's election does not wait for the promises that our lease rests on
- * (vote.transfer), so the lease ends before it can begin: given up when the
- * transfer begins, and once TIMEOUT_NOW is out we lead no more in this term,
- * as it may be acted upon at any later time.
+ * (vote.transfer).  So the lease must end first: it is given up when the
+ * transfer begins.  Once TIMEOUT_NOW has been sent, we no longer lead in this
+ * term, since the target may act on it at any later time.
  */
 #include "raft/state.h"
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * What a step returns: begun, given messages, and ended.
- */
+/* The result of a step: begin it, add messages, end it. */
 #include "raft/state.h"
 
 #include <assert.h>

@@ -2,9 +2,9 @@
 /*
  * Reading and writing little-endian integers within bounds.
  *
- * A reader that is asked for more than there is hands out zeroes and remembers
- * it in `short_of`: look once, at the end, before what was read is used.  A
- * writer has been given the room it needs, so that running out is a bug.
+ * A reader that runs out of bytes returns zeroes and remembers that in
+ * `short_of`: check it once, at the end, before using what was read.  A writer
+ * is given the room it needs; running out is a bug.
  */
 #ifndef WIRE_BYTES_H
 #define WIRE_BYTES_H

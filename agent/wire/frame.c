@@ -16,7 +16,7 @@
  *
  * A frame is valid if and only if both checksums hold, every byte that is 0
  * above and in the type's layout is 0, both lengths are what the type and its
- * counts ask for, each payload has the checksum its fixed part says, and every
+ * counts require, each payload has the checksum its fixed part says, and every
  * value is possible.  So no bit is without a checksum, and a frame has exactly
  * one encoding.
  *
@@ -24,7 +24,7 @@
  * frame is aligned throughout.
  *
  * Head and fixed part are the frame's front; a receiver puts what follows it
- * into memory of its own.
+ * into separate memory.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -22,8 +22,7 @@
  * REFUSE: the text's length (2), the text (printable ASCII), zeroes up to a
  * multiple of 8.
  *
- * Texts come from strangers and end up in logs: nothing but printable ASCII
- * passes.
+ * Texts come from strangers and end up in logs: only printable ASCII passes.
  */
 #include <errno.h>
 #include <inttypes.h>

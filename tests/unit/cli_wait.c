@@ -48,7 +48,7 @@ static void look_once(const struct look *look)
 			     "0", NULL),
 		     look->lack ? 1 : 0);
 	if (look->lack)
-		rig_said("volume vol0: waited 0 s in vain, for --for");
+		rig_said("volume vol0: waited 0 s, but --for");
 	rig_said(look->lack ? look->lack : "vol0: ");
 	rig_daemon_end(daemon);
 	snprintf(path, sizeof(path), "%s/vol0.sock", rig_folder);
@@ -101,7 +101,7 @@ static void nothing_given_waits_for_open(void)
 	tap_need(rig_setup());
 	daemon = rig_daemon_start(RIG_ANSWERS, WRITER("n2"), "");
 	tap_check_eq(rig_run("wait", "vol0", "--timeout", "0", NULL), 1);
-	rig_said("for --for open: node n2 has it open");
+	rig_said("--for open is not reached: node n2 has it open");
 	rig_daemon_end(daemon);
 	rig_teardown();
 }
