@@ -8,14 +8,14 @@
  * GENERAL
  *
  * Generic netlink family "qbd", version 1.  Every command and dump needs
- * CAP_NET_ADMIN and CAP_SYS_ADMIN against the initial user namespace (-EPERM
- * otherwise).  A device belongs to the network namespace of the socket that
- * made it and is invisible (-ENODEV) from any other.  Unknown commands,
+ * CAP_NET_ADMIN and CAP_SYS_ADMIN against the initial user namespace (otherwise
+ * -EPERM).  A device belongs to the network namespace of the socket that
+ * created it, and is invisible (-ENODEV) from any other.  Unknown commands,
  * attributes and flag bits are refused (-EOPNOTSUPP, -EINVAL) with an extack
- * text.  Everything is in host byte order, as netlink is.
+ * text.  Integers are in host byte order, as is usual for netlink.
  *
  * A device is named by QBD_A_MINOR (/dev/qbdMINOR) or by QBD_A_NAME (the
- * volume); when both are given both must match.
+ * volume).  If both are given, both must match.
  *
  * ADMINISTRATION
  *
@@ -23,22 +23,23 @@
  *	in:  QBD_A_NAME, QBD_A_SIZE, QBD_A_REPLICA, [QBD_A_MINOR],
  *	     [QBD_A_BLOCK_SIZE], [QBD_A_IO_TIMEOUT_MS], [QBD_A_DATA_OFFSET]
  *	out: QBD_A_MINOR, QBD_A_NAME
- *	Makes /dev/qbdMINOR (the lowest free one when not given), gate
- *	detached.  The block device QBD_A_REPLICA is claimed exclusively; reads
- *	go to QBD_A_SIZE bytes of it, from byte QBD_A_DATA_OFFSET on (0 when not
- *	given), which is a multiple of QBD_DATA_ALIGN: what is aligned on the
- *	device is aligned on the replica.
- *	A name is letters, digits and "._-" and begins with a letter or digit; it
- *	is taken once in a namespace, a minor once on the machine.  Whoever else
- *	opens the replica (the agent) must not ask for it exclusively.
+ *	Creates /dev/qbdMINOR (default: the lowest free minor), with the gate
+ *	detached.  The block device QBD_A_REPLICA is claimed exclusively;
+ *	reads go to QBD_A_SIZE bytes of it, from byte QBD_A_DATA_OFFSET on
+ *	(default: 0).  The offset is a multiple of QBD_DATA_ALIGN, so that what
+ *	is aligned on the device is aligned on the replica.
+ *	A name consists of letters, digits and "._-" and begins with a letter
+ *	or digit.  It is unique in a namespace, a minor on the machine.
+ *	Other users of the replica (the agent) must open it without
+ *	asking for exclusive access.
  *	-EEXIST name or minor taken; -ENOTBLK, -ENOENT, -EBUSY the replica;
- *	-EINVAL a size that is zero, not a multiple of the block size, or more
- *	than the replica has behind the offset, an offset that is not aligned,
- *	or blocks smaller than the replica's.
+ *	-EINVAL a size that is zero, not a multiple of the block size, or
+ *	larger than what the replica has behind the offset, an offset that is
+ *	not aligned, or blocks smaller than the replica's.
  *
  * QBD_CMD_DEVICE_DEL
  *	in:  device
- *	Removes the device.  Never waits for I/O: -EBUSY when it is open, being
+ *	Removes the device.  Never waits for I/O: -EBUSY if it is open, being
  *	opened, or (without QBD_F_FORCE in QBD_A_FLAGS) bound by an agent.
  *
  * QBD_CMD_DEVICE_GET (do and dump)
@@ -47,133 +48,142 @@
  *	     QBD_A_LEASE_NS, QBD_A_EPOCH, QBD_A_OPENERS, QBD_A_WRITERS,
  *	     QBD_A_OPENER_PID, QBD_A_OPENER_COMM, QBD_A_AGENT_PORTID,
  *	     QBD_A_IO_TIMEOUT_MS, QBD_A_STATS
- *	Takes no lock that an I/O or an open waits under.
+ *	Takes no lock that is held while an I/O or an open waits.
  *
  * QBD_CMD_DEVICE_SET
  *	in:  device, [QBD_A_IO_TIMEOUT_MS]
  *
  * QBD_CMD_DEVICE_ABORT
  *	in:  device
- *	Every request and every open that waits fails with EIO at once, and the
- *	present opening for writing, if there is one, is fenced: what was aborted
- *	may have been committed or not, so who wrote it must not go on as if it
- *	knew.
+ *	Every request and every open that waits fails with EIO at once.  If
+ *	the device is open for writing, it is also fenced: what was aborted may
+ *	or may not have been committed, so the writer must not continue as if
+ *	it knew.
  *
  * THE AGENT'S SESSION
  *
  * QBD_CMD_BIND
- *	in:  device, QBD_A_RCVBUF (bytes, as getsockopt(SO_RCVBUF) told it)
+ *	in:  device, QBD_A_RCVBUF (bytes, as returned by getsockopt(SO_RCVBUF))
  *	out: QBD_A_COOKIE, QBD_A_GENERATION, QBD_A_NEXT_TAG, QBD_A_EPOCH,
  *	     QBD_A_GATE, QBD_A_OPENERS, QBD_A_WRITERS
- *	The sending socket becomes the owner of the device's queue.  -EBUSY when
- *	a live socket owns it.  The registration dies with the socket.  Then
- *	every request that is still open is sent again: same tag, same order,
- *	QBD_REQ_F_RESENT set, whatever the gate.  The reply comes before the first
- *	request; an ACK, when one was asked for, may come after it.
- *	Holds of earlier sessions (see QBD_CMD_IO_DONE) stay until this one tells
- *	that they are applied: QBD_A_NEXT_TAG - 1 when nothing is resent.
+ *	The sending socket becomes the owner of the device's queue.  -EBUSY if
+ *	a live socket owns it.  The registration ends with the socket.
+ *	After the bind, every outstanding request is sent again: same tag, same
+ *	order, QBD_REQ_F_RESENT set, whatever the state of the gate.  The
+ *	reply precedes the first request; an ACK, if one was asked for, may
+ *	follow it.
+ *	Holds of earlier sessions (see QBD_CMD_IO_DONE) remain until this
+ *	session reports that they are applied: QBD_A_NEXT_TAG - 1 if nothing
+ *	is sent again.
  *
- *	Commands of a session carry QBD_A_COOKIE (a random number that only the
- *	reply to BIND told); a wrong one gets -ESTALE and counts.  They may be
- *	sent over netlink by the owner, or written - the very same message, one
- *	per write(2), netlink header and all - to /dev/qbd-control.  That second
- *	door takes no lock of generic netlink, which any family's slow command
- *	can hold up, and is the one to prefer: a completion must not wait for
- *	memory that only this completion frees.  It takes nlmsg_flags of
- *	NLM_F_REQUEST and NLM_F_ACK, sends no ACK, and tells errors by errno alone;
- *	it looks in the network namespace of the writer.  From another socket than
- *	the owner these commands get -EPERM.
+ *	Commands of a session carry QBD_A_COOKIE, a random number that only
+ *	the reply to BIND contains.  A wrong one gets -ESTALE and is counted.
+ *	They have two channels.  The owner may send them over netlink, or
+ *	write the very same message, with its netlink header, to
+ *	/dev/qbd-control, one per write(2).  Prefer the latter: it takes no
+ *	lock of generic netlink, which a slow command of any family can hold
+ *	up, and a completion must not wait for memory that only this completion
+ *	frees.  It accepts nlmsg_flags of NLM_F_REQUEST and NLM_F_ACK, sends no
+ *	ACK, and reports errors by errno alone.  It looks in the network
+ *	namespace of the writing process.  Over netlink, from a socket other
+ *	than the owner, these commands get -EPERM.
  *
  * QBD_CMD_IO_REQ (kernel to agent, unicast)
  *	QBD_A_MINOR, QBD_A_GENERATION, QBD_A_REQS (array of struct qbd_req),
- *	and after the last attribute the payloads of these requests, one behind
- *	the other, data_bytes each.  nlmsg_len counts all of it.
- *	Requests come in the order of their tags.  The agent owns its copy; the
- *	module keeps the request until it is completed.
- *	The module keeps what is under way below QBD_A_RCVBUF (credits): the
- *	charge of a message comes back when its last request is received as
- *	told by QBD_A_RECEIVED (or completed).  Requests handed over and not
- *	completed are at most QBD_OPEN_REQS_MAX, with QBD_OPEN_BYTES_MAX of payload;
- *	aborted ones do not count any more.
- *	nlmsg_pid and nlmsg_seq are 0.  The message is put on the owner's socket
- *	itself: a monitor of netlink does not see it.
+ *	and after the last attribute the payloads of these requests, one after
+ *	the other, data_bytes each.  nlmsg_len includes all of it.
+ *	Requests come in the order of their tags.  The agent owns its copy;
+ *	the module keeps the request until it is completed.
+ *	The module keeps the bytes in transit below QBD_A_RCVBUF (credits).
+ *	The charge of a message is returned when QBD_A_RECEIVED covers its last
+ *	request, or when that is completed.  Outstanding requests are at most
+ *	QBD_OPEN_REQS_MAX, with QBD_OPEN_BYTES_MAX of payload.  Aborted ones
+ *	do not count.
+ *	nlmsg_pid and nlmsg_seq are 0.  The message is put on the owner's
+ *	socket directly: a netlink monitor does not see it.
  *
  * QBD_CMD_IO_DONE (agent to kernel, no reply)
  *	in:  QBD_A_MINOR, QBD_A_COOKIE, [QBD_A_DONES] (array of struct
  *	     qbd_done), [QBD_A_RECEIVED] (u64), [QBD_A_APPLIED] (u64)
- *	Completes requests, each exactly once: a tag that is not open, or of
- *	another epoch, is refused and counted (QBD_STAT_DONE_REFUSED), the
- *	others are still done; then the return is -ENOENT.
- *	QBD_A_RECEIVED: every request up to and with this tag was read from the
- *	socket.  QBD_A_APPLIED: the effects of every request up to and with this
- *	tag are in the replica's data area (or the request never will be
- *	applied): reads that overlap it go on.
- *	A write completes when it is committed; until it is applied the module
+ *	Completes requests, each exactly once.  A tag that is not outstanding,
+ *	or of another epoch, is refused and counted (QBD_STAT_DONE_REFUSED);
+ *	the others are still completed, and the return value is -ENOENT.
+ *	QBD_A_RECEIVED: all requests up to and including this tag were read
+ *	from the socket.  QBD_A_APPLIED: the effects of all requests up to and
+ *	including this tag are in the replica's data area, or never will be
+ *	(the request is not applied): reads that overlap them continue.
+ *	A write completes when it is committed.  Until it is applied the module
  *	holds reads over its range, also across sessions: APPLIED of a later
- *	session releases the holds of earlier ones.  The same for a write that the
- *	module has aborted after it was handed over.
- *	RECEIVED or APPLIED of a tag that was not given out yet: -EINVAL, and
- *	nothing is done.  APPLIED takes effect before the completions beside it.
+ *	session releases the holds of earlier ones.  The same is true of a
+ *	write that the module aborted after sending it.
+ *	RECEIVED or APPLIED of a tag that was not assigned yet: -EINVAL, and
+ *	nothing is done.  APPLIED takes effect before the completions in the
+ *	same message.
  *
  * QBD_CMD_LEASE (agent to kernel, no reply)
  *	in:  QBD_A_MINOR, QBD_A_COOKIE, QBD_A_LEASE_NS, [QBD_A_REASON]
- *	Gate active until this time of CLOCK_BOOTTIME; 0, or a time that has
- *	passed, suspends at once.  When the call has returned, no read is passed
- *	to the replica after that time.  The agent may grant it only while the
- *	node leads, its lease holds, and everything committed is applied but
- *	the writes that this module still holds reads for.
- *	QBD_A_REASON: a text for people, why there is no lease.
+ *	The gate is active until this time of CLOCK_BOOTTIME.  0, or a time
+ *	that has passed, suspends at once.  Once the call has returned, no read
+ *	is passed to the replica after that time.  The agent may grant it only
+ *	while the node leads, its lease holds, and everything committed is
+ *	applied, except the writes for which this module still holds reads.
+ *	QBD_A_REASON: why there is no lease, a text for humans.
  *
  * QBD_CMD_FENCE (agent to kernel, no reply)
  *	in:  QBD_A_MINOR, QBD_A_COOKIE, [QBD_A_REASON]
- *	The present opening for writing lost its right: everything waiting and
- *	everything to come fails with EIO until the last close (of readers too:
- *	they share its cache).  Without such an opening: nothing.
+ *	The writer has lost its right: everything that waits, and every later
+ *	I/O, fails with EIO until the last close (of readers too, since they
+ *	share its cache).  If the device is not open for writing: no effect.
  *
  * QBD_CMD_REPLICA_ERROR (kernel to agent, unicast)
  *	QBD_A_MINOR, QBD_A_GENERATION, QBD_A_REQS with one struct qbd_req of
- *	QBD_OP_READ_ERROR: the local replica failed this read, the reader was
- *	given EIO.  It has a tag, so that QBD_A_RECEIVED covers it, and is not
- *	completed.  Further errors are only counted until this one is sent.
+ *	QBD_OP_READ_ERROR: the local replica failed this read, and the reader
+ *	got EIO.  It has a tag, so that QBD_A_RECEIVED covers it, and is not
+ *	completed.  Until it is sent, further errors are only counted.
  *
  * REQUESTS
  *
- * QBD_OP_OPEN asks for the right to write: it is sent when the device is opened
- * for writing the first time, and the open waits, killable, at most io-timeout,
- * for its completion: 0 grants (qbd_done.epoch is the opening's epoch, which
- * every later request carries), -EBUSY another node has it, other errors as
- * they are.  QBD_OP_CLOSE says that the opening is over: the last of all has
- * closed, readers too (kernels since 6.5 do not tell whose close it was; so
- * QBD_A_WRITERS falls to 0 at once).  Nobody waits for it, it is sent until it
- * is completed, also of a fenced opening.  Both are resent like any other
- * request, and are sent whatever the gate; other requests that are new wait
- * for it to be active.  On the wire opens and closes alternate: an open that
- * was given up (killed, timed out, aborted) stays open at the agent and serves
- * who comes next; granted while nobody waits, it is closed at once.
+ * QBD_OP_OPEN asks for the right to write.  It is sent at the first open for
+ * writing.  The open(2) waits for its completion, killable, for at most
+ * io-timeout.  0 grants: qbd_done.epoch is the epoch that every later request
+ * carries.  -EBUSY: another node has the device.  Other errors are returned as
+ * they are.
  *
- * Opening read-only asks nobody where the gate is active, and takes no role
- * there; where it is suspended it takes the device as an opening for writing
- * does, but waits at most three seconds.
+ * QBD_OP_CLOSE ends the open session: the last opener has closed, readers
+ * included.  (Since 6.5 kernels do not tell whether a reader or a writer
+ * closed; for the same reason QBD_A_WRITERS falls to 0 at once.)  Nothing waits
+ * for it.  It is sent until it is completed, also for a fenced device.
  *
- * What open(2) fails with says why:
+ * Both are sent again like any other request, and are sent whatever the state
+ * of the gate; other new requests wait until it is active.  In messages, opens
+ * and closes alternate.  An open that was given up (killed, timed out, aborted)
+ * stays outstanding and serves the next caller.  If it is granted while there
+ * is none, it is closed at once.
+ *
+ * Opening read-only asks no agent while the gate is active, and takes no role.
+ * While the gate is suspended it takes the device, as opening for writing does,
+ * but waits at most three seconds.
+ *
+ * The errno of open(2) says why it failed:
  *	EBUSY		another node has the device open (the agent's answer)
- *	ETIMEDOUT	no answer within io-timeout (three seconds, to read): no
- *			node leads with a majority
- *	ENOTCONN	no answer for want of an agent; to read, at once
- *	EIO		this opening's predecessor was fenced and is not closed
- *			by all, or QBD_CMD_DEVICE_ABORT ended the wait
+ *	ETIMEDOUT	no answer within io-timeout (read-only: three seconds):
+ *			no node leads with a majority
+ *	ENOTCONN	no answer because there is no agent; read-only, at once
+ *	EIO		the previous writer was fenced and not all have closed
+ *			the device, or QBD_CMD_DEVICE_ABORT ended the wait
  *	EPERM		this node may not have it: no voter (the agent's answer)
  *	ENXIO		the device is being removed
- * Read-only with O_NONBLOCK it is ENXIO instead of the first three: udev opens
- * so before it handles an event, and drops the event at other errors - there
- * would be no links on the nodes that do not write.
+ * Read-only with O_NONBLOCK, ENXIO replaces the first three.  udev opens like
+ * that before it handles an event, and drops the event on other errors: nodes
+ * that do not write would have no links.
  *
  * QBD_OP_WRITE carries data; QBD_OP_WRITE_ZEROES and QBD_OP_DISCARD a range
  * that reads back as zeroes; QBD_OP_FLUSH nothing: it may complete when every
  * request before it is committed.  A write larger than a request is cut at
- * multiples of 4096; each request is atomic, the write is not.  Requests that
- * overlap may be under way together: the order of the log decides.  A request
- * that overlaps a read at the replica is handed over when the read has ended.
+ * multiples of 4096; each request is atomic, the write is not.  Overlapping
+ * requests may be outstanding together: the order of the log decides.  A
+ * request that overlaps a read at the replica is sent after that read has
+ * ended.
  *
  * THE GATE
  *
@@ -181,11 +191,12 @@
  *	active		until QBD_A_LEASE_NS
  *	suspended	an agent without a lease: I/O waits, at most io-timeout
  *	fenced		EIO until the last close
- *	removed		EIO; being taken down
+ *	removed		EIO; the device is being removed
  *
- * A request that has waited for io-timeout (0: for ever) from its arrival fails
- * with EIO and all others with it, and the opening is fenced, as by
- * QBD_CMD_DEVICE_ABORT.  A read that the replica is busy with does not count.
+ * When a request has waited for io-timeout (0: no limit) since its arrival, it
+ * fails with EIO, all others fail with it, and the device is fenced, as by
+ * QBD_CMD_DEVICE_ABORT.  A read that is in flight at the replica does not
+ * count.
  */
 #ifndef _UAPI_LINUX_QBD_H
 #define _UAPI_LINUX_QBD_H
@@ -196,7 +207,7 @@
 #define QBD_GENL_VERSION	1
 #define QBD_CONTROL_NAME	"qbd-control"
 
-/* Bounds, of the module and of whoever talks to it */
+/* Bounds, for the module and its users */
 #define QBD_NAME_MAX		63	/* bytes of a volume's name, no NUL */
 #define QBD_PATH_MAX		1023	/* bytes of the replica's path */
 #define QBD_REASON_MAX		127	/* bytes of a reason */
@@ -208,7 +219,7 @@
 #define QBD_MSG_DONES_MAX	512	/* completions in one IO_DONE */
 #define QBD_MSG_BYTES_MAX	(QBD_REQ_DATA_MAX + 8192) /* one IO_REQ */
 #define QBD_RCVBUF_MIN		(256U << 10)
-#define QBD_OPEN_REQS_MAX	1024	/* handed over and not completed */
+#define QBD_OPEN_REQS_MAX	1024	/* outstanding: sent, not completed */
 #define QBD_OPEN_BYTES_MAX	(32U << 20) /* payload bytes of those */
 
 enum qbd_cmd {
@@ -241,10 +252,10 @@ enum qbd_attr {
 	QBD_A_GATE,		/* u32, enum qbd_gate */
 	QBD_A_GATE_REASON,	/* string, why the gate is not active */
 	QBD_A_LEASE_NS,		/* u64, CLOCK_BOOTTIME nanoseconds */
-	QBD_A_EPOCH,		/* u64, of the present opening, 0: none */
+	QBD_A_EPOCH,		/* u64, of the open session, 0: none */
 	QBD_A_OPENERS,		/* u32 */
 	QBD_A_WRITERS,		/* u32 */
-	QBD_A_OPENER_PID,	/* u32, who opened it for writing first */
+	QBD_A_OPENER_PID,	/* u32, first opener for writing */
 	QBD_A_OPENER_COMM,	/* string */
 	QBD_A_AGENT_PORTID,	/* u32, 0: no agent */
 	QBD_A_STATS,		/* binary, struct qbd_stats */
@@ -284,14 +295,14 @@ enum qbd_op {
 };
 
 /* qbd_req.flags */
-#define QBD_REQ_F_RESENT	(1U << 0) /* an earlier session was sent it */
+#define QBD_REQ_F_RESENT	(1U << 0) /* sent to an earlier session */
 #define QBD_REQ_F_FUA		(1U << 1) /* on stable storage when done */
 #define QBD_REQ_F_PREFLUSH	(1U << 2) /* and all before it too */
 
 /**
  * struct qbd_req - one request
  * @tag: its number; grows by at least 1, never reused while the device lives
- * @epoch: of the opening it belongs to; 0 for QBD_OP_OPEN
+ * @epoch: of the open session it belongs to; 0 for QBD_OP_OPEN
  * @offset: first byte of the range, a multiple of the block size
  * @length: bytes of the range, 0 for flush, open and close
  * @data_bytes: payload bytes in this message: @length for a write, else 0
@@ -334,15 +345,15 @@ struct qbd_stats {
 	__u64 discards;		/* write-zeroes too */
 	__u64 discard_bytes;
 	__u64 flushes;
-	__u64 inflight;		/* requests open now, waiting ones too */
-	__u64 waiting;		/* of them: not handed to an agent yet */
+	__u64 inflight;		/* requests now, waiting ones too */
+	__u64 waiting;		/* of them: not sent to an agent yet */
 	__u64 reads_held;	/* reads that wait now */
 	__u64 holds;		/* writes done but not applied, now */
 	__u64 resent;
 	__u64 requeued;		/* sends that found the socket full */
 	__u64 timeouts;
 	__u64 failed;		/* requests that ended with an error */
-	__u64 done_refused;	/* completions for no open request */
+	__u64 done_refused;	/* completions that fit no request */
 	__u64 cookie_refused;
 	__u64 lease_expired;
 	__u64 replica_errors;
