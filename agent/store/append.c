@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Records to be written behind the log's end.  The log thread's, or whoever's who
- * stands in for it: he alone moves the end, so he reads its fields without the
- * lock and takes it only to publish.
+ * Records to be written behind the log's end.  Called by the log thread or its
+ * stand-in, the only writer of the log's end, which may therefore read it
+ * without the lock and takes the lock only to publish.
  *
  * The end moves when an append begins: the next one goes behind it before it is
  * written.  What a crash then leaves is a torn tail: a record says that those

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * See format.h, where the layout and the rules stand.  Nothing here trusts a
+ * See format.h, for the layout and the rules.  Nothing here trusts a
  * byte before its checksum, nor a value after it.
  */
 #include "store/format.h"

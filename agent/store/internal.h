@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A store from the inside; for the files of this folder only.
+ * Internal to the store; for the files of this folder only.
  *
- * Locking.  `lock` protects `log` and `checkpoint`: the log thread (or who stands
- * in for it) changes the log's end, the image thread its beginning, anybody may
- * read.  A thread reads
- * without the lock only what it alone changes.  `sync_lock` is held over each
- * sync and protects `failure`; order: neither is taken inside the other.
+ * Locking.  `lock` protects `log` and `checkpoint`: the log thread (or its
+ * stand-in) changes the log's end, the image thread its beginning, any thread
+ * may read.  A thread reads without the lock only what it alone changes.
+ * `sync_lock` is held over each sync and protects `failure`; order: neither is
+ * taken inside the other.
  */
 #ifndef STORE_INTERNAL_H
 #define STORE_INTERNAL_H

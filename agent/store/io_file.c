@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * store_io on a block device or a file.  Any thread; holds no state but the
- * descriptor.  O_DIRECT, so that nothing is believed to be written that only
- * the page cache has: an error of writing comes back from the very call.
+ * descriptor.  O_DIRECT, so that nothing counts as written that is only in the
+ * page cache: a write error is returned by the call itself.
  */
 #include <assert.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Two disks as one store_io: which one is meant stands in the offset. */
+/* Two disks as one store_io: the offset says which disk is meant. */
 #include <stdlib.h>
 
 #include "store/io.h"

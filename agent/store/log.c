@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The log's end: sync, truncate, reset (append.c has the rest).  The log thread's,
- * which alone moves the end; so it reads its own fields without the lock and
- * takes it only to publish.
+ * The log's end: sync, truncate, reset (append.c has the rest).  Called by the
+ * log thread, the only writer of the log's end, which may therefore read its
+ * fields without the lock and takes the lock only to publish.
  */
 #include <assert.h>
 #include <errno.h>

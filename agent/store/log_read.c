@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Reading one entry back, from any thread.  The record may be freed or cut
- * while it is being read, so what it says is believed only if it is still the
- * one that the table means.
+ * while it is being read, so its contents are used only if it is still the
+ * record that the table refers to.
  */
 #include <errno.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Moving a region of a replica that nobody has open.  Why it may be cut short
+ * Moving a region of a replica that is not in use.  Why this may be cut short
  * anywhere: format.h, the superblock's copies.
  */
 #include <errno.h>

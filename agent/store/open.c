@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Opening a replica: superblock, slots, log; then what was found is made lasting
- * before anybody builds on it.  No other thread knows the store yet.
+ * Opening a replica: superblock, slots, log.  Then what was found is made
+ * durable before anything builds on it.  No other thread knows the store yet.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a disk's log holds: the scan of the ring when a store is opened.  The
- * rules (valid, live, torn or damaged) stand in format.h.
+ * The contents of a disk's log: the scan of the ring when a store is opened.
+ * format.h has the rules (valid, live, torn or damaged).
  *
- * Reads in big chunks through one window; keeps one head per entry.  Changes
- * nothing on the disk.
+ * Reads in big chunks through one window, keeps one header per entry, and
+ * changes nothing on the disk.
  */
 #include <assert.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ring by position: where a position lies, and what runs over the ring's
- * end goes on at its beginning.
+ * The ring by position: where a position is, and how what exceeds the ring's
+ * end continues at its beginning.
  */
 #include <assert.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A store's memory, and the one place through which everything is written: where
- * the first error makes it unusable for good.  Any thread.
+ * A store's memory, and the single function through which everything is
+ * written: the first error there makes the store unusable for good.  Any
+ * thread.
  */
 #include <assert.h>
 #include <errno.h>

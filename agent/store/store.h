@@ -8,8 +8,8 @@
  * store_log_read may be called from any.  All are synchronous.  What a
  * function says is durable is on stable storage when it returns.
  *
- * Appending and applying exist a second time in two halves, for a caller that
- * carries out the writes by himself: store_append_begin() and _end(), and
+ * Appending and applying also exist in two halves, for a caller that
+ * issues the writes itself: store_append_begin() and _end(), and
  * store_plan_apply().  While such an append is under way its caller stands in
  * for the log thread, which may do nothing but store_log_note().
  *

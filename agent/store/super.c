@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The two copies of the superblock: which is good, and whose disk it is. */
+/* The two copies of the superblock: which is valid, and whose disk it is. */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
