@@ -219,8 +219,8 @@ static void delete_work(struct work_struct *work)
  *
  * Never waits for I/O: there is none when nobody has it open.
  *
- * Return: 0; -EBUSY open, being opened or bound; -ENODEV somebody else is
- * removing it.
+ * Return: 0; -EBUSY open, being opened or bound; -ENODEV it is being
+ * removed already.
  */
 int qbd_device_del(struct qbd_device *dev, bool force,
 		   struct netlink_ext_ack *extack)

@@ -45,7 +45,7 @@ struct qbd_write;
  * @pool: of struct qbd_write
  * @send_work: hands over what could not be handed over at once
  * @read_work: passes down reads that had to wait
- * @timeout_work: looks for whoever has waited too long
+ * @timeout_work: finds what has exceeded io-timeout
  * @delete_work: removes a device whose namespace went while it was open
  * @lease_timer: shuts the gate
  * @lock: protects everything below
@@ -59,7 +59,7 @@ struct qbd_write;
  * @opening: who has it open
  * @session: the agent
  * @table: requests and ranges
- * @sending: somebody is in qbd_send_run()
+ * @sending: a context is in qbd_send_run()
  * @batch: the requests in the message being made, by the one in @sending
  * @parked_writes: bios of which not all has become requests, in order
  * @parked_reads: bios that wait for the gate, in order

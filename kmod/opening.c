@@ -87,7 +87,7 @@ static int opening_refused(struct qbd_device *dev, struct qbd_turn *turn)
 	}
 }
 
-/* Under the lock: ask, unless somebody has asked already. */
+/* Under the lock: ask, unless that was done already. */
 static void opening_ask(struct qbd_device *dev, struct qbd_turn *turn,
 			struct qbd_write **ask, struct qbd_write **close)
 {
@@ -228,7 +228,7 @@ static int open_to_read(struct qbd_device *dev)
 	return open_to_write(dev, timeout_ms);
 }
 
-/* What may be otherwise at the next try, without anybody closing anything. */
+/* What may be otherwise at the next try, without any close. */
 static bool opening_is_late(int err)
 {
 	return err == -EBUSY || err == -ETIMEDOUT || err == -ENOTCONN;

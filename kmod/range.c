@@ -55,7 +55,7 @@ static struct qbd_kind *kind_of(struct qbd_ranges *ranges, bool read)
 	return read ? &ranges->reads : &ranges->writes;
 }
 
-/* Somebody looks for them now. */
+/* They are looked up from now on. */
 static void list_to_tree(struct qbd_kind *kind)
 {
 	struct qbd_range *range, *next;

@@ -83,8 +83,8 @@ static void session_received(struct qbd_device *dev, struct qbd_turn *turn,
  * @skb: the message; consumed on success, still the caller's on failure
  *
  * Not by netlink_unicast(), which looks up the port id: between the agent's
- * end and the notifier's call anybody may have bound that, and would be sent
- * the data.  The socket itself cannot be mistaken; a dead one just keeps the
+ * end and the notifier's call any process may bind that, and would be sent the
+ * data.  The socket itself cannot be mistaken; a dead one just keeps the
  * message until we drop it.
  *
  * Return: 0 or a negative errno when the socket is full.

@@ -30,7 +30,8 @@ struct qbd_charge {
 /**
  * struct qbd_session - the agent that is bound
  * @sk: its socket, referenced; NULL: no agent.  Messages are put on this very
- *	socket, never sent to a port id, which anybody may bind once it is free
+ *	socket, never sent to a port id: once that is free, any process may
+ *	bind it
  * @portid: for humans
  * @generation: number of the session
  * @cookie: what its commands must know

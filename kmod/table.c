@@ -270,7 +270,7 @@ static void leave_open(struct qbd_table *table, struct qbd_request *req)
  *
  * Return: true when the caller is the one to end it: it must do so, and put the
  * reference of qbd_request_init() afterwards - unless QBD_REQUEST_BUSY is set:
- * then the sender does it.  False when somebody else was first.
+ * then the sender does it.  False when another caller was first.
  */
 bool qbd_table_finish(struct qbd_table *table, struct qbd_request *req,
 		      int error, struct list_head *freed)

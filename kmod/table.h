@@ -43,14 +43,14 @@ enum qbd_request_state {
 };
 
 /* Bits of struct qbd_request.bits */
-#define QBD_REQUEST_FINISHED 0 /* somebody has won the right to end it */
+#define QBD_REQUEST_FINISHED 0 /* the right to end it is taken */
 #define QBD_REQUEST_BUSY 1 /* the sender looks at it, unlocked */
 
 /**
  * struct qbd_request - what the table knows of a request
  * @range: in the trees while it is ranged and not applied
  * @link: in a list of the table; when its hold is dropped, of the dropper
- * @ending: of whoever has won the right to end it
+ * @ending: of the caller that has won the right to end it
  * @by_tag: in the hash while open
  * @wire: what the agent is told; &qbd_req.tag is 0 until it is handed over
  * @bits: QBD_REQUEST_*

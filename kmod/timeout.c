@@ -69,7 +69,7 @@ static struct oldest find_oldest(struct qbd_device *dev)
 }
 
 /**
- * qbd_timeout_arm() - somebody has begun to wait
+ * qbd_timeout_arm() - a wait has begun
  * @dev: the device, locked
  */
 void qbd_timeout_arm(struct qbd_device *dev)
@@ -82,7 +82,7 @@ void qbd_timeout_arm(struct qbd_device *dev)
 }
 
 /**
- * qbd_timeout_work() - has somebody waited too long?
+ * qbd_timeout_work() - has a wait exceeded io-timeout?
  * @work: &qbd_device.timeout_work
  */
 void qbd_timeout_work(struct work_struct *work)

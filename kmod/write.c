@@ -278,7 +278,7 @@ void qbd_write_finish(struct qbd_device *dev, struct qbd_turn *turn,
 }
 
 /**
- * qbd_write_end() - tell whoever submitted it
+ * qbd_write_end() - tell the submitter
  * @dev: the device, not locked
  * @req: a finished request that no list has any more; gone afterwards, but for
  *	its hold

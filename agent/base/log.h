@@ -37,7 +37,7 @@ void base_log_setup(const char *context, enum base_log_level level);
 
 /**
  * base_log_sink() - where lines go from now on
- * @sink: called by whoever logs, with the context and the text, without a
+ * @sink: called by the logging thread, with context and text, without a
  *	newline; NULL: to standard error
  */
 void base_log_sink(void (*sink)(enum base_log_level level, const char *line));

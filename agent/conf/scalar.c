@@ -85,7 +85,7 @@ static struct scalar read_string(const char *at)
 		end += end[0] == '\\' && end[1] && end[1] != '\n' ? 2 : 1;
 	string.content_length = (size_t)(end - at) - 1;
 	string.length = string.content_length + 2;
-	/* "n1; id = 1; disk = " is no text that anybody means. */
+	/* "n1; id = 1; disk = " is hardly what was meant. */
 	if (*end == '"' && string.content_length < open)
 		return string;
 	string.kind = SCALAR_NO_END;

@@ -34,7 +34,7 @@ bool conf_address_is_local(const char *address);
 bool conf_same_host(const char *address, const char *other);
 
 /**
- * conf_nearest() - the word that somebody probably meant
+ * conf_nearest() - the word that was probably meant
  * @words: ends with NULL
  * Return: one of @words, at most two letters away from @word; or NULL.
  */

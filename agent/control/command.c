@@ -9,7 +9,7 @@
 #include "control/status.h"
 
 #define ARGUMENTS_MAX 4
-#define KEY "%.64s" /* whoever asks may have written anything */
+#define KEY "%.64s" /* the caller may have written anything */
 
 /* A name of 1 to CONTROL_NAME_MAX bytes, which must be there. */
 struct argument {
@@ -138,7 +138,7 @@ static bool is_known(enum control_type type, const char *key)
 	return false;
 }
 
-/* Not passed over: whoever sends it would believe that it has been done. */
+/* Not ignored: the sender would believe that it has been done. */
 static int check_keys(json_t *request, enum control_type type,
 		      struct base_error *error)
 {

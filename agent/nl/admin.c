@@ -147,7 +147,7 @@ int nl_device_new(struct nl_admin *admin, const struct nl_device_new *what,
 	return 0;
 }
 
-/* The kernel only says that somebody has it. */
+/* The kernel only says that it is in use. */
 static void tell_holder(struct nl_admin *admin, const char *name,
 			struct base_error *error)
 {

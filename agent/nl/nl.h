@@ -46,7 +46,7 @@ const char *nl_gate_text(enum qbd_gate gate);
 
 /**
  * nl_admin_open() - -ENOENT: module not loaded
- * Whoever is not root gets -EPERM from each of the functions below.
+ * Without root, each of the functions below returns -EPERM.
  */
 int nl_admin_open(struct nl_admin **admin, struct base_error *error);
 void nl_admin_close(struct nl_admin *admin);

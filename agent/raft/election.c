@@ -155,7 +155,7 @@ void raft_election_saved(struct raft *raft)
 
 /*
  * A transfer skips PreVote (thesis 3.10): the leader chose us.  Not so with an
- * empty log, which must not raise anybody's term or join without PreVote's
+ * empty log, which must not raise another node's term or join without PreVote's
  * proof that all are there.
  */
 void raft_campaign(struct raft *raft, bool transfer)
@@ -278,9 +278,9 @@ void raft_vote_recv(struct raft *raft, const struct raft_msg *msg)
 	if (msg->term > raft->hard.term && !msg->vote.prevote)
 		raft_become_follower(raft, msg->term, 0);
 	/*
-	 * PreVote never lets anybody into a term that has begun, not even whom
-	 * we voted for in it: if that lost its disk since, it would lead the
-	 * same term twice.
+	 * PreVote never lets a candidate into a term that has begun, not even
+	 * the one that we voted for in it: if it lost its disk since, it would
+	 * lead the same term twice.
 	 */
 	free_vote = msg->term > raft->hard.term ||
 		    (msg->term == raft->hard.term && !msg->vote.prevote &&

@@ -60,7 +60,7 @@ uint64_t raft_quorum_due(const struct raft *raft)
 }
 
 /*
- * A barred replica may have voted for, or acknowledged entries of, anybody up
+ * A barred replica may have voted for, or acknowledged entries of, any node up
  * to when it lost its memory.  If we led after that, then our log has all of
  * it that matters: earlier terms by leader completeness, our own anyway, and
  * later leaders there were none.  We did lead if of the unbarred members so

@@ -72,9 +72,9 @@ bool raft_members_said(const struct raft_members *members);
 
 /**
  * raft_members_check() - is this a possible membership?
- * In the one form, somebody can lead, and there are fewer witnesses than voters:
- * so each majority, also when one vote is added or taken away, has somebody
- * who holds the data.
+ * In the one form, at least one member can lead, and there are fewer witnesses
+ * than voters: so each majority, also when one vote is added or taken away, has
+ * a member that holds the data.
  * Return: NULL, or a text that says what is wrong with it.
  */
 const char *raft_members_check(const struct raft_members *members);

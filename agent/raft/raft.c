@@ -118,7 +118,7 @@ static bool answer_counts(const struct raft *raft, const struct raft_msg *msg)
 }
 
 /*
- * Whoever is ahead of us knows the members better: so requests are judged by
+ * A node ahead of us knows the members better: so requests are judged by
  * term and log alone (thesis 4.2.2).  Answers count only from members.
  */
 static void receive(struct raft *raft, const struct raft_event *event)

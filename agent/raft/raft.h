@@ -62,10 +62,10 @@ struct raft_hard_state {
 	 * lacks nothing (append.rejoin).
 	 *
 	 * The bootstrap of a volume is the exception: a candidate with an empty
-	 * log needs the votes of ALL members, and whoever grants it one with a
-	 * log as empty has joined.  So a volume is born only with everybody
-	 * there, and a replica that was formatted anew can never help to elect
-	 * somebody who lacks acknowledged entries.
+	 * log needs the votes of ALL members, and a member with a log as
+	 * empty that grants it has joined.  So a volume starts only with all
+	 * nodes there, and a replica that was formatted anew can never help to
+	 * elect a node that lacks acknowledged entries.
 	 */
 	bool joined;
 	/*

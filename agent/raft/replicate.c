@@ -213,7 +213,7 @@ static void let_go(struct raft *raft)
 }
 
 /*
- * The change that takes our vote away is committed: somebody else is to lead
+ * The change that takes our vote away is committed: another node must lead
  * (thesis 4.2.2), if possible at once.
  */
 static void leave(struct raft *raft)

@@ -39,8 +39,8 @@ static inline const uint8_t *wire_take_payload(struct wire_decoder *decoder,
 	return data;
 }
 
-/* An errno as it may stand in a message; what is no errno would be a pointer
- * or a success to somebody. */
+/* An errno as it may be in a message; any other value would be a pointer or a
+ * success to its receiver. */
 static inline bool wire_errno_possible(int32_t error)
 {
 	return error <= 0 && error >= -4095;

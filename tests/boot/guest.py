@@ -22,7 +22,7 @@ DATA_DISK_BYTES = 256 << 20
 # Emulated, beside others, on a machine that may be busy.
 BOOT_SECONDS = 240
 COMMAND_SECONDS = 120
-# systemd draws on the console while somebody may be waiting.
+# systemd draws on the console while it waits for something.
 DRAWING = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|M)|\r|^\[[ *]*\].*\n",
                      re.MULTILINE)
 # How long an answer may be late of a command that kept its time.

@@ -70,7 +70,7 @@ void scene_mail_release(struct scene_node *node, uint64_t saved)
 			scene.mail[i].waiting = false;
 }
 
-/* What is on its way between two nodes is lost; 0: anybody. */
+/* What is on its way between two nodes is lost; 0: any node. */
 void scene_mail_forget(uint32_t a, uint32_t b, bool waiting)
 {
 	unsigned int i = 0;

@@ -24,7 +24,7 @@ void scene_safety_clear(void)
 	memset(checked, 0, sizeof(checked));
 }
 
-/* Whoever leads a later term has what was committed. */
+/* The leader of a later term has what was committed. */
 static void check_complete(const struct scene_node *node)
 {
 	uint64_t index = raft_base_index(node->raft) + 1;

@@ -169,7 +169,7 @@ void scene_disk_say(const struct scene_node *node);
 
 /* mail.c */
 struct scene_filter {
-	uint32_t from; /* 0: anybody */
+	uint32_t from; /* 0: any */
 	uint32_t to;
 	const char *type; /* NULL: any */
 	unsigned int count;
