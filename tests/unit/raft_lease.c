@@ -301,7 +301,7 @@ static void leader_that_sent_timeout_now_leads_no_more_in_its_term(void)
 	tap_check(raft_term(rig_raft(rig_leader())) > 2);
 }
 
-static void transfer_to_who_cannot_take_it_is_refused(void)
+static void transfer_to_ineligible_node_is_refused(void)
 {
 	struct raft_boot damaged = rig_veteran;
 
@@ -332,7 +332,7 @@ static void transfer_to_who_cannot_take_it_is_refused(void)
 	tap_check(refused(1));
 }
 
-static void leadership_can_be_given_up_without_a_heir(void)
+static void leadership_can_be_given_up_without_an_heir(void)
 {
 	lead_three();
 	transfer(1, 0);
@@ -393,8 +393,8 @@ int main(int argc, char **argv)
 		TAP_TEST(transfer_that_does_not_get_there_is_given_up),
 		TAP_TEST(
 			leader_that_sent_timeout_now_leads_no_more_in_its_term),
-		TAP_TEST(transfer_to_who_cannot_take_it_is_refused),
-		TAP_TEST(leadership_can_be_given_up_without_a_heir),
+		TAP_TEST(transfer_to_ineligible_node_is_refused),
+		TAP_TEST(leadership_can_be_given_up_without_an_heir),
 		TAP_TEST(timeout_now_of_a_stranger_is_ignored),
 		TAP_TEST(new_link_lets_a_candidate_ask_again),
 	};
