@@ -23,8 +23,8 @@ static enum cli_exit run(const struct cli_args *args)
 				volume);
 	if (ret)
 		return cli_fail("%s", error.text);
-	printf("%s: what waited has failed, its opening is fenced until the "
-	       "last close\n",
+	printf("%s: all waiting I/O has failed; if the device was open for "
+	       "writing, it is fenced until its last close\n",
 	       volume);
 	return CLI_DONE;
 }
@@ -32,10 +32,11 @@ static enum cli_exit run(const struct cli_args *args)
 const struct cli_command cli_abort = {
 	.name = "abort",
 	.summary = "Fail all waiting I/O of this node's device at once",
-	.help = "Every request and every open that waits fails with EIO, and "
-		"so does all\nfurther I/O of the present opening, until it is "
-		"closed.  Nothing that was\nacknowledged is lost.  Works "
-		"without quorum and without the agent.\n",
+	.help = "Every request and every open that waits fails with EIO.  If "
+		"the device is open for\nwriting, all further I/O fails as "
+		"well, until everything that has it open has\nclosed it.  "
+		"Nothing that was acknowledged is lost.  Works without quorum "
+		"and\nwithout the agent.\n",
 	.words = { CLI_WORD_VOLUME },
 	.run = run,
 };

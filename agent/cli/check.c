@@ -23,14 +23,14 @@ static bool has_problem(const json_t *status, const char *what)
 	return false;
 }
 
-/* Why the device serves nobody, whatever the volume does; NULL: it may. */
+/* Why the device does not serve, whatever the volume does; NULL: it may. */
 static const char *device_problem(const json_t *status)
 {
 	const json_t *device = json_object_get(status, "device");
 
 	if (field_is(device, "gate", "fenced") || has_problem(status, "fenced"))
-		return "its opening here has lost its right to it: unmount or "
-		       "close it, then open it again";
+		return "its device is fenced here, because its writer has lost "
+		       "its right: unmount or close it, then open it again";
 	if (field_is(device, "gate", "detached"))
 		return "its agent has not taken its device over";
 	if (field_is(device, "gate", "suspended") &&

@@ -54,10 +54,10 @@ static bool wait_for_end(int pidfd)
 
 static enum cli_exit hangs(const char *volume, pid_t pid)
 {
-	return cli_fail("volume %s: its agent (pid %d) does not answer, and "
-			"need not go down any more, unless it has begun to: "
-			"see qbd status %s; if kill -CONT %d does not help: "
-			"kill -KILL %d, then qbd down %s again",
+	return cli_fail("volume %s: its agent (pid %d) does not answer; the "
+			"request is withdrawn, unless it has begun: see qbd "
+			"status %s; if kill -CONT %d does not help: kill "
+			"-KILL %d, then qbd down %s again",
 			volume, (int)pid, volume, (int)pid, (int)pid, volume);
 }
 
@@ -195,8 +195,8 @@ static enum cli_exit down_unit(const char *volume)
 	/* An agent that hung has left its device behind. */
 	ret = delete_device(volume, &error);
 	if (ret && ret != -ENODEV)
-		return cli_fail("volume %s: its agent has ended, but its "
-				"device stays: %s",
+		return cli_fail("volume %s: its agent has stopped, but its "
+				"device remains: %s",
 				volume, error.text);
 	printf("%s: down\n", volume);
 	return CLI_DONE;
@@ -280,10 +280,10 @@ static enum cli_exit run(const struct cli_args *args)
 
 const struct cli_command cli_down = {
 	.name = "down",
-	.summary = "Remove a volume's device and end its agent, on this node",
+	.summary = "Remove a volume's device and stop its agent, on this node",
 	.help = "Refused, changing nothing, while the device is open: unmount "
 		"or close it first.\nWorks without quorum, and when the agent "
-		"is dead.  The replica stays as it is.\nWhere systemd runs the "
+		"is dead.  The replica is not changed.\nWhere systemd runs the "
 		"agent, this stops qbd@VOLUME.service.\n",
 	.words = { CLI_WORD_VOLUME },
 	.options = {

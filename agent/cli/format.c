@@ -162,9 +162,9 @@ static enum cli_exit run(const struct cli_args *args)
 const struct cli_command cli_format = {
 	.name = "format",
 	.summary = "Make this node's disk a blank replica of a volume",
-	.help = "To be done once on each node, before the first qbd up.  All "
-		"data on the disk is\nlost.  A disk in use is refused; so is, "
-		"without --force, one that holds a\nfilesystem, a partition "
+	.help = "Run it once on each node, before the first qbd up.  All data "
+		"on the disk is lost.\nA disk in use is refused.  Without "
+		"--force, so is one that holds a filesystem, a\npartition "
 		"table or a replica.\n",
 	.words = { CLI_WORD_VOLUME },
 	.options = {

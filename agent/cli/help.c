@@ -103,7 +103,7 @@ void cli_help_overview(FILE *out)
 		fprintf(out, "  %-9s %s\n", (*command)->name,
 			(*command)->summary);
 	fprintf(out,
-		"\n'qbd COMMAND --help' tells more about each.\n"
+		"\n'qbd COMMAND --help' says more about each.\n"
 		"Exit status: 0 done, 1 failed, 2 misused (but see 'qbd status "
 		"--help'\nfor --check).\n"
 		"Configuration: %s/VOLUME.conf (folder: QBD_CONF_DIR),\n"

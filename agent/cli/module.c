@@ -54,7 +54,7 @@ static const char *remedy_for(const char *said)
 	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
 		if (strstr(said, reasons[i].said))
 			return reasons[i].remedy;
-	return "dmesg may tell more; is it forbidden in /etc/modprobe.d?";
+	return "dmesg may say more; is it forbidden in /etc/modprobe.d?";
 }
 
 /* The last line that says something. */
@@ -106,7 +106,7 @@ static int modprobe(char *said)
 	status = program_read(argv, said, SAID_MAX);
 	if (status != 127)
 		return status;
-	/* The PATH of whoever is not root often lacks its folder. */
+	/* A PATH other than root's often lacks its folder. */
 	argv[0] = "/sbin/modprobe";
 	return program_read(argv, said, SAID_MAX);
 }

@@ -210,8 +210,8 @@ static void print_problems(const json_t *status, FILE *out)
 		fprintf(out, "  ! %s\n", field_text(status, "problem"));
 	if (fenced)
 		fprintf(out,
-			"  ! this opening of %s has lost its right to it: "
-			"unmount or close it, then open it again\n",
+			"  ! %s is fenced, because its writer has lost its "
+			"right: unmount or close it, then open it again\n",
 			field_text(device, "path"));
 }
 

@@ -122,7 +122,7 @@ static enum cli_exit run(const struct cli_args *args)
 		if (clear)
 			printf("\033[H\033[2J");
 		look(args);
-		/* Whoever read it may have gone. */
+		/* The reader may have gone. */
 		if (!args->options[WATCH].given || fflush(stdout))
 			break;
 		cli_sleep_ms(WATCH_MS);
@@ -151,8 +151,8 @@ const struct cli_command cli_status = {
 				   "fields" },
 		[WATCH] = { .name = "watch",
 			    .kind = CLI_FLAG,
-			    .help = "again every second, until interrupted "
-				    "(with --json: a line each)" },
+			    .help = "repeat every second, until interrupted "
+				    "(with --json: one line each)" },
 		[CHECK] = { .name = "check",
 			    .kind = CLI_FLAG,
 			    .help = "for monitors: a line per volume; the exit "
@@ -165,10 +165,10 @@ const struct cli_command cli_status = {
 				    "   down, not known (also for a mistake in "
 				    "the command)\n"
 				    "Without VOLUME: the worst of all volumes; "
-				    "2 where there is none." },
+				    "2 if there is none" },
 	},
-	.notes = "Root and the members of group qbd may ask; what the kernel "
-		 "knows of the\ndevice's gate only root is told.\n\n"
+	.notes = "Root and the members of group qbd may ask.  The state of the "
+		 "device's gate is\nshown to root only.\n\n"
 		 "Per node: role, link, term, and indexes of the log - last "
 		 "appended, durable\non its disk, known committed, applied to "
 		 "its data area; lacks: committed\nentries that it does not "

@@ -61,9 +61,8 @@ static enum cli_exit run(const struct cli_args *args)
 	if (!reply && error.code == -EREMOTEIO)
 		return refused(volume, node, &error);
 	if (!reply && error.code == -ETIMEDOUT)
-		return cli_fail("volume %s: %s; it need not hand over any "
-				"more, unless it has begun to: see qbd status "
-				"%s",
+		return cli_fail("volume %s: %s; the request is withdrawn, "
+				"unless it has begun: see qbd status %s",
 				volume, error.text, volume);
 	if (!reply)
 		return cli_fail("%s", error.text);
@@ -78,7 +77,7 @@ static enum cli_exit run(const struct cli_args *args)
 		cli_sleep_ms(LOOK_MS);
 	} while (cli_now_ms() < until_ms);
 	return cli_fail("volume %s: %s did not become leader within %d s; the "
-			"leader is %s; qbd status %s tells more",
+			"leader is %s; qbd status %s says more",
 			volume, node, DONE_MS / 1000,
 			*leader ? leader : "not known", volume);
 }
@@ -86,9 +85,9 @@ static enum cli_exit run(const struct cli_args *args)
 const struct cli_command cli_transfer = {
 	.name = "transfer",
 	.summary = "Hand the leadership of a volume to another node",
-	.help = "Runs on the node that leads.  Waits until NODE leads, at "
-		"most 10 seconds.\nWhere the device is open for writing, "
-		"leadership stays: close it first.\n",
+	.help = "Run it on the node that leads.  Waits until NODE leads, at "
+		"most 10 seconds.\nWhile the device is open for writing, "
+		"leadership cannot move: close it first.\n",
 	.words = {
 		[VOLUME] = CLI_WORD_VOLUME,
 		[NODE] = { .name = "NODE", .noun = "node", .kind = CLI_TEXT },

@@ -127,7 +127,7 @@ static enum cli_exit start(const char *volume, char **argv)
 				volume, argv[0]);
 	if (status)
 		return cli_fail("volume %s: its agent did not start (exit "
-				"status %d); why stands above, and in %s",
+				"status %d); the reason is above, and in %s",
 				volume, status, path);
 	return CLI_DONE;
 }
@@ -189,7 +189,7 @@ static enum cli_exit start_unit(const char *volume, const struct cli_args *args)
 {
 	if (args->options[CONFIG].given)
 		return cli_fail("--config is not possible where systemd runs "
-				"the agent; put the file to %s/%s.conf",
+				"the agent; move the file to %s/%s.conf",
 				conf_dir(), volume);
 	if (args->options[NODE].given)
 		return cli_fail("--node is not possible where systemd runs the "

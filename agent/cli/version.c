@@ -42,9 +42,9 @@ static enum cli_exit run(const struct cli_args *args)
 const struct cli_command cli_version = {
 	.name = "version",
 	.summary = "Show the versions of program, protocols, disk and module",
-	.help = "The netlink protocol is spoken with the module, the wire "
-		"protocol with other\nnodes' agents (the newest that is known "
-		"here); the disk format is what qbd\nformat makes and what the "
-		"agent takes.\n",
+	.help = "The netlink protocol is between agent and module, the wire "
+		"protocol between agents\n(the newest version that this one "
+		"knows).  The disk format is that of replicas\nthat qbd "
+		"format makes and the agent accepts.\n",
 	.run = run,
 };

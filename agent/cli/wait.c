@@ -100,12 +100,12 @@ static void lacks_quorum(struct wait *wait, const json_t *status,
 	{
 		if (!field_true(node, "self") && !field_is(node, "link", "up"))
 			lacks_node(lack,
-				   "a majority of the nodes has not found "
-				   "together; missing: ",
+				   "no majority of the nodes is connected; "
+				   "missing: ",
 				   node, field_text(node, "problem"));
 	}
 	if (!*lack->key)
-		lacks(lack, "a majority of the nodes is about to choose a "
+		lacks(lack, "a majority of the nodes is about to elect a "
 			    "leader");
 }
 
@@ -131,7 +131,7 @@ static void lacks_replica(const json_t *status, struct lack *lack)
 		lacks(lack, "this node's disk has failed; replace it, then "
 			    "qbd format");
 	else if (field_true(own, "damaged") || field_true(own, "incomplete"))
-		lacks(lack, "this replica is not whole; the leader fills it");
+		lacks(lack, "this replica is incomplete; the leader fills it");
 	else if (field_is(status, "state", "catching-up"))
 		lacks(lack, "this replica is behind; the leader sends what it "
 			    "lacks");
@@ -155,7 +155,7 @@ static void lacks_device(const struct wait *wait, const json_t *status,
 		lacks(lack, "its agent has not taken the device over");
 	else if (strcmp(gate, "fenced") == 0)
 		lacks(lack,
-		      "the last opening of %s has lost its right to it: "
+		      "%s is fenced, and its last writer still has it open: "
 		      "unmount or close it",
 		      field_text(device, "path"));
 	else if (strcmp(gate, "active") != 0 &&
@@ -315,9 +315,9 @@ static enum cli_exit run(const struct cli_args *args)
 const struct cli_command cli_wait = {
 	.name = "wait",
 	.summary = "Wait until a volume can be used",
-	.help = "Waits also for an agent that is not running yet.  Says what "
-		"it waits for, once\nuntil that changes.  SIGTERM ends it, "
-		"saying nothing.\n",
+	.help = "Also waits for an agent that is not running yet.  Prints what "
+		"it waits for,\nwhenever that changes.  SIGTERM ends it "
+		"without a message.\n",
 	.words = { CLI_WORD_VOLUME },
 	.options = {
 		[FOR] = { .name = "for",
@@ -326,12 +326,13 @@ const struct cli_command cli_wait = {
 		[TIMEOUT] = { .name = "timeout",
 			      .kind = CLI_SECONDS,
 			      .value = "S",
-			      .help = "at most so long, then exit status 1; "
-				      "0: look once.  Without it:\nfor ever" },
+			      .help = "give up after S seconds, with exit "
+				      "status 1; 0: look once.\nDefault: "
+				      "no limit" },
 		[NODE] = CLI_OPTION_NODE,
 		[CONFIG] = CLI_OPTION_CONFIG,
 	},
-	.notes = "A configuration that is missing or wrong is told at once "
+	.notes = "A configuration that is missing or wrong is reported at once "
 		 "(exit status 1).\n",
 	.run = run,
 };

@@ -39,7 +39,7 @@ void nl_device_holder(const struct nl_device *device, char *text, size_t size)
 	else if (device->openers)
 		snprintf(text, size,
 			 "%s is open for reading: close it first (fuser -v %s "
-			 "tells who has it)",
+			 "names the process)",
 			 path, path);
 	else if (device->agent_portid)
 		snprintf(text, size,

@@ -53,20 +53,21 @@ static void transfer_refused(const struct qbdd *daemon, struct command *command,
 	case -ENOTCONN:
 		if (command->leader)
 			base_error_set(error, -ENOTCONN,
-				       "%s does not lead; the leader is %s, "
-				       "and only there it can be ordered",
+				       "%s does not lead; run this on the "
+				       "leader, %s",
 				       self,
 				       node_name(daemon, command->leader));
 		else
 			base_error_set(error, -ENOTCONN,
 				       "%s does not lead, and no leader is "
-				       "known; qbd status tells who is missing",
+				       "known; qbd status names the missing "
+				       "nodes",
 				       self);
 		return;
 	case -EBUSY:
 		base_error_set(error, -EBUSY,
-			       "the device is open on %s, and leadership "
-			       "belongs where it is open; close it first",
+			       "the device is open on %s, and its node "
+			       "must lead; close it first",
 			       self);
 		return;
 	case -EHOSTDOWN:
@@ -124,10 +125,10 @@ void qbdd_command_removed(struct qbdd *daemon, int code,
 	if (code == -EBUSY)
 		base_error_set(&command->error, -EBUSY,
 			       "the device of %s is open here; close or unmount "
-			       "it first (qbd status tells by whom)",
+			       "it first (qbd status names the process)",
 			       daemon->conf.volume);
 	if (!code)
-		qbdd_stop_begin(daemon, "ordered to");
+		qbdd_stop_begin(daemon, "qbd down");
 	command_done(daemon->control, command);
 }
 
@@ -141,7 +142,7 @@ void qbdd_command_back(void *context, struct errand *errand)
 		return;
 	if (daemon->ended) {
 		base_error_set(&command->error, -ESHUTDOWN,
-			       "the agent of %s is ending",
+			       "the agent of %s is stopping",
 			       daemon->conf.volume);
 		command_done(daemon->control, command);
 		return;

@@ -175,7 +175,7 @@ static void say_missing(struct events *events, const char *event,
 		snprintf(waits, sizeof(waits), "I/O waits");
 	events_say(events, BASE_LOG_ERROR,
 		   "%s missing=%s reached=%u needed=%u of=%u why=\"%s\" "
-		   "remedy=\"start the agent there, or mend the network; %s\"",
+		   "remedy=\"start the agent there, or fix the network; %s\"",
 		   event, quorum->missing[0] ? quorum->missing : "nobody",
 		   quorum->reached, quorum->needed, quorum->voters, quorum->why,
 		   waits);

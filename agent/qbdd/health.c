@@ -205,8 +205,8 @@ static void judge_agent(struct judge *judge)
 		    published->device_problem);
 	if (judge->view->fenced)
 		add(judge, "fenced", self,
-		    "the opening of the device here has lost its right to it: "
-		    "unmount or close it, then open it again");
+		    "the device is fenced here, because its writer has lost "
+		    "its right: unmount or close it, then open it again");
 	if (published->listen_problem[0])
 		add(judge, "not-reachable", self, "%s",
 		    published->listen_problem);
@@ -261,7 +261,7 @@ static bool judge_link(struct judge *judge, unsigned int i)
 		    node->name, link->problem);
 	else
 		add(judge, "node-missing", node->id,
-		    "%s is missing%s%s%s; start its agent, or mend the network",
+		    "%s is missing%s%s%s; start its agent, or fix the network",
 		    node->name, link->problem[0] ? " (" : "", link->problem,
 		    link->problem[0] ? ")" : "");
 	return false;
@@ -299,9 +299,9 @@ static void judge_size(struct judge *judge, unsigned int i)
 
 	if (link->differs & WIRE_DIFFERS_SIZE)
 		add(judge, "size-differs", conf->nodes[i].id,
-		    "the volume has a size of %s on %s and of %s on %s; give "
-		    "the same in both configurations: till then neither fills "
-		    "the other, and a new volume does not begin",
+		    "the volume has a size of %s on %s and of %s on %s; set "
+		    "the same in both configurations: until then neither fills "
+		    "the other, and a new volume does not start",
 		    base_size_text(link->volume_bytes, there),
 		    conf->nodes[i].name, base_size_text(conf->size_bytes, here),
 		    judge->identity->self->name);
@@ -316,8 +316,8 @@ static void judge_lists(struct judge *judge)
 		if (judge->published->links[i].differs & WIRE_DIFFERS_NODES)
 			add(judge, "nodes-differ", conf->nodes[i].id,
 			    "%s and %s have different lists of nodes; make the "
-			    "list in the configuration the same on all: till "
-			    "then a new volume does not begin",
+			    "list in the configuration the same on all: until "
+			    "then a new volume does not start",
 			    conf->nodes[i].name, judge->identity->self->name);
 }
 

@@ -47,7 +47,7 @@ static void tell_down(struct events *events, struct events_link *link,
 		events_say(
 			events, BASE_LOG_WARNING,
 			"event=link-down peer=%s reason=\"%s\" remedy=\"start "
-			"the agent there, or mend the network\"",
+			"the agent there, or fix the network\"",
 			name, clean);
 }
 

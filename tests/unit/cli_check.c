@@ -45,7 +45,7 @@ static void every_state_has_its_exit_status(void)
 		{ STATUS("\"state\":\"of the future\""), 2, "NOT SERVING: of" },
 		{ STATUS("\"state\":\"degraded\",\"problems\":[{\"what\":"
 			 "\"fenced\"}]"),
-		  2, "vol0 NOT SERVING: degraded; its opening here has lost" },
+		  2, "vol0 NOT SERVING: degraded; its device is fenced here" },
 		{ STATUS("\"state\":\"degraded\",\"problems\":[{\"what\":"
 			 "\"no-device\"}]"),
 		  2, "its device is not there" },

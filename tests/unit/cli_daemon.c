@@ -233,10 +233,10 @@ static void what_a_hanging_agent_does_not_answer_is_not_called_refused(void)
 	tap_need(rig_setup());
 	daemon = rig_daemon_start(RIG_HANGS, "", "");
 	tap_check_eq(rig_run("down", "vol0", NULL), 1);
-	rig_said("unless it has begun to: see qbd status vol0");
+	rig_said("unless it has begun: see qbd status vol0");
 	tap_check(!strstr(rig_output, "stays up"));
 	tap_check_eq(rig_run("transfer", "vol0", "n2", NULL), 1);
-	rig_said("unless it has begun to: see qbd status vol0");
+	rig_said("unless it has begun: see qbd status vol0");
 	tap_check(!strstr(rig_output, "not handed"));
 	rig_daemon_end(daemon);
 	rig_teardown();

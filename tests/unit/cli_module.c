@@ -38,7 +38,7 @@ static void each_reason_has_its_remedy(void)
 /* "install qbd /bin/false", and what we never heard of. */
 static void unknown_reasons_are_shown(void)
 {
-	tap_check(explained("", 1, "exit status 1; dmesg may tell more"));
+	tap_check(explained("", 1, "exit status 1; dmesg may say more"));
 	tap_check(explained("a warning\nmodprobe: ERROR: Moon is full\n\n", 1,
 			    "): modprobe: ERROR: Moon is full; dmesg"));
 	module_explain(ERROR "Operation not permitted\n", 1, false, text,

@@ -245,7 +245,7 @@ static void what_cannot_be_done_is_refused_with_the_remedy(void)
 		  "status vol0");
 	daemon.ended = true;
 	carry_out(&daemon, "{\"command\":\"transfer\",\"node\":\"n2\"}",
-		  "the agent of vol0 is ending");
+		  "the agent of vol0 is stopping");
 	teardown();
 }
 

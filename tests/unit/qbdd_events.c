@@ -130,7 +130,7 @@ static void lost_quorum_says_who_is_missing_and_since_when(void)
 	is_said("<3>event=quorum-lost missing=beta,gamma reached=1 needed=2 "
 		"of=3 why=\"beta: silent for 1.1 s, Connection reset by peer; "
 		"gamma: silent for 2.1 s, it closed the connection\" "
-		"remedy=\"start the agent there, or mend the network; I/O waits "
+		"remedy=\"start the agent there, or fix the network; I/O waits "
 		"30 s, then fails\"\n");
 	pass(10 * SECOND);
 	look();

@@ -96,7 +96,7 @@ long_test_an_abort_and_a_stop_are_told() {
 	must_log 60 n1 'event=io-failed requests=[1-9].* reason="aborted"'
 	end_writer
 	on n1 timeout 60 qbd down vol0 || fail "down"
-	must_log 10 n1 'event=stopped reason="ordered to" up_s='
+	must_log 10 n1 'event=stopped reason="qbd down" up_s='
 }
 
 run_tests
