@@ -97,7 +97,7 @@ void command_done(struct control *control, struct command *command)
 		return;
 }
 
-/* Of a text in which names may be that somebody sent. */
+/* Of a text that may contain names from a client. */
 static json_t *refusal(const char *text)
 {
 	return json_pack("{s:b, s:o}", "ok", 0, "error", control_text(text));
@@ -284,7 +284,7 @@ static void control_accept(struct control *control)
 	control->clients[control->client_count++] = (struct client){ .fd = fd };
 }
 
-/* Until somebody says something, or a command's time is over. */
+/* Until a client sends something, or a command's deadline is over. */
 static void control_wait(struct control *control)
 {
 	uint64_t now_us = qbdd_now_us(), wait_us = UINT64_MAX, count;

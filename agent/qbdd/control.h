@@ -23,8 +23,8 @@
 #define CONTROL_GROUP "qbd" /* may ask for the status */
 
 /*
- * One command, the control thread's until it is put; then of whoever changes
- * `state` last.
+ * One command: the control thread's until it is put, then of the thread that
+ * changes `state` last.
  */
 enum command_state {
 	COMMAND_PUT,

@@ -219,7 +219,7 @@ static void judge_agent(struct judge *judge)
 		    seconds_since(judge, published->term_changed_us));
 }
 
-/* Is what we send stuck, while there is somebody who takes it? */
+/* Is what we send stuck, although the peer would take it? */
 static bool path_is_stuck(const struct judge *judge, unsigned int i)
 {
 	const struct published_link *link = &judge->published->links[i];

@@ -32,7 +32,7 @@ enum health_state {
 struct health_problem {
 	const char *what; /* for programs */
 	uint32_t node; /* whose it is */
-	char text[512]; /* for people, with the remedy */
+	char text[512]; /* for humans, with the remedy */
 };
 
 struct health {

@@ -103,7 +103,7 @@ static void write_line(const struct logger_line *line)
 	__atomic_sub_fetch(&logger.pending, 1, __ATOMIC_RELEASE);
 }
 
-/* Freed in the end: whoever crashes may hold the allocator's lock. */
+/* Freed at the end: a thread that crashes may hold the allocator's lock. */
 static void write_list(struct qbdd_list *list)
 {
 	struct logger_line *written = NULL, *line;

@@ -219,7 +219,7 @@ static void published_links(struct qbdd *daemon,
 static void published_history(struct qbdd *daemon,
 			      struct published_status *published)
 {
-	struct health health; /* large: nothing is done to it in vain */
+	struct health health; /* large; deliberately not zeroed */
 
 	terms_note(&daemon->terms, daemon->now_us, published->view.term,
 		   published->view.committed_epoch);
@@ -236,7 +236,7 @@ static void published_history(struct qbdd *daemon,
 
 static void loop_publish(struct qbdd *daemon)
 {
-	/* Large: nothing is done to it in vain. */
+	/* Large; deliberately not zeroed. */
 	struct published_status published;
 
 	if (daemon->now_us - daemon->published_us < PUBLISH_US)

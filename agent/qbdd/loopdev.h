@@ -15,8 +15,8 @@
  * loopdev_open() - the block device to use for a replica
  * @disk: as configured; a block device is taken as it is
  * @path: its path, or that of the file's loop device
- * Return: a descriptor that holds the loop device until somebody else does,
- * for close(); a negative errno.
+ * Return: a descriptor that holds the loop device until another user does, for
+ * close(); a negative errno.
  */
 int loopdev_open(const char *disk, char *path, size_t path_bytes,
 		 struct base_error *error);

@@ -18,7 +18,7 @@ static const char usage_text[] =
 	"\n"
 	"The agent of VOLUME on this node: keeps its replica, talks to the other\n"
 	"nodes, and serves /dev/qbdN.  It goes into the background once it is\n"
-	"ready; whoever starts it sees its errors and its exit status.\n"
+	"ready; until then its caller sees its errors and exit status.\n"
 	"\n"
 	"  --node NAME     which node of the configuration this is; else\n"
 	"                  $QBD_NODE, else the host's name\n"

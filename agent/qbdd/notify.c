@@ -112,7 +112,7 @@ void daemon_ready(void)
 {
 	if (ready_fd < 0)
 		return;
-	/* Somebody may wait for its end. */
+	/* A reader may wait for its end. */
 	if (complain_fd >= 0)
 		close(complain_fd);
 	complain_fd = -1;

@@ -16,7 +16,7 @@ int daemon_fork(void);
  * Once, before logger_start(); @path stays the caller's, and stays.
  */
 void daemon_log(const char *path);
-/** daemon_complain() - a text for whoever started us */
+/** daemon_complain() - a text for the process that started us */
 void daemon_complain(const char *text);
 /** daemon_ready() - the start is over: let the parent exit with success */
 void daemon_ready(void);

@@ -185,9 +185,10 @@ static bool ring_reap_once(struct ring *ring,
 }
 
 /*
- * Whoever completes a write leaves its work to us, and then sets TASKRUN and the
- * eventfd.  If we are quicker and do that work before, TASKRUN stays set though
- * there is nothing, until the next write is done: it must not be waited for.
+ * The context that completes a write queues its work for us, and then sets
+ * TASKRUN and the eventfd.  If we do that work before, TASKRUN stays set
+ * although there is no work, until the next write is done: so do not wait for
+ * it to clear.
  */
 void ring_reap(struct ring *ring,
 	       void (*done)(void *context, void *cookie, int result),

@@ -48,8 +48,8 @@ unsigned int ring_pending(const struct ring *ring);
 /**
  * ring_has_work() - may there be something for ring_reap()?  No system call.
  *
- * The kernel may say so in vain until the next write is done; never the other
- * way round.
+ * May be true without work until the next write is done, but never false with
+ * work.
  */
 bool ring_has_work(const struct ring *ring);
 

@@ -89,7 +89,7 @@ static bool is_heard(const struct status *status, unsigned int i)
 	       !is_silent(status, i);
 }
 
-/* For people: all in one. */
+/* For humans: all problems in one text. */
 static json_t *problem_json(const struct health *health)
 {
 	char text[PROBLEM_MAX] = "";

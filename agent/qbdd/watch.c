@@ -38,7 +38,7 @@ struct watch {
 	uint64_t period_us;
 	/* The thread's: */
 	enum phase told;
-	bool notifies; /* somebody listens */
+	bool notifies; /* systemd listens */
 	uint64_t minute_us;
 	unsigned int lines;
 	uint64_t watchdog_us; /* between two of systemd's, 0: none wanted */

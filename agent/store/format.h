@@ -148,7 +148,7 @@
  *	176     zeroes
  *
  * Records of one node only ever grow in position, so a header inside a payload
- * (somebody stores an image of this disk in the volume) never has the position
+ * (an image of this disk that is stored in the volume) never has the position
  * it is found at.
  *
  * GENERATIONS.  The log's end moves back when entries are truncated and when

@@ -11,7 +11,7 @@
 #include "store/internal.h"
 
 #define ZERO_STEP (64ULL << 20)
-#define LOOK_BYTES (1ULL << 20) /* at both ends, for somebody else's data */
+#define LOOK_BYTES (1ULL << 20) /* at both ends, for other data */
 
 struct job {
 	struct store_io *io;
@@ -165,7 +165,7 @@ static int zero_region(struct job *job, const struct format_region *region,
 	return 0;
 }
 
-/* What lies before the data area may be somebody's mark too. */
+/* Before the data area there may be another program's signature, too. */
 static int zero_all(struct job *job, struct progress *progress)
 {
 	const struct format_region front = {

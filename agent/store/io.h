@@ -51,8 +51,8 @@ struct store_io {
 
 /**
  * store_io_open() - a block device or file, O_DIRECT
- * @exclusive: fail with -EBUSY when somebody (a mount, md, qbd.ko) claims the
- *	block device
+ * @exclusive: fail with -EBUSY when a mount, md or qbd.ko claims the block
+ *	device
  * Takes an exclusive OFD lock, which every open of ours has for itself: with
  * @exclusive at once or not at all; else it waits, for ten seconds at most, for
  * an agent that died and its last writes.

@@ -132,9 +132,10 @@ static int write_zeroes(struct store_io *io, uint64_t offset, uint64_t size)
 }
 
 /*
- * What says "this way isn't possible here", against a failing disk.  EBUSY: the
- * kernel could not drop the page cache of that range, which somebody reads (udev
- * looks at disks); writing zeroes past it is as good.
+ * Errors that mean "this way isn't possible here" rather than a failing disk.
+ * EBUSY: the kernel could not drop the page cache of that range, because
+ * another process reads it (udev probes disks); writing zeroes past it is as
+ * good.
  */
 static bool not_supported(int error)
 {
@@ -200,7 +201,7 @@ static int busy_error(const char *path, struct base_error *error)
 				      path, holder);
 	return base_error_set(
 		error, -EBUSY,
-		"%s: in use by somebody who does not show (a running volume, or an agent that died and whose writes are still carried out)",
+		"%s: in use, but the holder is not visible (a running volume, or a dead agent whose writes are still being carried out)",
 		path);
 }
 
@@ -283,9 +284,9 @@ static uint32_t file_align(int fd)
 }
 
 /*
- * The lock belongs to the open file, which a write that is under way keeps open
- * beyond the death of its process: so whoever has it knows that no such write is
- * left that could still reach the disk, behind his back.
+ * The lock belongs to the open file, which an outstanding write keeps open
+ * beyond the death of its process.  So the process that has the lock knows that
+ * no such write is left that could still reach the disk.
  */
 static int lock_file(int fd, unsigned int wait_ms)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Jobs: what is asked of a store.  The asker takes one from its pool, fills in
- * what the type needs and hands it over; whoever has it carries it out and gives
- * it back with its result.  The daemon, the simulator and the tests have this
- * one struct and this one way to carry it out; lanes/ does appends and what is
- * applied without waiting, by the same struct.
+ * Jobs: what is asked of a store.  The caller takes one from its pool, fills in
+ * what the type needs and passes it on; its executor returns it with the
+ * result.  The daemon, the simulator and the tests share this struct and its
+ * executor, store_job_run().  lanes/ does appends and applies without waiting,
+ * by the same struct.
  *
- * A job that should write and can't is final for the store: from then on every
- * one fails.  Reads may still help others.
+ * A job that should write and can't is final for the store: every later one
+ * fails.  Reads may still help other nodes.
  */
 #ifndef STORE_JOB_H
 #define STORE_JOB_H

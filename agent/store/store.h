@@ -97,7 +97,7 @@ struct store_boot {
 	/* Bytes of the ring that entries may take in all. */
 	uint64_t log_capacity;
 	/*
-	 * For people: what was found damaged ("log entry 4711: checksum"), ""
+	 * For humans: what was found damaged ("log entry 4711: checksum"), ""
 	 * if nothing.  Then state.damaged is set: what was promised durable
 	 * can't be read back, so the node must be filled by a leader.  A torn
 	 * tail - provably never acknowledged - is no damage; it is cut.
@@ -173,7 +173,7 @@ void store_boot_free(struct store_boot *boot);
 void store_close(struct store *store);
 
 /**
- * store_failure() - which write or sync failed, for people; "" while none has
+ * store_failure() - which write or sync failed, for humans; "" while none has
  * Any thread's.  Lives as long as the store.
  */
 const char *store_failure(struct store *store);

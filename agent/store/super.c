@@ -53,9 +53,9 @@ static bool is_expected(const struct copy *copy,
 }
 
 /*
- * Where the last copy does not tell where the first one is: in block 0, or behind
- * a volume as large as is expected, or as a bad last copy says: a good one proves
- * itself.  In block 0 may also lie a replica that somebody keeps in our volume;
+ * If the last copy does not say where the first one is: in block 0, or behind a
+ * volume of the expected size, or where a bad last copy says; a good copy
+ * proves itself.  Block 0 may also hold a replica that is stored in our volume,
  * so one that is expected comes first.
  */
 static void first_find(struct store_io *io,

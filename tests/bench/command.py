@@ -15,7 +15,7 @@ AFTERWARDS_S = 1  # for what must come while something else goes on
 
 
 class Failure(Exception):
-    """What failed, for people."""
+    """What failed, for humans."""
 
 
 def run(*words, env=None):

@@ -39,7 +39,7 @@ def per_io(used, count):
 
 
 def idle_ns():
-    """Also while somebody waits for a disk, which Linux counts apart."""
+    """Also while a process waits for a disk, which Linux counts apart."""
     with open("/proc/timer_list", encoding="ascii") as file:
         text = file.read()
     return sum(int(re.search(rf"\.{name}_sleeptime\s*:\s*(\d+) nsecs",

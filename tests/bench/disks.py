@@ -7,8 +7,8 @@ allocates and costs more, so all of it is written before; systems follow each
 other on the same disks.
 
 null_blk calls the driver in a context that may sleep (BLK_MQ_F_BLOCKING) when
-it keeps the data in memory.  That costs nobody a worker thread: with or
-without, libaio's and DRBD's requests are issued by whoever submits them, and
+it keeps the data in memory.  That costs no system a worker thread: with or
+without, libaio's and DRBD's requests are issued by their submitters, and
 a synchronous write(2) to a block device is issued by kblockd's kworker, as
 Linux 6.1 flushes its plug only when the caller sleeps.  It does so with any
 disk; who writes by pwrite(2) pays for it here as anywhere.

@@ -30,7 +30,7 @@ GRACE_SECONDS = 30
 
 
 class Failure(Exception):
-    """What failed, for people."""
+    """What failed, for humans."""
 
 
 def poll(seconds, condition, what, period=0.5):

@@ -18,7 +18,7 @@ class Rig:
         self.alpha, self.beta, self.gamma = self.guests
 
     def boot(self):
-        """Switches on whoever is off, and waits for all."""
+        """Switches on the machines that are off, and waits for all."""
         started = time.monotonic()
         off = [guest for guest in self.guests if not guest.runs()]
         for guest in off:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The volume vol0 on the three machines, as somebody runs it for years: its
+"""The volume vol0 on the three machines, as in production: its
 units are enabled, and alpha mounts it by fstab at /srv, by the README's recipe.
 """
 import json

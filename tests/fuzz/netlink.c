@@ -1,7 +1,7 @@
 /* build: -Itests/fuzz/kshim -Itests/unit/kshim -Ikmod -Wno-pointer-arith -Wno-sign-compare tests/fuzz/kshim/device.c tests/fuzz/kshim/genl.c kmod/netlink.c kmod/control.c kmod/session.c kmod/gate.c kmod/turn.c kmod/opening.c kmod/timeout.c kmod/write.c kmod/table.c kmod/range.c */
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module's two doors: any attributes, by generic netlink or
+ * The module's two channels: any attributes, by generic netlink or
  * /dev/qbd-control, through the very policies and handlers of kmod/, among
  * opens, writes, closes, dead sockets, full ones and time.  Whatever an agent
  * says, each I/O ends once, no lock is left, nothing is used after it is gone,
@@ -345,7 +345,7 @@ static void harm_socket(struct input *input)
 	sk->dead = true;
 	kshim_socket_gone();
 	FUZZ_NEED(sk->refs == 1);
-	sk->dead = false; /* somebody else's now */
+	sk->dead = false; /* another socket's now */
 }
 
 static void check(void)

@@ -5,7 +5,7 @@
  * takes - made up near what the member believes, or the input's own bytes with
  * their checksums mended - among time, links, restarts, requests of the device
  * and a disk that is late.  The member keeps its assertions and what it
- * acknowledged, whoever lies to it.
+ * acknowledged, whatever peers send.
  *
  * Input: members and age, then actions: see act().
  */

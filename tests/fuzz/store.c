@@ -1,9 +1,9 @@
 /* build: tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Recovery from a disk that somebody changed: a good replica, changes that the
- * input says, and checksums made right again where it says so - otherwise
- * nothing would get past them.  Whatever recovery makes of it, it stays inside
+ * Recovery from a disk that was changed: a good replica, changes that the input
+ * says, and checksums corrected where it says so, since otherwise nothing would
+ * get past them.  Whatever recovery makes of it, it stays inside
  * its bounds, what it tells is possible, and a replica that is not damaged goes
  * on working.
  *

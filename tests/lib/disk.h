@@ -116,7 +116,7 @@ uint8_t *disk_bytes(struct disk *disk);
 void disk_refresh(struct disk *disk);
 /* The bytes that reads see. */
 const uint8_t *disk_cached(const struct disk *disk);
-/* The same for somebody who reads; NULL: a sector there can't be read. */
+/* The same with what a read would meet; NULL: a sector there can't be read. */
 const uint8_t *disk_read_bytes(const struct disk *disk, uint64_t offset,
 			       uint64_t size);
 /* Copy what lasts; the cache of @to becomes empty. Equal sizes. */

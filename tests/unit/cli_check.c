@@ -152,7 +152,7 @@ static void who_may_not_ask_is_told_the_remedy(void)
 
 	tap_need(rig_setup());
 	if (geteuid()) {
-		tap_skip("root can become somebody else, and this is not root");
+		tap_skip("needs root, to become another user");
 		rig_teardown();
 		return;
 	}

@@ -113,7 +113,7 @@ static void names_and_requests_are_bounded(void)
 	tap_check_eq(command.type, CONTROL_STOP);
 }
 
-/* Whoever asks for the status is answered, by whatever agent runs. */
+/* Status is answered to each version of qbd, by each version of the agent. */
 static void status_is_of_any_version(void)
 {
 	tap_check_eq(parse("{\"command\":\"status\",\"version\":99}"), 0);

@@ -176,7 +176,7 @@ static void last_block_of_a_huge_device_is_a_block(void)
 	tap_check(!enter(&read, UINT64_MAX - 511, 512, true));
 }
 
-/* Those that came before anybody looked for them are found all the same */
+/* Those that came before the first lookup are found all the same */
 static void first_of_the_other_kind_finds_all_that_are_there(void)
 {
 	enum { READS = 100 };

@@ -239,7 +239,7 @@ static void our_own_name_may_become_known_later(void)
 	rig_stop_all();
 }
 
-/* Ours by its number, but taken by somebody else for now. */
+/* Our own address, but the port is in use for now. */
 static void a_known_name_of_ours_is_tried_until_the_port_is_free(void)
 {
 	rig_skip(100000);

@@ -334,7 +334,7 @@ static int accept_one(int listener)
 	return fd;
 }
 
-/* Whoever listens as node 2 and refuses is quoted. */
+/* The text of the peer that refuses, here node 2, is quoted. */
 static void a_refusal_reaches_the_other_log(void)
 {
 	struct wire_msg got,
@@ -431,7 +431,7 @@ static void a_refusal_is_not_followed_by_a_reset(void)
 	tap_check_eq(got.type, WIRE_REFUSE);
 	tap_check(is_ended(fd, &inbox));
 	tap_check(!inbox.reset);
-	/* Whoever never closes is closed. */
+	/* A connection that the peer never closes is closed. */
 	rig_skip(5000);
 	rig_pass(20);
 	rig_raw_send(fd, junk, 1);

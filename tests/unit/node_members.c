@@ -215,7 +215,7 @@ static void witness_holds_heads_and_no_data(void)
 	rig_kill(3 - leader);
 	rig_write(leader, 3);
 	tap_check_eq(rig.nodes[leader].done_tag, rig.tag);
-	/* And with its vote somebody leads again. */
+	/* And with its vote there is a leader again. */
 	rig_boot(3 - leader);
 	rig_pass(2 * RIG_T);
 	rig_kill(leader);

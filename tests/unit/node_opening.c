@@ -112,7 +112,7 @@ static void opening_fails_where_the_node_is_no_member(void)
 	rig_end();
 }
 
-/* It would wait for leadership in vain. */
+/* It would wait for leadership forever. */
 static void opening_is_fenced_where_the_node_was_made_a_learner(void)
 {
 	uint32_t writer = begin();

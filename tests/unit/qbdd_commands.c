@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Commands through the control socket: the test plays the loop, and whoever
- * asks.  What is promised: a command is carried out only while its asker still
- * waits, and what the asker is told is what happens.
+ * Commands through the control socket: the test plays the loop and the caller.
+ * Promised: a command is carried out only while its caller still waits, and the
+ * caller's answer is what happens.
  */
 #include <errno.h>
 #include <grp.h>
@@ -249,7 +249,7 @@ static void what_cannot_be_done_is_refused_with_the_remedy(void)
 	teardown();
 }
 
-/* The loop takes its time: longer than anybody waits for it to begin. */
+/* The loop takes its time: longer than a caller waits for it to begin. */
 static void what_was_begun_is_answered_by_its_outcome(void)
 {
 	struct command *command;
@@ -440,7 +440,7 @@ static void only_root_commands_and_all_may_ask(void)
 {
 	tap_need(setup());
 	if (geteuid()) {
-		tap_skip("root can become somebody else, and this is not root");
+		tap_skip("needs root, to become another user");
 	} else {
 		chmod(folder, 0755);
 		chmod(path, 0666); /* as for a member of the group */

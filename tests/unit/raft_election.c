@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Elections: votes, PreVote, birth, promises (thesis 3.4, 4.2.3, 9.6). */
+/* Elections: votes, PreVote, bootstrap, promises (thesis 3.4, 4.2.3, 9.6). */
 #include "raft_rig.h"
 
 static struct raft_msg vote_request(uint32_t from, uint32_t to, uint64_t term,

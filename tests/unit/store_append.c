@@ -241,7 +241,7 @@ static void a_plan_does_what_its_entries_do(void)
 	io = disk_io(disk);
 	for (round = 0; round < 400; round++) {
 		count = make(0, 1 + round % 4);
-		/* The same place twice, now and then: the first is in vain. */
+		/* The same place twice, now and then: the second one wins. */
 		if (round % 5 == 0 && count > 1 &&
 		    entries[0]->op == RAFT_OP_WRITE &&
 		    entries[1]->op == RAFT_OP_WRITE &&

@@ -94,7 +94,7 @@ static void build(void)
 	disk_crash(good, DISK_CRASH_KEEP_ALL);
 }
 
-/* A number that somebody might not have thought of. */
+/* A number that a check may have forgotten. */
 static void spoil(void *field, size_t size)
 {
 	static const uint64_t odd[] = {

@@ -127,7 +127,7 @@ static void data_may_begin_behind_the_superblock(void)
 	tap_check(memcmp(disk_bytes(disk), "QBDSUPER", 8) == 0);
 	for (at = FORMAT_META_BYTES; at < STORE_DATA_OFFSET; at++)
 		tap_need(disk_bytes(disk)[at] == 0);
-	/* The one in block 0 is found without the last, and whoever asks. */
+	/* Block 0's is found without the last, whatever is expected. */
 	disk_flip(disk, format_super_last(disk_io(disk)->size) + 77, 4);
 	tap_check_eq(store_identify(disk_io(disk), &found, &error), 0);
 	tap_check(filled(disk_io(disk)));
@@ -168,7 +168,7 @@ static void disk_that_keeps_its_data_has_all_else_behind_them(void)
 	disk_free(blank);
 }
 
-/* Somebody keeps a replica in the volume, and our last superblock is bad. */
+/* The volume's data begins with a replica, and our last superblock is bad. */
 static void replica_inside_the_volume_is_not_taken_for_ours(void)
 {
 	struct disk *disk = formatted(0);

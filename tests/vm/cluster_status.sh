@@ -88,7 +88,7 @@ long_test_terms_that_rise_again_and_again_are_told() {
 	"$cluster" cut --large n1 n2
 	"$cluster" cut --large n1 n3
 	"$cluster" cut --large n2 n3
-	# Whoever leads is lost with the next write that it sends.
+	# The leader is lost with the next write that it sends.
 	(write_blocks /dev/qbd0 0 16 a) 2>/dev/null &
 	poll 120 eval "has_problem n2 terms-rise n2" ||
 		fail "n2 does not say so: $(on n2 qbd status vol0)"

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Making and removing devices, and all that must be refused: what is wrong,
- * malformed, not allowed, or from elsewhere - on both doors.
+ * malformed, not allowed, or from elsewhere, on both channels.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -219,7 +219,7 @@ static int control_open_error(void)
 	return 0;
 }
 
-/* Every command is refused to whoever runs this. */
+/* Every command is refused to the process that runs this. */
 static bool all_refused(const struct rig_device *dev)
 {
 	struct rig_msg msg;
@@ -271,7 +271,7 @@ static void unprivileged_callers_are_refused(void)
 	tap_check_eq(rig_del(&dev, false), 0);
 }
 
-/* An open control device handed to somebody without rights is worth nothing */
+/* An open control device is worth nothing to a process without rights */
 static bool write_as_nobody(const struct rig_device *dev)
 {
 	int fd = open("/dev/" QBD_CONTROL_NAME, O_WRONLY | O_CLOEXEC);
@@ -345,7 +345,7 @@ static bool leaves_it_open(const struct rig_device *unused)
 		return false;
 	rig_lease_ms(&agent, 600000);
 	fd = rig_open_granted(&agent, &dev, 1);
-	/* somebody outside keeps it open: the namespace goes all the same */
+	/* a process outside keeps it open: the namespace goes all the same */
 	return fd >= 0 && write(left_open[1], &dev.minor, 4) == 4 &&
 	       (rig_sleep_ms(300), true);
 }
@@ -394,7 +394,7 @@ static void namespace_goes_with_its_device_open(void)
 	close(left_open[0]);
 }
 
-/* Both doors say no to a session's message. */
+/* Both channels refuse a session's message. */
 static void refused(struct rig_agent *agent, struct rig_msg *msg, int err,
 		    const char *what)
 {

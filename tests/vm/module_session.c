@@ -279,7 +279,7 @@ static void dead_agents_port_id_is_sent_nothing(void)
 	scene_end(&it);
 }
 
-/* The same in the moment of dying: somebody snatches the id again and again */
+/* The same in the moment of dying: the id is snatched again and again */
 static void port_id_snatched_while_dying_is_sent_nothing(void)
 {
 	struct rig_io io;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Enough of the kernel for what the module's two doors lead to - netlink.c,
+ * Enough of the kernel for what the module's two channels lead to - netlink.c,
  * control.c, session.c, gate.c, opening.c, write.c and what they call - and for
  * read.c (tests/unit/kmod_read.c) in userspace.  Every header that those include
  * and that tests/unit/kshim lacks is a link to this file.  One thread: a lock knows whether it is held, works and
@@ -169,7 +169,7 @@ qbd_compat_hrtimer_init(struct hrtimer *timer,
 	timer->function = function;
 }
 
-/* Whoever waits lets others go on: kshim_wait(); 0 too long, < 0 killed. */
+/* A waiter lets others run: kshim_wait(); 0 too long, < 0 killed. */
 typedef struct {
 	int unused;
 } wait_queue_head_t;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the fuzzer of the module's doors sees of the kernel around them */
+/* What the fuzzer of the module's channels sees of the kernel around them */
 #ifndef KSHIM_SHIM_H
 #define KSHIM_SHIM_H
 

@@ -28,7 +28,7 @@ struct host {
 	bool failed;
 	/* What was sent last, for peers that answer as they should */
 	struct raft_msg sent[HOST_NODES + 1];
-	struct wire_copy_begin copy; /* we fill somebody */
+	struct wire_copy_begin copy; /* we fill a peer */
 	uint64_t copied;
 	uint64_t terms[HOST_TERMS]; /* of entries, by index */
 	uint64_t commit; /* for what must never go back */

@@ -72,7 +72,7 @@ static struct host *draw_host(struct world *world)
 	return &world->hosts[world_draw(world, world->count)];
 }
 
-/* Half the time whoever leads: most of what can go wrong is about it. */
+/* Half the time the leader: most of what can go wrong is about it. */
 static struct host *draw_target(struct world *world)
 {
 	struct host *host = draw_host(world);
@@ -191,7 +191,7 @@ static void cut_node(struct world *world, uint32_t id, uint64_t us)
 		links_cut(world, id, other, true, us);
 }
 
-/* Who began the change may be gone before anybody else has heard of it. */
+/* The node that began the change may die before another has heard of it. */
 static void member_changes(struct world *world)
 {
 	struct host *host = host_change_member(world);

@@ -634,7 +634,7 @@ bool oracle_change_open(const struct world *world)
 	return false;
 }
 
-/* Whoever knows of a later opening has fenced its own. */
+/* A node that knows of a later open session has fenced its own. */
 void oracle_pumped(struct host *host)
 {
 	const struct oracle *oracle = host->world->oracle;

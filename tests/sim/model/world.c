@@ -170,7 +170,7 @@ static void born_draw(struct world *world)
 		raft_members_set(&world->born, i, RAFT_MEMBER_VOTER);
 }
 
-/* One to three nodes have somebody who uses the device. */
+/* One to three nodes have a user of the device. */
 static void users_draw(struct world *world)
 {
 	unsigned int users = 1 + (unsigned int)world_draw(world, 3);

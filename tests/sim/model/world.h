@@ -141,7 +141,7 @@ struct host {
 	struct store_job note;
 	bool noting; /* it is under way */
 	uint64_t note_us; /* when it is due; 0: not */
-	bool user; /* somebody uses the device here */
+	bool user; /* the device is used here */
 	struct device device;
 	struct sight sight;
 };

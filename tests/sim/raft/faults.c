@@ -153,7 +153,7 @@ void faults_leads(struct sim_node *node)
 
 /*
  * If this node's disk goes too, does each majority of these members still have
- * somebody who holds the data and has not forgotten it?
+ * a node that holds the data and has not forgotten it?
  */
 static bool leaves_enough(const struct raft_members *members, uint32_t losing)
 {
@@ -294,7 +294,7 @@ void faults_forget(struct sim_node *node)
 	sim.hunts_copiers = true;
 }
 
-/* @from has just filled somebody. */
+/* @from has just filled another node. */
 void faults_copied(uint32_t from)
 {
 	if (!sim.hunts_copiers)

@@ -213,7 +213,7 @@ static void connect_now(uint32_t a, uint32_t b)
 	struct sim_event *event;
 
 	if (!sim.nodes[a].up || !sim.nodes[b].up)
-		return; /* whoever starts connects to all */
+		return; /* a node that starts connects to all */
 	if (sim.cut[a][b] || sim.cut[b][a]) {
 		sim_connect_later(a, b);
 		return;

@@ -109,8 +109,8 @@ struct sim_node {
 	bool up;
 	bool paused;
 	/*
-	 * Its disk was lost or damaged, and it has not told anybody since that
-	 * it is whole: at most as many at once as the promises allow.
+	 * Its disk was lost or damaged, and it has not told a peer since then
+	 * that it is whole: at most as many at once as the promises allow.
 	 */
 	bool lost;
 	struct raft *raft;

@@ -103,8 +103,8 @@ bool rig_stat_becomes(const struct rig_device *dev, size_t offset,
 
 struct rig_agent {
 	int fd;
-	int control; /* the second door */
-	bool use_netlink; /* say things through the first door */
+	int control; /* the second channel */
+	bool use_netlink; /* send through the first channel */
 	uint32_t minor;
 	uint32_t portid;
 	uint32_t generation;
