@@ -176,7 +176,7 @@ static inline void qbd_compat_acct_end(struct block_device *bdev,
 }
 #endif
 
-/* What pre_doit is told of the command */
+/* What pre_doit gets of the command */
 #if QBD_KERNEL_BEFORE(6, 2)
 #define QBD_COMPAT_GENL_OPS const struct genl_ops
 #else

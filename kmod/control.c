@@ -39,7 +39,7 @@ struct control {
 	u8 bytes[CONTROL_BYTES_MAX] __aligned(8);
 };
 
-/* Both the one who opened it and the one who writes need the rights. */
+/* Both the opener and the writer need the capabilities. */
 static bool may_control(const struct file *file)
 {
 	return capable(CAP_NET_ADMIN) && capable(CAP_SYS_ADMIN) &&
@@ -49,9 +49,9 @@ static bool may_control(const struct file *file)
 
 /*
  * Asking the security modules costs more than all the rest of a completion, so
- * it is done once: credentials that are in use never change, who gets others
- * gets a new object, and the file holds on to the one that the open has asked
- * for.
+ * it is done once per credentials: those in use never change (a process that
+ * gets others gets a new object), and the file holds a reference on those of
+ * its open.
  */
 static bool may_write(const struct file *file)
 {

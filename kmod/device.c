@@ -119,7 +119,7 @@ static int replica_open(struct qbd_device *dev, struct netlink_ext_ack *extack)
 
 /**
  * qbd_device_new() - make a device
- * @config: what it shall be; checked by the caller, but for the replica
+ * @config: its settings; checked by the caller, but for the replica
  * @extack: for the error's text
  *
  * Sleeps in the block layer while the replica is opened.
@@ -181,7 +181,7 @@ static void drop_holds(struct qbd_device *dev)
 	qbd_turn_end(dev, &turn);
 }
 
-/* A removed device, which nobody has open any more, goes. */
+/* A removed device goes once it is not open any more. */
 static void device_teardown(struct qbd_device *dev)
 {
 	struct qbd_turn turn;
@@ -217,7 +217,7 @@ static void delete_work(struct work_struct *work)
  * @force: even when an agent is bound
  * @extack: for the error's text
  *
- * Never waits for I/O: there is none when nobody has it open.
+ * Never waits for I/O: a device that is not open has none.
  *
  * Return: 0; -EBUSY open, being opened or bound; -ENODEV it is being
  * removed already.
@@ -248,8 +248,8 @@ int qbd_device_del(struct qbd_device *dev, bool force,
 }
 
 /*
- * A namespace goes, its devices with it.  Those that are open are shut and
- * removed by the last close; nothing here waits for that.
+ * A namespace ends, and its devices with it.  Those that are open are fenced
+ * and removed at the last close; nothing here waits for that.
  */
 static void __net_exit net_exit(struct net *net)
 {

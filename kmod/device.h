@@ -33,7 +33,7 @@ struct qbd_write;
  * @rcu: frees it
  * @minor: its number
  * @name: of the volume
- * @net: whose it is, for comparing only; NULL when its namespace has gone.
+ * @net: its owner, for comparing only; NULL when the namespace is gone.
  *	Protected by the registry
  * @live: was made completely.  Protected by the registry
  * @size: bytes
@@ -43,20 +43,20 @@ struct qbd_write;
  * @replica: the local replica
  * @disk: the block layer's half of us
  * @pool: of struct qbd_write
- * @send_work: hands over what could not be handed over at once
+ * @send_work: sends what could not be sent at once
  * @read_work: passes down reads that had to wait
  * @timeout_work: finds what has exceeded io-timeout
  * @delete_work: removes a device whose namespace went while it was open
  * @lease_timer: shuts the gate
  * @lock: protects everything below
  * @gate: enum qbd_gate; changed by qbd_gate_update() alone
- * @fenced: the opening has lost its right
+ * @fenced: the open session has lost its right
  * @removed: being taken down
- * @orphan: its namespace has gone
+ * @orphan: its namespace is gone
  * @lease_ns: CLOCK_BOOTTIME
  * @reason: why the gate is as it is
  * @io_timeout_ms: 0: never
- * @opening: who has it open
+ * @opening: the open session
  * @session: the agent
  * @table: requests and ranges
  * @sending: a context is in qbd_send_run()
@@ -70,7 +70,7 @@ struct qbd_write;
  * @reads_free: for the next reads
  * @reads_held: by overlapping writes
  * @reads_ready: not held any more, wait for @read_work
- * @read_error: what the agent must be told of; length 0: nothing
+ * @read_error: to be reported to the agent; length 0: nothing
  * @stats: counters; the gauges in it are filled in when asked for
  */
 struct qbd_device {

@@ -33,7 +33,7 @@ static enum qbd_gate gate_follows(const struct qbd_device *dev)
 /**
  * qbd_gate_update() - bring the gate in line with the facts
  * @dev: the device, locked
- * @turn: the turn
+ * @turn: the critical section
  * @reason: for humans; NULL keeps the one that is there
  */
 void qbd_gate_update(struct qbd_device *dev, struct qbd_turn *turn,
@@ -59,7 +59,7 @@ void qbd_gate_update(struct qbd_device *dev, struct qbd_turn *turn,
 /**
  * qbd_gate_now() - the gate, with the lease looked at
  * @dev: the device, locked
- * @turn: the turn
+ * @turn: the critical section
  *
  * Return: the state; %QBD_GATE_ACTIVE means that the lease has not ended.
  */
@@ -100,7 +100,7 @@ void qbd_gate_init(struct qbd_device *dev)
 /**
  * qbd_gate_lease() - the agent gives or takes the lease
  * @dev: the device, locked
- * @turn: the turn
+ * @turn: the critical section
  * @until_ns: CLOCK_BOOTTIME; 0 or in the past: none
  * @reason: why there is none, or NULL
  */
@@ -121,12 +121,12 @@ void qbd_gate_lease(struct qbd_device *dev, struct qbd_turn *turn, u64 until_ns,
 }
 
 /**
- * qbd_gate_fence() - the opening, if there is one, has lost its right
+ * qbd_gate_fence() - the open session, if there is one, has lost its right
  * @dev: the device, locked
- * @turn: the turn
+ * @turn: the critical section
  * @reason: for humans
  *
- * All its I/O fails, what waits and what will come, until the last close.
+ * All its I/O fails, waiting and future, until the last close.
  */
 void qbd_gate_fence(struct qbd_device *dev, struct qbd_turn *turn,
 		    const char *reason)
@@ -143,11 +143,11 @@ void qbd_gate_fence(struct qbd_device *dev, struct qbd_turn *turn,
 /**
  * qbd_gate_abort() - end everything that waits, now
  * @dev: the device, locked
- * @turn: the turn
+ * @turn: the critical section
  * @reason: for humans
  *
- * What was aborted may have been committed or not, so an opening for writing
- * is fenced; one that only reads is not, its next read may well go on.
+ * What was aborted may have been committed or not, so a session for writing is
+ * fenced.  One that only reads is not: its next read may succeed.
  */
 void qbd_gate_abort(struct qbd_device *dev, struct qbd_turn *turn,
 		    const char *reason)
@@ -161,7 +161,7 @@ void qbd_gate_abort(struct qbd_device *dev, struct qbd_turn *turn,
 /**
  * qbd_gate_remove() - nothing passes any more
  * @dev: the device, locked
- * @turn: the turn
+ * @turn: the critical section
  * @reason: for humans
  */
 void qbd_gate_remove(struct qbd_device *dev, struct qbd_turn *turn,

@@ -183,8 +183,9 @@ static int parse_new(struct genl_info *info, struct qbd_device_config *config)
 		return -EINVAL;
 	}
 	if (config->data_offset % QBD_DATA_ALIGN) {
-		NL_SET_ERR_MSG_ATTR(info->extack, attrs[QBD_A_DATA_OFFSET],
-				    "the data must begin at a multiple of 4096");
+		NL_SET_ERR_MSG_ATTR(
+			info->extack, attrs[QBD_A_DATA_OFFSET],
+			"the data offset must be a multiple of 4096");
 		return -EINVAL;
 	}
 	return 0;
@@ -262,7 +263,7 @@ static int do_set(struct sk_buff *skb, struct genl_info *info)
 		return PTR_ERR(dev);
 	qbd_turn_begin(dev, &turn);
 	dev->io_timeout_ms = nla_get_u32(timeout);
-	if (!dev->removed) /* look anew at who waits */
+	if (!dev->removed) /* look again at what waits */
 		mod_delayed_work(qbd_workqueue, &dev->timeout_work, 0);
 	qbd_turn_end(dev, &turn);
 	qbd_device_put(dev);
@@ -346,7 +347,7 @@ static int do_session(struct sk_buff *skb, struct genl_info *info)
 				   info->extack);
 }
 
-/* What DEVICE_GET tells, copied in one turn so that it is of one moment */
+/* What DEVICE_GET reports, copied under the lock, so it is of one moment */
 struct device_view {
 	enum qbd_gate gate;
 	u64 lease_ns;

@@ -45,7 +45,7 @@ static void call_free(struct qbd_device *dev, struct qbd_write *call)
 		qbd_write_put(dev, &call->req);
 }
 
-/* Nobody uses what was granted: give it back. */
+/* What was granted has no user: give it back. */
 static void opening_settle(struct qbd_device *dev, struct qbd_turn *turn)
 {
 	struct qbd_opening *opening = &dev->opening;
@@ -145,7 +145,7 @@ out:
 	return ret;
 }
 
-/* Nobody has answered: for want of an agent, or of a leader. */
+/* No answer: there is no agent, or no leader. */
 static int opening_unanswered(struct qbd_device *dev)
 {
 	lockdep_assert_held(&dev->lock);
@@ -212,9 +212,9 @@ static int open_to_read_here(struct qbd_device *dev)
 
 /*
  * Where the node has the lease, reading takes no role.  Elsewhere it takes the
- * device like an opening for writing, or mkfs and mount - which look before
- * they write - would find every node busy but one; but it does not wait long,
- * lest probing (udev) hang without a quorum.
+ * device as opening for writing does: mkfs and mount look before they write,
+ * and would otherwise find every node busy but one.  It does not wait long, so
+ * that probing (udev) does not hang without a quorum.
  */
 static int open_to_read(struct qbd_device *dev)
 {
@@ -228,7 +228,7 @@ static int open_to_read(struct qbd_device *dev)
 	return open_to_write(dev, timeout_ms);
 }
 
-/* What may be otherwise at the next try, without any close. */
+/* Errors that may be gone at the next try, without any close. */
 static bool opening_is_late(int err)
 {
 	return err == -EBUSY || err == -ETIMEDOUT || err == -ENOTCONN;
@@ -258,7 +258,7 @@ int qbd_opening_open(struct gendisk *disk, bool write, bool probe)
 	if (probe && !write && opening_is_late(err))
 		err = -ENXIO;
 
-	/* what others cached may be older than what this opening must see */
+	/* cached pages may be older than what this open must see */
 	if (!err)
 		invalidate_bdev(disk->part0);
 	return err;
@@ -291,7 +291,7 @@ void qbd_opening_release(struct gendisk *disk)
 /**
  * qbd_opening_answered() - the agent has completed a QBD_OP_OPEN
  * @dev: the device, locked
- * @turn: the turn
+ * @turn: the critical section
  * @req: the open, finished
  */
 void qbd_opening_answered(struct qbd_device *dev, struct qbd_turn *turn,

@@ -16,7 +16,7 @@ struct qbd_turn;
 struct qbd_write;
 
 /**
- * struct qbd_opening - who has the device open
+ * struct qbd_opening - what has the device open
  * @openers: all
  * @writers: of them for writing; falls to 0 with the last of all, since new
  *	kernels do not say which close was a writer's

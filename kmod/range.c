@@ -73,8 +73,8 @@ static void list_to_tree(struct qbd_kind *kind)
  * @ranges: the set
  * @range: the newcomer, initialised
  *
- * Return: true when nothing of the other kind overlaps it, so that it may go
- * on; false when it must wait until qbd_range_leave() hands it out.
+ * Return: true when nothing of the other kind overlaps it, so that it may
+ * proceed; false when it must wait until qbd_range_leave() returns it.
  */
 bool qbd_range_enter(struct qbd_ranges *ranges, struct qbd_range *range)
 {
@@ -102,7 +102,7 @@ bool qbd_range_enter(struct qbd_ranges *ranges, struct qbd_range *range)
 /**
  * qbd_range_leave() - a read or write is over, or was given up
  * @ranges: the set
- * @range: who leaves, freed or not; nothing happens when it is in no set
+ * @range: freed or not; nothing happens when it is in no set
  * @freed: those that waited for it alone are appended here (by their
  *	&struct qbd_range.freed); they stay in their tree
  */
@@ -121,7 +121,7 @@ void qbd_range_leave(struct qbd_ranges *ranges, struct qbd_range *range,
 	if (range->listed) {
 		range->listed = false;
 		kind->listed--;
-		return; /* nobody who came later has seen it */
+		return; /* no later range has seen it */
 	}
 	range_tree_remove(range, &kind->tree);
 	for (it = range_tree_iter_first(&other->tree, range->first,

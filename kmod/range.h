@@ -59,7 +59,7 @@ struct qbd_range {
 /**
  * struct qbd_kind - all reads, or all writes
  * @tree: those that the other kind has looked for
- * @list: those that nobody has looked for yet; none of them waits
+ * @list: those that were not looked for yet; none of them waits
  * @listed: how many these are, at most QBD_RANGE_LISTED_MAX
  */
 struct qbd_kind {
@@ -71,7 +71,7 @@ struct qbd_kind {
 /**
  * struct qbd_ranges - all of a device
  * @reads: those in flight at the replica, and those held
- * @writes: those waiting, handed over, or done and not applied
+ * @writes: those waiting, sent, or done and not applied
  * @seq: the arrival number last given
  */
 struct qbd_ranges {

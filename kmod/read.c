@@ -4,16 +4,15 @@
  *
  * A read is passed straight down to the replica, while the gate is active and
  * the lease has not ended.  It is held while a write that came before it and
- * overlaps it is not applied; a write that comes after it is not handed over
- * before it has ended.  Who has to wait for the gate is parked as the bio it
- * is; so is who finds no memory, until another read returns some.
+ * overlaps it is not applied; a write that comes after it is not sent before it
+ * has ended.  A read that must wait for the gate is parked as a bio; so is one
+ * that finds no memory, until another read returns some.
  *
- * It is the reader's own bio that goes down, with our end in place of his and
- * moved to where the data area begins, and everything in it is put back when it
- * comes up again.  Only one that others
- * hang on (BIO_CHAIN) is cloned: it ends when the last of them does, which has
- * nothing to do with the replica, and may itself wait for a write that waits
- * for us.
+ * The reader's own bio goes down, with our end_io in place of the reader's and
+ * moved to where the data area begins.  Everything in it is restored when it
+ * comes back.  Only a bio with others chained to it (BIO_CHAIN) is cloned: it
+ * ends when the last of them does, which has nothing to do with the replica,
+ * and may itself wait for a write that waits for us.
  */
 #include <linux/bio.h>
 #include <linux/slab.h>
@@ -26,7 +25,7 @@
 #include "timeout.h"
 #include "turn.h"
 
-/* Of a lent bio, not put back: who holds it, and how its error is reported */
+/* Of a lent bio, not restored: who holds it, and how its error is reported */
 #define FLAGS_KEPT (BIT(BIO_REFFED) | BIT(BIO_QUIET))
 
 static struct qbd_read *read_alloc(gfp_t gfp)
@@ -95,7 +94,7 @@ static void pool_return(struct qbd_device *dev, struct qbd_turn *turn,
 	dev->n_reads_free++;
 }
 
-/* The agent is told of the first error, and of the next when it has read that. */
+/* The agent gets the first error, and the next when it has read that. */
 static void note_error(struct qbd_device *dev, struct qbd_turn *turn,
 		       const struct qbd_read *read)
 {
@@ -108,7 +107,7 @@ static void note_error(struct qbd_device *dev, struct qbd_turn *turn,
 	turn->send = true;
 }
 
-/* The replica has done with it.  Return: what the reader is told. */
+/* The replica has finished.  Return: the status for the reader. */
 static blk_status_t read_over(struct qbd_read *read, blk_status_t status)
 {
 	struct qbd_device *dev = read->dev;
@@ -118,7 +117,7 @@ static blk_status_t read_over(struct qbd_read *read, blk_status_t status)
 			    read->iter.bi_size >> SECTOR_SHIFT, read->arrived);
 	qbd_turn_begin(dev, &turn);
 	qbd_range_leave(&dev->table.ranges, &read->range, &turn.freed);
-	/* a read that was not to block, and would, says nothing of the disk */
+	/* a NOWAIT read that would block says nothing about the disk */
 	if (unlikely(status && status != BLK_STS_AGAIN)) {
 		note_error(dev, &turn, read);
 		status = BLK_STS_IOERR;
@@ -141,7 +140,7 @@ static void clone_end_io(struct bio *clone)
 	bio_endio(bio);
 }
 
-/* From the volume's sectors to the replica's; made sure of by replica_fits() */
+/* From the volume's sectors to the replica's; replica_fits() has checked it */
 static void to_data_area(const struct qbd_device *dev, struct bio *bio)
 {
 	bio->bi_iter.bi_sector += dev->data_offset >> SECTOR_SHIFT;
@@ -188,7 +187,7 @@ static void lent_put_back(struct qbd_read *read)
 	bio->bi_private = read->private;
 }
 
-/* The reader gets his bio back as he gave it, and ended: so it is not again. */
+/* The reader gets its bio back as it gave it, and ended only once. */
 static void lent_end_io(struct bio *bio)
 {
 	struct qbd_read *read = bio->bi_private;
@@ -222,7 +221,7 @@ static void lend_down(struct qbd_read *read, blk_opf_t without)
 	submit_bio_noacct(bio);
 }
 
-/* To the replica; @without: flags of bi_opf that shall not go down. */
+/* To the replica; @without: flags of bi_opf that must not go down. */
 static void pass_down(struct qbd_read *read, blk_opf_t without)
 {
 	if (unlikely(bio_flagged(read->bio, BIO_CHAIN)))
@@ -273,7 +272,7 @@ static bool read_enter(struct qbd_device *dev, struct qbd_read *read,
  * @dev: the device
  * @bio: the bio; it is ours until it is ended
  *
- * Never sleeps, but where the replica does.
+ * Sleeps only where the replica does.
  */
 void qbd_read_submit(struct qbd_device *dev, struct bio *bio)
 {
@@ -294,7 +293,7 @@ void qbd_read_submit(struct qbd_device *dev, struct bio *bio)
 }
 
 /**
- * qbd_read_freed() - nothing is in front of a held read any more
+ * qbd_read_freed() - no overlapping write is before a held read any more
  * @dev: the device, locked
  * @range: the read's
  */
@@ -353,8 +352,8 @@ static bool next_parked(struct qbd_device *dev, struct qbd_read **goes)
  * qbd_read_work() - pass down what had to wait
  * @work: &qbd_device.read_work
  *
- * Its own work, since the replica may let it wait for a long time.  So it may
- * even where the reader must not wait: the submitter has returned already.
+ * Its own work, since the replica may make it wait for a long time.  It may
+ * wait even for a NOWAIT reader: the submitter has returned already.
  */
 void qbd_read_work(struct work_struct *work)
 {
@@ -390,7 +389,7 @@ static void fail_list(struct qbd_device *dev, struct qbd_turn *turn,
 /**
  * qbd_read_fail_all() - end all reads that wait with EIO
  * @dev: the device, locked
- * @turn: the turn
+ * @turn: the critical section
  *
  * Those in flight at the replica end when the replica ends them.
  */

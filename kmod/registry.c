@@ -99,8 +99,8 @@ static bool name_taken(struct net *net, const char *name)
  * @want: the minor; -1: any
  * @extack: for the error's text
  *
- * Name and minor are taken from now on, but nobody finds the device before
- * qbd_registry_show().
+ * Name and minor are taken from now on, but lookups do not find the device
+ * before qbd_registry_show().
  *
  * Return: 0; -EEXIST the name or the minor is taken, or no minor is left;
  * -ENOMEM.
@@ -148,7 +148,7 @@ void qbd_registry_show(struct qbd_device *dev)
  * qbd_registry_hide() - undo qbd_registry_show()
  * @dev: the device
  *
- * Those that have found it keep their references.
+ * Callers that have found it keep their references.
  */
 void qbd_registry_hide(struct qbd_device *dev)
 {

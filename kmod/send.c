@@ -190,7 +190,7 @@ static struct sk_buff *build(struct qbd_device *dev, unsigned int n,
 	return skb;
 }
 
-/* One of the batch: sent or not, it is not ours to look at any more. */
+/* One of the batch: sent or not, it must not be looked at any more. */
 static void settle_one(struct qbd_device *dev, struct qbd_turn *turn,
 		       struct qbd_request *req, u32 generation, int err)
 {
@@ -278,9 +278,9 @@ static void send_read_error(struct qbd_device *dev)
 }
 
 /**
- * qbd_send_run() - hand over what can be handed over
+ * qbd_send_run() - send what can be sent
  * @dev: the device, locked; unlocked meanwhile, and locked again at the end
- * @turn: the turn; what it has collected is done when it unlocks
+ * @turn: the critical section; what it has collected is done when it unlocks
  * @messages: at most so many; the work goes on where they end
  *
  * Never sleeps.  Not for interrupts: those leave it to the work.
@@ -295,7 +295,7 @@ void qbd_send_run(struct qbd_device *dev, struct qbd_turn *turn,
 
 	lockdep_assert_held(&dev->lock);
 	if (dev->sending || !dev->session.sk) {
-		/* who sends takes it along, and a new agent is sent all */
+		/* the current sender takes it along; a new agent is sent all */
 		qbd_turn_pass_on(dev, turn);
 		turn->send = false;
 		return;
@@ -322,7 +322,7 @@ void qbd_send_run(struct qbd_device *dev, struct qbd_turn *turn,
 }
 
 /**
- * qbd_send_work() - hand over what could not be handed over at once
+ * qbd_send_work() - send what could not be sent at once
  * @work: &qbd_device.send_work
  */
 void qbd_send_work(struct work_struct *work)

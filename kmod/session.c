@@ -96,9 +96,9 @@ int qbd_session_deliver(struct qbd_device *dev, struct sk_buff *skb)
 }
 
 /**
- * qbd_session_unbind() - the agent has gone
+ * qbd_session_unbind() - the agent is gone
  * @dev: the device, locked
- * @turn: the turn
+ * @turn: the critical section
  * @reason: for humans
  */
 void qbd_session_unbind(struct qbd_device *dev, struct qbd_turn *turn,
@@ -148,8 +148,8 @@ static void session_start(struct qbd_device *dev, struct sock *sk, u32 portid,
  * @reply: the reply; consumed on success, still the caller's on failure
  * @fill: completes the reply, under the lock
  *
- * The reply is put on the socket in the turn that makes the session, so it
- * comes before the first request.
+ * The reply is put on the socket in the critical section that makes the
+ * session, so it comes before the first request.
  *
  * Return: 0; -EBUSY when a live socket owns the queue; -ENODEV when the device
  * is being removed; or why the reply could not be delivered.
@@ -331,7 +331,7 @@ static int session_complete(u8 cmd, struct nlattr **attrs,
 }
 
 /**
- * qbd_session_command() - the agent says something
+ * qbd_session_command() - execute a command of the agent
  * @net: its network namespace
  * @cmd: QBD_CMD_IO_DONE, QBD_CMD_LEASE or QBD_CMD_FENCE
  * @attrs: by type, validated against the policy of the command
@@ -360,7 +360,7 @@ int qbd_session_command(struct net *net, u8 cmd, struct nlattr **attrs,
 	err = session_check(dev, attrs, from, extack);
 	if (!err)
 		err = session_do(dev, &turn, cmd, attrs, extack);
-	/* credit has come back, or room: hand over here and now */
+	/* credit or room has come back: send at once */
 	qbd_send_run(dev, &turn, 16);
 	qbd_turn_end(dev, &turn);
 	qbd_device_put(dev);

@@ -53,7 +53,7 @@ void qbd_table_init(struct qbd_table *table)
  * @req: the request; its one reference is the caller's right to end it
  * @op: enum qbd_op
  * @flags: QBD_REQ_F_FUA, QBD_REQ_F_PREFLUSH
- * @epoch: of the opening it belongs to
+ * @epoch: of the open session it belongs to
  * @offset: first byte
  * @length: bytes, 0 when it has no range
  */
@@ -99,7 +99,7 @@ void qbd_table_add(struct qbd_table *table, struct qbd_request *req)
 /**
  * qbd_table_unblock() - the last read in front of a request is over
  * @table: the table
- * @req: a request whose range qbd_range_leave() has handed out
+ * @req: a request whose range qbd_range_leave() has freed
  */
 void qbd_table_unblock(struct qbd_table *table, struct qbd_request *req)
 {
@@ -120,8 +120,8 @@ static bool has_room(const struct qbd_table *table,
 /**
  * qbd_table_peek() - which request goes to the agent next?
  * @table: the table
- * @gate_open: whether new I/O may be handed over; what was handed over once is
- *	sent again in any case, and opens and closes go always
+ * @gate_open: whether new I/O may be sent; what was sent once is sent again in
+ *	any case, and so are opens and closes
  *
  * Return: the request, still where it was, or NULL.
  */
@@ -144,7 +144,7 @@ struct qbd_request *qbd_table_peek(struct qbd_table *table, bool gate_open)
  * @table: the table
  * @req: what qbd_table_peek() has just returned
  *
- * A new one gets its tag here, so that tags are in the order of handing over.
+ * A new one gets its tag here, so that tags are in the order of sending.
  */
 void qbd_table_hand_over(struct qbd_table *table, struct qbd_request *req)
 {
@@ -187,10 +187,10 @@ void qbd_table_rewind(struct qbd_table *table, u64 tag)
 }
 
 /**
- * qbd_table_session() - a new agent has come: it is sent everything again
+ * qbd_table_session() - there is a new agent: it is sent everything again
  * @table: the table
  *
- * Nothing counts as applied but what this agent says.  Holds stay.
+ * Only what this agent reports counts as applied.  Holds stay.
  */
 void qbd_table_session(struct qbd_table *table)
 {

@@ -31,7 +31,7 @@
 /* Bounds; those the agent must know stand in linux/qbd.h. */
 #define QBD_TABLE_BUCKETS 1024
 #define QBD_TABLE_WAITING_MAX 1024 /* blocked and ready */
-#define QBD_TABLE_HOLDS_MAX 8192 /* above it nothing new is handed over */
+#define QBD_TABLE_HOLDS_MAX 8192 /* above it nothing new is sent */
 
 enum qbd_request_state {
 	QBD_REQUEST_NEW,
@@ -52,7 +52,7 @@ enum qbd_request_state {
  * @link: in a list of the table; when its hold is dropped, of the dropper
  * @ending: of the caller that has won the right to end it
  * @by_tag: in the hash while open
- * @wire: what the agent is told; &qbd_req.tag is 0 until it is handed over
+ * @wire: what the agent gets; &qbd_req.tag is 0 until it is sent
  * @bits: QBD_REQUEST_*
  * @refs: one for ending it, one for its hold
  * @state: enum qbd_request_state
@@ -77,16 +77,16 @@ struct qbd_request {
 /**
  * struct qbd_table - the requests of a device
  * @blocked: ranged requests behind a read
- * @calls: opens and closes that were not handed over yet; the gate does not
- *	hold them back
- * @ready: other requests not handed over yet, in order of arrival
+ * @calls: opens and closes that were not sent yet; the gate does not hold them
+ *	back
+ * @ready: other requests not sent yet, in order of arrival
  * @open: handed over, in order of their tags
  * @unsent: the first in @open that this session was not sent, or @open itself
  * @holds: finished and not applied, in order of their tags
  * @hash: the open ones by tag
- * @ranges: who overlaps whom
- * @next_tag: tag of the next request that is handed over
- * @applied: as this session told it
+ * @ranges: which overlap
+ * @next_tag: tag of the next request that is sent
+ * @applied: as this session reported it
  * @n_waiting: in @blocked, @calls and @ready
  * @n_open: in @open
  * @n_holds: in @holds

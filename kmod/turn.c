@@ -15,9 +15,9 @@
 #include "write.h"
 
 /**
- * qbd_turn_pass_on() - those whose blocker has left go on
+ * qbd_turn_pass_on() - requests whose blocker has left proceed
  * @dev: the device, locked
- * @turn: the turn
+ * @turn: the critical section
  *
  * Writes to the agent, reads to the disk.  qbd_turn_end() does it too.
  */
@@ -64,7 +64,7 @@ static void turn_carry_out(struct qbd_device *dev, struct qbd_turn *turn)
 /**
  * qbd_turn_leave() - release the lock and do what was collected
  * @dev: the device
- * @turn: a turn that has collected something
+ * @turn: a critical section that has collected something
  */
 void qbd_turn_leave(struct qbd_device *dev, struct qbd_turn *turn)
 	__releases(&dev->lock)

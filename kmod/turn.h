@@ -11,15 +11,15 @@
 #include "device.h"
 
 /**
- * struct qbd_turn - one turn under the lock, and what it leaves to do
+ * struct qbd_turn - a critical section under the lock, and what it leaves to do
  * @flags: of the interrupts
  * @ended: requests to end, by &qbd_request.ending
  * @dropped: requests whose hold is over, by &qbd_request.link
  * @freed: ranges that are not blocked any more, by &qbd_range.freed
  * @bios: bios to fail
  * @sock: a socket to put
- * @send: something may be handed over
- * @read: something may be read
+ * @send: there may be something to send
+ * @read: there may be something to read
  */
 struct qbd_turn {
 	unsigned long flags;
@@ -60,7 +60,7 @@ static inline void qbd_turn_begin(struct qbd_device *dev, struct qbd_turn *turn)
  * @turn: as qbd_turn_begin() has begun it
  *
  * Works in every context; what needs a process is left to the works.  Most
- * turns leave nothing to do.
+ * critical sections leave nothing to do.
  */
 static inline void qbd_turn_end(struct qbd_device *dev, struct qbd_turn *turn)
 	__releases(&dev->lock)

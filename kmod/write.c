@@ -163,7 +163,7 @@ static bool take_piece(struct qbd_device *dev)
 /**
  * qbd_write_take() - make requests of what is parked, as far as it goes
  * @dev: the device, locked
- * @turn: the turn
+ * @turn: the critical section
  */
 void qbd_write_take(struct qbd_device *dev, struct qbd_turn *turn)
 {
@@ -173,10 +173,10 @@ void qbd_write_take(struct qbd_device *dev, struct qbd_turn *turn)
 }
 
 /**
- * struct plug - what a submitter collects before it wants to see it done
+ * struct plug - what a submitter collects before it wants it done
  * @cb: in the submitter's plug, which frees it with the last reference
  * @held: has references on the device and the module
- * @bios: not handed over yet
+ * @bios: not sent yet
  * @bytes: of those
  */
 struct plug {
@@ -230,7 +230,7 @@ static bool plug_keeps(struct qbd_device *dev, const struct bio *bio)
 }
 
 /**
- * qbd_write_submit() - something arrives that changes the volume
+ * qbd_write_submit() - a bio arrives that changes the volume
  * @dev: the device
  * @bio: the bio; it is ours until it is ended
  *
@@ -256,13 +256,13 @@ void qbd_write_submit(struct qbd_device *dev, struct bio *bio)
 }
 
 /**
- * qbd_write_finish() - a request is over, one way or the other
+ * qbd_write_finish() - a request is over, successful or not
  * @dev: the device, locked
- * @turn: the turn
+ * @turn: the critical section
  * @req: the request
  * @error: 0 or a negative errno
  *
- * The first who calls it wins, for all others it does nothing.
+ * The first call wins; for all others it does nothing.
  */
 void qbd_write_finish(struct qbd_device *dev, struct qbd_turn *turn,
 		      struct qbd_request *req, int error)
@@ -278,7 +278,7 @@ void qbd_write_finish(struct qbd_device *dev, struct qbd_turn *turn,
 }
 
 /**
- * qbd_write_end() - tell the submitter
+ * qbd_write_end() - complete it for the submitter
  * @dev: the device, not locked
  * @req: a finished request that no list has any more; gone afterwards, but for
  *	its hold
@@ -323,7 +323,7 @@ static void fail_list(struct qbd_device *dev, struct qbd_turn *turn,
 /**
  * qbd_write_fail_all() - end everything that changes the volume with EIO
  * @dev: the device, locked
- * @turn: the turn
+ * @turn: the critical section
  * @calls: opens and closes too
  */
 void qbd_write_fail_all(struct qbd_device *dev, struct qbd_turn *turn,
