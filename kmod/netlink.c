@@ -382,7 +382,8 @@ static void view_device(struct qbd_device *dev, struct device_view *view)
 			      dev->n_parked_reads;
 	view->stats.reads_held = dev->n_reads_waiting + dev->n_parked_reads;
 	view->stats.inflight = dev->table.n_waiting + dev->n_parked_writes +
-			       dev->table.n_open + view->stats.reads_held;
+			       dev->table.n_outstanding +
+			       view->stats.reads_held;
 	view->stats.holds = dev->table.n_holds;
 	qbd_turn_end(dev, &turn);
 }

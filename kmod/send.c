@@ -76,7 +76,7 @@ static unsigned int pick(struct qbd_device *dev, struct qbd_turn *turn)
 			break;
 		if (!qbd_session_has_room(dev, weight(n + 1, frags)))
 			break;
-		qbd_table_hand_over(&dev->table, req);
+		qbd_table_take(&dev->table, req);
 		set_bit(QBD_REQUEST_BUSY, &req->bits);
 		dev->batch[n++] = write;
 	}

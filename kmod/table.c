@@ -13,7 +13,7 @@
 
 static struct hlist_head *bucket_of(struct qbd_table *table, u64 tag)
 {
-	/* open tags are nearly consecutive: they spread by themselves */
+	/* outstanding tags are nearly consecutive: they spread by themselves */
 	return &table->hash[tag % QBD_TABLE_BUCKETS];
 }
 
@@ -39,12 +39,12 @@ void qbd_table_init(struct qbd_table *table)
 	INIT_LIST_HEAD(&table->blocked);
 	INIT_LIST_HEAD(&table->calls);
 	INIT_LIST_HEAD(&table->ready);
-	INIT_LIST_HEAD(&table->open);
+	INIT_LIST_HEAD(&table->outstanding);
 	INIT_LIST_HEAD(&table->holds);
 	for (i = 0; i < QBD_TABLE_BUCKETS; i++)
 		INIT_HLIST_HEAD(&table->hash[i]);
 	qbd_ranges_init(&table->ranges);
-	table->unsent = &table->open;
+	table->unsent = &table->outstanding;
 	table->next_tag = 1;
 }
 
@@ -112,8 +112,9 @@ void qbd_table_unblock(struct qbd_table *table, struct qbd_request *req)
 static bool has_room(const struct qbd_table *table,
 		     const struct qbd_request *req)
 {
-	return table->n_open < QBD_OPEN_REQS_MAX &&
-	       table->open_bytes + req->wire.data_bytes <= QBD_OPEN_BYTES_MAX &&
+	return table->n_outstanding < QBD_SENT_REQS_MAX &&
+	       table->outstanding_bytes + req->wire.data_bytes <=
+		       QBD_SENT_BYTES_MAX &&
 	       table->n_holds < QBD_TABLE_HOLDS_MAX;
 }
 
@@ -129,7 +130,7 @@ struct qbd_request *qbd_table_peek(struct qbd_table *table, bool gate_open)
 {
 	struct qbd_request *req;
 
-	if (table->unsent != &table->open)
+	if (table->unsent != &table->outstanding)
 		return request_of(table->unsent);
 	if (!list_empty(&table->calls))
 		return request_of(table->calls.next);
@@ -140,24 +141,24 @@ struct qbd_request *qbd_table_peek(struct qbd_table *table, bool gate_open)
 }
 
 /**
- * qbd_table_hand_over() - the request goes into the message being made
+ * qbd_table_take() - the request goes into the message being made
  * @table: the table
  * @req: what qbd_table_peek() has just returned
  *
  * A new one gets its tag here, so that tags are in the order of sending.
  */
-void qbd_table_hand_over(struct qbd_table *table, struct qbd_request *req)
+void qbd_table_take(struct qbd_table *table, struct qbd_request *req)
 {
-	if (req->state == QBD_REQUEST_OPEN) {
+	if (req->state == QBD_REQUEST_OUTSTANDING) {
 		table->unsent = req->link.next;
 		return;
 	}
 	table->n_waiting--;
-	table->n_open++;
-	table->open_bytes += req->wire.data_bytes;
+	table->n_outstanding++;
+	table->outstanding_bytes += req->wire.data_bytes;
 	req->wire.tag = table->next_tag++;
-	req->state = QBD_REQUEST_OPEN;
-	list_move_tail(&req->link, &table->open);
+	req->state = QBD_REQUEST_OUTSTANDING;
+	list_move_tail(&req->link, &table->outstanding);
 	hlist_add_head(&req->by_tag, bucket_of(table, req->wire.tag));
 }
 
@@ -180,7 +181,7 @@ void qbd_table_rewind(struct qbd_table *table, u64 tag)
 {
 	struct list_head *at = table->unsent;
 
-	while (at->prev != &table->open &&
+	while (at->prev != &table->outstanding &&
 	       request_of(at->prev)->wire.tag >= tag)
 		at = at->prev;
 	table->unsent = at;
@@ -198,7 +199,7 @@ void qbd_table_session(struct qbd_table *table)
 
 	table->applied = 0;
 	qbd_table_rewind(table, 0);
-	list_for_each_entry(req, &table->open, link)
+	list_for_each_entry(req, &table->outstanding, link)
 		if (req->sent)
 			req->wire.flags |= QBD_REQ_F_RESENT;
 }
@@ -209,8 +210,8 @@ void qbd_table_session(struct qbd_table *table)
  * @done: the completion, hostile until proven otherwise
  * @match: set to the request, when there is one
  *
- * Return: 0; -ENOENT when no such tag is open or its epoch is another; -EINVAL
- * when the completion makes no sense for the request.
+ * Return: 0; -ENOENT when no such tag is outstanding or its epoch is another;
+ * -EINVAL when the completion makes no sense for the request.
  */
 int qbd_table_match(struct qbd_table *table, const struct qbd_done *done,
 		    struct qbd_request **match)
@@ -254,8 +255,8 @@ static void leave_open(struct qbd_table *table, struct qbd_request *req)
 		table->unsent = req->link.next;
 	list_del_init(&req->link);
 	hlist_del_init(&req->by_tag);
-	table->n_open--;
-	table->open_bytes -= req->wire.data_bytes;
+	table->n_outstanding--;
+	table->outstanding_bytes -= req->wire.data_bytes;
 }
 
 /**
@@ -280,7 +281,7 @@ bool qbd_table_finish(struct qbd_table *table, struct qbd_request *req,
 	if (test_and_set_bit(QBD_REQUEST_FINISHED, &req->bits))
 		return false;
 	req->error = error;
-	if (req->state == QBD_REQUEST_OPEN) {
+	if (req->state == QBD_REQUEST_OUTSTANDING) {
 		seen = req->sent || test_bit(QBD_REQUEST_BUSY, &req->bits);
 		leave_open(table, req);
 	} else {

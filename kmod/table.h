@@ -5,11 +5,11 @@
  * The table is the truth about what the agent still has to complete; messages
  * are only its shadow.  A request goes
  *
- *	blocked -> ready -> open -> (hold) -> gone
+ *	blocked -> ready -> outstanding -> (hold) -> gone
  *
  * blocked: an overlapping read is in flight; ready: waits for the gate and for
- * room; open: outstanding, it has its tag and was sent, or will be sent again;
- * hold: it is finished, but reads over its range wait until the agent says that
+ * room; outstanding: it has its tag and was sent, or will be sent again; hold:
+ * it is finished, but reads over its range wait until the agent says that
  * it is applied.  Completion, abort, timeout and removal all finish a request
  * through qbd_table_finish(), whose test-and-set bit lets exactly one of them
  * win.
@@ -37,7 +37,7 @@ enum qbd_request_state {
 	QBD_REQUEST_NEW,
 	QBD_REQUEST_BLOCKED,
 	QBD_REQUEST_READY,
-	QBD_REQUEST_OPEN,
+	QBD_REQUEST_OUTSTANDING,
 	QBD_REQUEST_HOLD,
 	QBD_REQUEST_GONE,
 };
@@ -51,7 +51,7 @@ enum qbd_request_state {
  * @range: in the trees while it is ranged and not applied
  * @link: in a list of the table; when its hold is dropped, of the dropper
  * @ending: of the caller that has won the right to end it
- * @by_tag: in the hash while open
+ * @by_tag: in the hash while outstanding
  * @wire: what the agent gets; &qbd_req.tag is 0 until it is sent
  * @bits: QBD_REQUEST_*
  * @refs: one for ending it, one for its hold
@@ -80,23 +80,24 @@ struct qbd_request {
  * @calls: opens and closes that were not sent yet; the gate does not hold them
  *	back
  * @ready: other requests not sent yet, in order of arrival
- * @open: handed over, in order of their tags
- * @unsent: the first in @open that this session was not sent, or @open itself
+ * @outstanding: sent and not completed, in order of their tags
+ * @unsent: the first in @outstanding that this session was not sent, or
+ *	@outstanding itself
  * @holds: finished and not applied, in order of their tags
- * @hash: the open ones by tag
+ * @hash: the outstanding ones by tag
  * @ranges: which overlap
  * @next_tag: tag of the next request that is sent
  * @applied: as this session reported it
  * @n_waiting: in @blocked, @calls and @ready
- * @n_open: in @open
+ * @n_outstanding: in @outstanding
  * @n_holds: in @holds
- * @open_bytes: payload of those in @open
+ * @outstanding_bytes: payload of those in @outstanding
  */
 struct qbd_table {
 	struct list_head blocked;
 	struct list_head calls;
 	struct list_head ready;
-	struct list_head open;
+	struct list_head outstanding;
 	struct list_head *unsent;
 	struct list_head holds;
 	struct hlist_head hash[QBD_TABLE_BUCKETS];
@@ -104,9 +105,9 @@ struct qbd_table {
 	u64 next_tag;
 	u64 applied;
 	u32 n_waiting;
-	u32 n_open;
+	u32 n_outstanding;
 	u32 n_holds;
-	u64 open_bytes;
+	u64 outstanding_bytes;
 };
 
 void qbd_table_init(struct qbd_table *table);
@@ -117,7 +118,7 @@ void qbd_table_add(struct qbd_table *table, struct qbd_request *req);
 void qbd_table_unblock(struct qbd_table *table, struct qbd_request *req);
 
 struct qbd_request *qbd_table_peek(struct qbd_table *table, bool gate_open);
-void qbd_table_hand_over(struct qbd_table *table, struct qbd_request *req);
+void qbd_table_take(struct qbd_table *table, struct qbd_request *req);
 void qbd_table_sent(struct qbd_request *req, u32 generation);
 void qbd_table_rewind(struct qbd_table *table, u64 tag);
 void qbd_table_session(struct qbd_table *table);

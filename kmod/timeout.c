@@ -58,7 +58,7 @@ static struct oldest find_oldest(struct qbd_device *dev)
 	struct oldest oldest = {};
 
 	lockdep_assert_held(&dev->lock);
-	oldest_request(&oldest, &dev->table.open);
+	oldest_request(&oldest, &dev->table.outstanding);
 	oldest_request(&oldest, &dev->table.ready);
 	oldest_request(&oldest, &dev->table.blocked);
 	oldest_read(&oldest, &dev->reads_held);

@@ -337,7 +337,7 @@ void qbd_write_fail_all(struct qbd_device *dev, struct qbd_turn *turn,
 	dev->n_parked_writes = 0;
 	fail_list(dev, turn, &table->blocked, calls);
 	fail_list(dev, turn, &table->ready, calls);
-	fail_list(dev, turn, &table->open, calls);
+	fail_list(dev, turn, &table->outstanding, calls);
 	if (!calls)
 		return;
 	fail_list(dev, turn, &table->calls, calls);

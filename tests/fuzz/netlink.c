@@ -219,7 +219,7 @@ static void put_answers(struct input *input, struct qbd_device *dev)
 	unsigned int count = 0;
 	u64 applied = 0;
 
-	list_for_each_entry(req, &dev->table.open, link) {
+	list_for_each_entry(req, &dev->table.outstanding, link) {
 		bool opens = req->wire.op == QBD_OP_OPEN;
 
 		if (count > most)
@@ -358,7 +358,7 @@ static void check(void)
 		if (!dev)
 			continue;
 		FUZZ_NEED(!dev->lock.held);
-		FUZZ_NEED(dev->table.n_open <= QBD_OPEN_REQS_MAX);
+		FUZZ_NEED(dev->table.n_outstanding <= QBD_SENT_REQS_MAX);
 		FUZZ_NEED(!dev->opening.writers || dev->opening.openers);
 		FUZZ_NEED(!dev->opening.writers || dev->opening.epoch ||
 			  dev->fenced || dev->removed);

@@ -36,7 +36,7 @@ static struct qbd_request *send_next(uint32_t generation)
 
 	if (!req)
 		return NULL;
-	qbd_table_hand_over(&table, req);
+	qbd_table_take(&table, req);
 	qbd_table_sent(req, generation);
 	return req;
 }
@@ -66,8 +66,8 @@ static void tags_are_given_in_the_order_of_handing_over(void)
 	tap_check_eq(second.wire.tag, 2);
 	tap_check_eq(third.wire.tag, 3);
 	tap_check_eq(table.next_tag, 4);
-	tap_check_eq(table.n_open, 3);
-	tap_check_eq(table.open_bytes, 12 * K);
+	tap_check_eq(table.n_outstanding, 3);
+	tap_check_eq(table.outstanding_bytes, 12 * K);
 	tap_check_eq(table.n_waiting, 0);
 }
 
@@ -130,8 +130,8 @@ static void who_finishes_first_wins(void)
 	tap_check(qbd_table_finish(&table, &write, 0, &freed));
 	tap_check(!qbd_table_finish(&table, &write, -EIO, &freed));
 	tap_check_eq(write.error, 0);
-	tap_check_eq(table.n_open, 0);
-	tap_check_eq(table.open_bytes, 0);
+	tap_check_eq(table.n_outstanding, 0);
+	tap_check_eq(table.outstanding_bytes, 0);
 }
 
 static void new_session_is_sent_all_open_ones_in_order(void)
@@ -165,7 +165,7 @@ static void handed_over_but_not_sent_is_not_called_resent(void)
 
 	start();
 	add_write(&write, 0, 4 * K);
-	qbd_table_hand_over(&table, qbd_table_peek(&table, true));
+	qbd_table_take(&table, qbd_table_peek(&table, true));
 	qbd_table_session(&table);
 	tap_check(send_next(2) == &write);
 	tap_check_eq(write.wire.flags, 0);
@@ -180,8 +180,8 @@ static void full_socket_rewinds_to_what_it_lacks(void)
 	for (i = 0; i < 4; i++)
 		add_write(&write[i], 0, 4 * K);
 	send_next(1);
-	qbd_table_hand_over(&table, qbd_table_peek(&table, true));
-	qbd_table_hand_over(&table, qbd_table_peek(&table, true));
+	qbd_table_take(&table, qbd_table_peek(&table, true));
+	qbd_table_take(&table, qbd_table_peek(&table, true));
 	qbd_table_rewind(&table, 2);
 	tap_check(send_next(1) == &write[1]);
 	tap_check(send_next(1) == &write[2]);
@@ -318,28 +318,28 @@ static void blocked_write_gets_its_tag_when_the_read_is_over(void)
 
 static void bounds_stop_what_is_new_and_not_what_is_resent(void)
 {
-	static struct qbd_request writes[QBD_OPEN_REQS_MAX + 1];
+	static struct qbd_request writes[QBD_SENT_REQS_MAX + 1];
 	unsigned int i;
 
 	start();
-	for (i = 0; i <= QBD_OPEN_REQS_MAX; i++)
+	for (i = 0; i <= QBD_SENT_REQS_MAX; i++)
 		add_write(&writes[i], 0, 512);
-	for (i = 0; i < QBD_OPEN_REQS_MAX; i++)
+	for (i = 0; i < QBD_SENT_REQS_MAX; i++)
 		tap_need(send_next(1) == &writes[i]);
 	tap_check(!send_next(1));
 	qbd_table_session(&table);
 	tap_check(send_next(2) == &writes[0]);
 	qbd_table_finish(&table, &writes[0], 0, &freed);
-	for (i = 1; i < QBD_OPEN_REQS_MAX; i++)
+	for (i = 1; i < QBD_SENT_REQS_MAX; i++)
 		tap_need(send_next(2) == &writes[i]);
-	tap_check(send_next(2) == &writes[QBD_OPEN_REQS_MAX]);
+	tap_check(send_next(2) == &writes[QBD_SENT_REQS_MAX]);
 }
 
 static void bytes_are_bounded_too(void)
 {
 	static struct qbd_request
-		writes[QBD_OPEN_BYTES_MAX / QBD_REQ_DATA_MAX + 1];
-	unsigned int i, max = QBD_OPEN_BYTES_MAX / QBD_REQ_DATA_MAX;
+		writes[QBD_SENT_BYTES_MAX / QBD_REQ_DATA_MAX + 1];
+	unsigned int i, max = QBD_SENT_BYTES_MAX / QBD_REQ_DATA_MAX;
 
 	start();
 	for (i = 0; i <= max; i++)
@@ -395,15 +395,15 @@ static bool counts_agree(void)
 	uint64_t last = 0, bytes = 0;
 	unsigned int n = 0;
 
-	list_for_each_entry(req, &table.open, link) {
+	list_for_each_entry(req, &table.outstanding, link) {
 		if (!tap_check(req->wire.tag > last))
 			return false;
 		last = req->wire.tag;
 		bytes += req->wire.data_bytes;
 		n++;
 	}
-	if (!tap_check_eq(n, table.n_open) ||
-	    !tap_check_eq(bytes, table.open_bytes))
+	if (!tap_check_eq(n, table.n_outstanding) ||
+	    !tap_check_eq(bytes, table.outstanding_bytes))
 		return false;
 	last = 0;
 	n = 0;

@@ -97,8 +97,8 @@
  *	The module keeps the bytes in transit below QBD_A_RCVBUF (credits).
  *	The charge of a message is returned when QBD_A_RECEIVED covers its last
  *	request, or when that is completed.  Outstanding requests are at most
- *	QBD_OPEN_REQS_MAX, with QBD_OPEN_BYTES_MAX of payload.  Aborted ones
- *	do not count.
+ *	QBD_SENT_REQS_MAX, with QBD_SENT_BYTES_MAX of payload.
+ *	Aborted ones do not count.
  *	nlmsg_pid and nlmsg_seq are 0.  The message is put on the owner's
  *	socket directly: a netlink monitor does not see it.
  *
@@ -219,8 +219,8 @@
 #define QBD_MSG_DONES_MAX	512	/* completions in one IO_DONE */
 #define QBD_MSG_BYTES_MAX	(QBD_REQ_DATA_MAX + 8192) /* one IO_REQ */
 #define QBD_RCVBUF_MIN		(256U << 10)
-#define QBD_OPEN_REQS_MAX	1024	/* outstanding: sent, not completed */
-#define QBD_OPEN_BYTES_MAX	(32U << 20) /* payload bytes of those */
+#define QBD_SENT_REQS_MAX	1024	/* outstanding: sent, not completed */
+#define QBD_SENT_BYTES_MAX	(32U << 20) /* payload bytes of those */
 
 enum qbd_cmd {
 	QBD_CMD_UNSPEC,

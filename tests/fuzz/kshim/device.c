@@ -198,7 +198,7 @@ void qbd_send_run(struct qbd_device *dev, struct qbd_turn *turn,
 		req = qbd_table_peek(&dev->table, gate_open);
 		if (!req || !qbd_session_has_room(dev, WEIGHT))
 			break;
-		qbd_table_hand_over(&dev->table, req);
+		qbd_table_take(&dev->table, req);
 		skb = genlmsg_new(64, 0);
 		genlmsg_end(skb, genlmsg_put(skb, 0, 0, &qbd_family, 0,
 					     QBD_CMD_IO_REQ));
