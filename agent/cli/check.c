@@ -8,7 +8,7 @@
 
 #include "cli/fields.h"
 
-#define STARTING_MS 30000 /* who starts for longer does not get anywhere */
+#define STARTING_MS 30000 /* a start that takes longer has failed */
 
 static bool has_problem(const json_t *status, const char *what)
 {

@@ -61,7 +61,7 @@ static enum cli_exit hangs(const char *volume, pid_t pid)
 			volume, (int)pid, volume, (int)pid, (int)pid, volume);
 }
 
-/* The kernel knows best who has the device open. */
+/* The kernel knows best what has the device open. */
 static enum cli_exit refused(const char *volume, const struct base_error *error)
 {
 	struct nl_device device;
@@ -219,7 +219,7 @@ static void enter_mounts(void)
 		close(fd);
 }
 
-/* Until nobody has it open; false: not in time. */
+/* Until it is not open any more; false: not in time. */
 static bool release(const char *volume)
 {
 	uint64_t until_ms = cli_now_ms() + RELEASE_MS;

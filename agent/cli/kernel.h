@@ -19,7 +19,8 @@ const char *kernel_problem(const struct kernel *kernel);
 
 /**
  * kernel_device() - the device of a volume, the caller's; NULL: has none
- * Who may not ask the kernel is told of sysfs that there is one, and not more.
+ * A caller that may not ask the kernel learns from sysfs only that there is
+ * one.
  */
 json_t *kernel_device(struct kernel *kernel, const char *volume);
 

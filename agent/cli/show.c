@@ -28,7 +28,7 @@ struct row {
 	char cells[COLUMNS][CELL_MAX];
 };
 
-/* Indexes that nobody knows are a dash. */
+/* Unknown indexes are a dash. */
 static void number_cell(char *cell, const json_t *node, const char *key)
 {
 	const json_t *value = json_object_get(node, key);

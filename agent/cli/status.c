@@ -17,7 +17,7 @@
 
 enum { JSON, WATCH, CHECK };
 
-/* Nobody has heard of this volume: a slip of the pen, not a state. */
+/* Nothing here knows this volume: a mistyped name, not a state. */
 static bool is_unknown(const char *volume)
 {
 	json_t *known = collect_volumes();
@@ -75,7 +75,7 @@ static void look(const struct cli_args *args)
 	json_decref(names);
 }
 
-/* The worst of all: what nobody knows, or that there is nothing, is no good. */
+/* The worst of all; an unknown state, and no volume at all, are bad. */
 static int check(const struct cli_args *args)
 {
 	json_t *names = args->words[0].text ?

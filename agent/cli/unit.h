@@ -40,7 +40,7 @@ enum cli_exit unit_stop(const char *volume);
 /** unit_start_again() - the stop that is under way is to be a restart */
 enum cli_exit unit_start_again(const char *volume);
 
-/** unit_volume_gone() - nobody can open the volume here any more */
+/** unit_volume_gone() - the volume can't be opened here any more */
 void unit_volume_gone(const char *volume);
 
 enum unit_job unit_job(const char *volume);

@@ -28,7 +28,7 @@
  *	problem		all of problems' texts in one; "" if there are none
  *	problems	what is wrong, worst first as far as it can be told:
  *	  what		"agent-hangs" "starting" "disk-slow" "no-device"
- *			"not-reachable" (nobody can connect to this agent)
+ *			"not-reachable" (no peer can connect to this agent)
  *			"fenced" (this node's writer has lost its right)
  *			"terms-rise" (leaders are lost again and again)
  *			"configuration" (a mistake in it; changes no state)

@@ -38,7 +38,7 @@ struct lane {
 	unsigned int count;
 	bool thread; /* a job of it is in its thread, alone */
 	bool failed;
-	const char *blame; /* at what, while nobody was told; or NULL */
+	const char *blame; /* at what, until it is reported; or NULL */
 };
 
 struct lanes {

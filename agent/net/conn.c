@@ -182,7 +182,7 @@ void net_conn_refuse(struct net_conn *conn, const char *who, const char *why)
 
 	assert(conn->state != NET_CONN_CLOSED);
 	snprintf(msg.text, sizeof(msg.text), "%s", why);
-	/* Part first: who is told may drop the peer. */
+	/* Detach first: the callback may drop the peer. */
 	conn_part(conn, why, true);
 	net_say(conn->net, who, why, stranger);
 	net_queue_clear_unsent(&conn->queue);
@@ -209,7 +209,7 @@ void net_conn_close(struct net_conn *conn, const char *why)
 
 	if (conn->state == NET_CONN_CLOSED)
 		return;
-	close(conn->fd); /* leaves epoll too: nobody else has it */
+	close(conn->fd); /* leaves epoll too: it is the only descriptor */
 	conn->fd = -1;
 	conn->state = NET_CONN_CLOSED;
 	net_queue_clear(&conn->queue);

@@ -8,9 +8,9 @@
  * once it is refused, it is a stranger's.
  *
  * A connection is closed at once but freed only when all is settled, behind the
- * last event of a turn and in net_tick(): so after a close, by a callback too,
- * callers further up the stack and later events may still look at its memory.
- * The owner is told of a link's end from there as well, or right
+ * last event of an iteration and in net_tick(): so after a close, by a callback
+ * too, callers further up the stack and later events may still look at its
+ * memory. The owner is told of a link's end from there as well, or right
  * before the peer's next connection is up.
  */
 #ifndef NET_INTERNAL_H
@@ -23,14 +23,14 @@
 /* All bounds that net.h does not name. */
 #define NET_IN_BYTES (32U << 10) /* fronts and small frames are received here */
 #define NET_HELLO_BYTES_MAX 512 /* a frame of the handshake */
-#define NET_READ_BYTES_MAX (512U << 10) /* of a connection per turn */
+#define NET_READ_BYTES_MAX (512U << 10) /* of a connection per iteration */
 #define NET_WRITE_BYTES_MAX (4U << 20)
 #define NET_QUEUE_FRAMES_MAX 32768
 #define NET_IOV_MAX 256 /* of one sendmsg() */
 #define NET_SOCKET_BYTES (4 << 20) /* the kernel's buffers */
 #define NET_UNSENT_BYTES (256 << 10) /* what it may hold unsent */
 #define NET_LINGER_MS 1000 /* for a refusal to arrive */
-#define NET_DOUBLE_MS 1500 /* who spoke that lately is alive */
+#define NET_DOUBLE_MS 1500 /* a peer heard that recently is alive */
 /*
  * Of two ends, the one that minds nothing believes that the link is up until
  * the other's refusal has come: a link is believed when it has stood so long.
@@ -41,7 +41,7 @@
 #define NET_LISTEN_MS 1000 /* until it is tried again to listen */
 #define NET_ACCEPT_PAUSE_MS 1000
 #define NET_SAID_MAX 32
-#define NET_SAY_STRANGERS_MAX 10 /* refusals of strangers told per minute */
+#define NET_SAY_STRANGERS_MAX 10 /* refusals of strangers logged per minute */
 
 /* watch.c */
 
@@ -176,7 +176,7 @@ const char *net_conn_who(const struct net_conn *conn);
 
 /* receive.c */
 
-/** net_receive() - what the socket has, within the bound of a turn */
+/** net_receive() - what the socket has, within the bound of an iteration */
 void net_receive(struct net_conn *conn);
 
 /* handshake.c */
@@ -249,7 +249,7 @@ struct net_said {
 	} list[NET_SAID_MAX];
 	unsigned int next;
 	uint64_t minute_ms;
-	unsigned int strangers; /* told since minute_ms */
+	unsigned int strangers; /* logged since minute_ms */
 };
 
 /** net_say() - refused(), unless that was the last thing told of @who */

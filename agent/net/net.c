@@ -120,8 +120,9 @@ static void settle_peer(struct net_peer *peer)
 }
 
 /*
- * What had to wait until nobody up the stack looks at a connection.  Callbacks
- * may close further ones: these have kicked, and are settled next time.
+ * What had to wait until no caller up the stack looks at a connection.
+ * Callbacks may close further ones: these have kicked, and are settled next
+ * time.
  */
 static void settle(struct net *net)
 {
@@ -216,7 +217,7 @@ static void expire(struct net *net)
 	struct net_conn *conn;
 	unsigned int i;
 
-	/* From the start each time: who is told of one may drop others. */
+	/* From the start each time: a callback for one may drop others. */
 	while ((conn = find_expired(net)) != NULL) {
 		/* A loop that stood still finds what arrived meanwhile. */
 		if (conn->state != NET_CONN_CONNECTING)
@@ -288,7 +289,7 @@ void net_flush(struct net *net)
 	for (i = 0; i < net->config.peer_count; i++) {
 		struct net_conn *conn = net->peers[i].conn;
 
-		/* Who waits for EPOLLOUT would only hear EAGAIN. */
+		/* While it waits for EPOLLOUT it would only get EAGAIN. */
 		if (net_conn_up(conn) && conn->queue.first &&
 		    conn->events == EPOLLIN)
 			net_conn_write(conn);

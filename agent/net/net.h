@@ -3,9 +3,9 @@
  * Connections to the peers of one volume: TCP, handshake, frames, reconnecting.
  *
  * Lives in the loop thread, and in its owner's epoll set: so one epoll_wait()
- * tells of connections and of whatever else the owner waits for.  A turn of the
- * owner's loop is epoll_wait(), net_event() for each event of ours, net_settle(),
- * net_tick() when it is due, net_flush().
+ * tells of connections and of whatever else the owner waits for.  An iteration
+ * of the owner's loop is epoll_wait(), net_event() for each event of ours,
+ * net_settle(), net_tick() when it is due, net_flush().
  *
  * One connection per pair of nodes: the node with
  * the lower id connects, the other listens.  A connection that breaks, times
@@ -62,7 +62,7 @@ struct net_peer_config {
 };
 
 struct net_config {
-	int epoll_fd; /* the owner's, who closes it after net_free() */
+	int epoll_fd; /* the owner's, to be closed after net_free() */
 	struct wire_hello hello; /* ours; `to` is filled in */
 	char listen[128]; /* our own address */
 	unsigned int peer_count;
@@ -177,7 +177,7 @@ void net_tick(struct net *net, uint64_t now_ms);
  * Bytes leave in net_flush() or when the socket takes more.
  */
 int net_send(struct net *net, uint32_t peer, const struct wire_msg *msg);
-/** net_flush() - hand what is queued to the sockets: once per loop turn */
+/** net_flush() - hand what is queued to the sockets: once per iteration */
 void net_flush(struct net *net);
 
 /** net_queued_bytes() - not yet taken by the socket; 0 when not connected */
@@ -187,7 +187,7 @@ bool net_up(const struct net *net, uint32_t peer);
 void net_drop(struct net *net, uint32_t peer, const char *why);
 /**
  * net_look() - once a second or so: does what was sent arrive?
- * A path that drops large packets, and says so to nobody, lets small ones
+ * A path that drops large packets without reporting it lets small ones
  * through: the link stands, and what was written last is sent again and again.
  */
 void net_look(struct net *net, uint64_t now_ms);

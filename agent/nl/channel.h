@@ -33,7 +33,8 @@ struct nl_msg *channel_message(const struct channel *channel, uint8_t command,
  * channel_ask() - send @msg (and free it), wait for its end
  * @msg: NULL is taken as short of memory; with NLM_F_DUMP a dump
  * @answer: called for each message of the answer, may be NULL
- * @what: for @error's text: who was to do what ("vol0: removing the device")
+ * @what: for @error's text, the object and the action ("vol0: removing the
+ *	device")
  * Return: 0; the kernel's or answer's negative errno; -ETIMEDOUT; -EAGAIN: a
  * dump during which something changed, ask again.
  */

@@ -96,7 +96,7 @@ struct nl_session;
 struct nl_bound {
 	uint32_t minor;
 	uint64_t next_tag;
-	uint64_t epoch; /* of an opening that goes on, 0: none */
+	uint64_t epoch; /* of an open session that continues, 0: none */
 	uint32_t openers;
 	uint32_t writers;
 };
@@ -138,7 +138,7 @@ int nl_session_receive(struct nl_session *session, unsigned int max_messages,
 
 /*
  * Answers are collected and go out in one message by nl_session_flush(), once
- * per loop turn.
+ * per iteration.
  */
 void nl_session_done(struct nl_session *session, uint64_t tag, uint64_t epoch,
 		     int error);

@@ -162,7 +162,7 @@ static json_t *command_answer(struct control *control,
 	return answer;
 }
 
-/* Root, or who the agent runs as (in tests). */
+/* Root, or the user that the agent runs as (in tests). */
 static bool may_command(const struct client *client)
 {
 	struct ucred peer = { .uid = (uid_t)-1 };
@@ -297,7 +297,7 @@ static void control_wait(struct control *control)
 		const struct client *client = &control->clients[i];
 		const struct command *command = client->command;
 
-		/* Who has gone would be told of again and again. */
+		/* A client that has gone would be reported again and again. */
 		polls[POLL_CLIENTS + i].fd = client->gone ? -1 : client->fd;
 		polls[POLL_CLIENTS + i].events = command ? 0 : POLLIN;
 		polls[POLL_CLIENTS + i].revents = 0;
@@ -366,7 +366,7 @@ static void control_share(const char *path)
 	fclose(groups);
 }
 
-/* The lock of the run directory says that nobody listens there any more. */
+/* The lock of the run directory shows that no agent listens there. */
 static int control_listen(struct control *control)
 {
 	const struct sockaddr *address =

@@ -17,7 +17,7 @@
 #include "qbdd/errand.h"
 #include "qbdd/published_status.h"
 
-#define COMMAND_WAIT_MS 3000 /* of an asker that does not say how long */
+#define COMMAND_WAIT_MS 3000 /* of a caller that does not say how long */
 #define COMMAND_WAIT_MAX_MS 60000
 #define CONTROL_CLIENTS_MAX 16
 #define CONTROL_GROUP "qbd" /* may ask for the status */
@@ -37,9 +37,9 @@ struct command {
 	struct errand errand; /* back() is qbdd_command_back() */
 	struct control_command asked;
 	uint32_t state; /* atomic, enum command_state */
-	int fd; /* of who asks, open until it is done or given up */
-	uint64_t until_us; /* who asks waits for its being begun */
-	uint32_t leader; /* answer: who leads, 0: not known */
+	int fd; /* of the caller, open until it is done or given up */
+	uint64_t until_us; /* so long the caller waits for its begin */
+	uint32_t leader; /* answer: node id, 0: not known */
 	struct base_error error; /* answer: code 0 if done */
 };
 
@@ -57,7 +57,7 @@ void control_stop(struct control *control);
 
 /**
  * command_take() - the loop's: right before it begins to carry out @command
- * Return: false: nobody waits for it any more, and it is not the loop's any more.
+ * Return: false: its caller has gone, and it is not the loop's any more.
  */
 bool command_take(struct control *control, struct command *command);
 /** command_done() - the loop's: the answer is in it */

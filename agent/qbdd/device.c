@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The daemon's hold on /dev/qbdN.  Loop thread, but for what a start does, and
- * for what asks the kernel for answers: /sys, /dev and netlink's commands, which
- * all families share a lock for, are the device helper's (again_run() and
- * remove_run()).  It must not touch the node, nor the session that is in use.
+ * The daemon's hold on /dev/qbdN.  Loop thread, but for two things: what a
+ * start does, and what asks the kernel for answers.  /sys, /dev and netlink's
+ * commands (all families share a lock for them) belong to the device helper,
+ * again_run() and remove_run(), which must not touch the node, nor the session
+ * that is in use.
  *
  * The device outlives its agent, so a start finds it there or makes it.  While
  * it is there the module claims the replica exclusively; the store opens it
  * beside that claim.
  *
- * When the session ends at run time - the device was removed - the node
- * goes on as a replica, and the device is made and bound again after a delay
+ * When the session ends at run time because the device was removed, the node
+ * continues as a replica, and the device is made and bound again after a delay
  * that grows to a bound: a running daemon has a device.  To remove it for good,
  * stop the daemon (qbd down).
  */
@@ -133,7 +134,7 @@ int qbdd_device_check_offset(const struct qbdd *daemon, uint64_t reads_from,
 	return base_error_set(
 		error, -EINVAL,
 		"volume %s: its device reads %s from byte %llu on, but the "
-		"replica's data begin at byte %llu; qbd down %s removes it",
+		"replica's data area begins at %llu; qbd down %s removes it",
 		volume, daemon->disk, (unsigned long long)reads_from,
 		(unsigned long long)data_offset, volume);
 }
@@ -161,7 +162,7 @@ static int make_device(struct qbdd *daemon, struct base_error *error)
 }
 
 /*
- * Nobody may have the disk, and it must be this volume's replica.  It is closed
+ * The disk must not be in use, and must be this volume's replica.  It is closed
  * again, because the module's claim excludes ours.
  */
 static int check_disk(struct qbdd *daemon, struct base_error *error)

@@ -87,7 +87,7 @@ static bool votes(enum raft_member_role role)
 	return role == RAFT_MEMBER_VOTER || role == RAFT_MEMBER_WITNESS;
 }
 
-/* Of those who vote, who can be reached? */
+/* Which of the voting nodes can be reached? */
 struct quorum {
 	unsigned int voters;
 	unsigned int reached;

@@ -82,7 +82,7 @@ bool health_silent(const struct status_identity *identity,
 		   const struct published_status *published, unsigned int i,
 		   uint64_t now_us)
 {
-	/* A loop that stands still hears nobody; that is not their fault. */
+	/* A loop that hangs hears no peer; that is not the peers' fault. */
 	if (now_us - published->taken_us > STALE_US)
 		now_us = published->taken_us;
 	return published->links[i].state == NET_UP &&

@@ -14,7 +14,7 @@ struct published_status;
 struct status_identity;
 
 #define HEALTH_PROBLEMS_MAX 24
-/* Who tells how it is every half second, and has not for so long, is silent. */
+/* Peers report every half second; after so long without one they are silent. */
 #define HEALTH_SILENT_US 2000000
 
 /* The worst is the highest; also in what is published. */

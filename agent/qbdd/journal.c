@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SD_JOURNAL_SUPPRESS_LOCATION /* where we say it is nobody's business */
+#define SD_JOURNAL_SUPPRESS_LOCATION /* the source line is of no use */
 #include <systemd/sd-journal.h>
 
 static void add(struct journal_fields *fields, const char *format, ...)

@@ -271,7 +271,7 @@ static void earlier(uint64_t *deadline, uint64_t at)
 
 /*
  * The timer is set anew only to wake earlier: a deadline that has moved away
- * costs one wake-up too many, and no system call each turn.
+ * costs one wake-up too many, and no system call each iteration.
  */
 static void loop_arm(struct qbdd *daemon)
 {

@@ -23,7 +23,7 @@ void notice_log_size(const struct conf *conf,
 		     const struct store_identity *found, char *text);
 
 /**
- * notice_local_address() - nobody else can reach us where we listen
+ * notice_local_address() - no other machine can reach us where we listen
  * @listens_locally: our address leads to this machine alone
  * @text: NOTICE_TEXT_MAX bytes; "" when all is well
  */

@@ -64,7 +64,7 @@ static void opening_end(struct openings *openings, uint64_t now_us)
 {
 	char clean[512];
 
-	/* Nobody minds who read for a moment. */
+	/* A reader of a moment does not matter. */
 	if (!openings->told && openings->kind == OPENING_WRITE)
 		tell_opened(openings);
 	if (openings->told)
@@ -133,7 +133,7 @@ static void look_at_opening(struct openings *openings,
 		kind = OPENING_READ;
 	if (device)
 		epoch = device->epoch;
-	/* Who writes counts as a writer a moment after, or before, its epoch. */
+	/* A writer is counted a moment after, or before, its epoch. */
 	if (kind == OPENING_WRITE && openings->kind == kind &&
 	    (!epoch || !openings->epoch))
 		openings->epoch = epoch ? epoch : openings->epoch;

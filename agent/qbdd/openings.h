@@ -20,7 +20,7 @@
 #include "base/holder.h"
 #include "nl/nl.h"
 
-#define OPENINGS_HOLDER_US 500000 /* when who opened it is looked for first */
+#define OPENINGS_HOLDER_US 500000 /* before the first look for the holder */
 #define OPENINGS_LOOKS 4 /* how often, later and later: see openings.c */
 #define OPENINGS_MINUTE_US 60000000 /* failed I/O is told once in it */
 
@@ -28,7 +28,7 @@ enum opening_kind { OPENING_NONE, OPENING_READ, OPENING_WRITE };
 
 struct openings {
 	void (*say)(void *context, int level, const char *text);
-	/* Who has /dev/qbd@minor?  May take long. */
+	/* What has /dev/qbd@minor open?  May take long. */
 	void (*holder)(void *context, uint32_t minor, char *text, size_t size);
 	void *context;
 

@@ -61,7 +61,7 @@ static void log_note(struct qbdd *daemon)
 static void ring_begin(struct qbdd *daemon)
 {
 	if (!ring_submit(daemon->ring))
-		daemon->ring_ready = true; /* so the next turn comes at once */
+		daemon->ring_ready = true; /* do not sleep */
 }
 
 void qbdd_jobs_log(struct qbdd *daemon)
@@ -182,7 +182,7 @@ static void event(void *context, int level, const char *text)
 	node_view(daemon->node, daemon->now_us, &view);
 	base_log((enum base_log_level)level, "%s term=%lu index=%lu", named,
 		 (unsigned long)view.term, (unsigned long)view.last);
-	daemon->published_us = 0; /* a picture of it, at the end of this turn */
+	daemon->published_us = 0; /* publish it at the end of this iteration */
 	observer_wake(daemon->observer);
 }
 

@@ -11,7 +11,7 @@
 struct pulse {
 	/* All atomic. */
 	const char *doing; /* a constant string, NULL: nothing yet */
-	uint64_t due_us; /* this turn's begin; asleep: when it is to wake */
+	uint64_t due_us; /* begin of this iteration; asleep: when to wake */
 	uint64_t turns;
 };
 

@@ -4,8 +4,8 @@
  * the loop thread's, but for the queues, and what a worker is given.
  *
  * The files: start.c begins and ends it all in order; loop.c is an iteration;
- * ops.c hands work to the threads and brings their answers back; device.c is the
- * hold on /dev/qbdN; commands.c executes commands; stop.c shuts down.
+ * ops.c gives work to the threads and brings their answers back; device.c is
+ * the hold on /dev/qbdN; commands.c executes commands; stop.c shuts down.
  */
 #ifndef QBDD_QBDD_H
 #define QBDD_QBDD_H
@@ -34,7 +34,7 @@
 #include "store/store.h"
 
 /* Bounds and paces */
-#define SESSION_MESSAGES_MAX 64 /* read from the module in one turn */
+#define SESSION_MESSAGES_MAX 64 /* read from the module in one iteration */
 #define RCVBUF_BYTES (8U << 20) /* of its socket */
 #define PUBLISH_US 100000 /* between two */
 #define NOTE_US 75000 /* without an append: note the log's end */
@@ -122,7 +122,7 @@ struct qbdd {
 	struct net *net;
 	struct resolver *resolver;
 	struct node *node;
-	uint64_t now_us; /* of this turn */
+	uint64_t now_us; /* of this iteration */
 	uint64_t random;
 
 	/* The loop */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Work handed from any number of threads to one: a wait-free queue (liburcu's
+ * Work passed from any number of threads to one: a wait-free queue (liburcu's
  * wfcqueue) and an eventfd.
  *
  * Putting never waits and makes no system call; qbdd_queue_wake() makes one

@@ -30,7 +30,7 @@ static void link_changed(void *context, uint32_t peer, bool up)
 	events_link(&daemon->events, peer, up, view.problem, daemon->now_us);
 	node_peer_differs(daemon->node, peer, view.differs);
 	node_link(daemon->node, peer, up);
-	daemon->published_us = 0; /* a picture of it, at the end of this turn */
+	daemon->published_us = 0; /* publish it at the end of this iteration */
 }
 
 /* The time is read now: raft.h counts on its being after the arrival. */
@@ -375,7 +375,7 @@ close_run:
 	return code;
 }
 
-/* Undo start_base(); @lookups: those have ended, nobody wakes the loop. */
+/* Undo start_base(); @lookups: those have ended, none wakes the loop. */
 static void stop_base(struct qbdd *daemon, bool lookups)
 {
 	control_stop(daemon->control);

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 /**
- * qbdd_join() - wait until a thread has ended, by a clock that nobody sets
+ * qbdd_join() - wait until a thread has ended, by a clock that is never set
  * Return: false when it has not after @timeout_ms; it is still there.
  */
 bool qbdd_join(pthread_t thread, unsigned int timeout_ms);

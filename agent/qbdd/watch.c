@@ -66,7 +66,7 @@ void watch_look(struct watch_eye *eye, uint64_t planned_us, uint64_t now_us,
 		eye->late = false;
 		news->over = eye->doing;
 		news->over_us = now_us - eye->since_us;
-		/* The next turn's begin is the exact end, if it is this one. */
+		/* If this is it, the next one's begin is the exact end. */
 		if (due_us > eye->since_us && due_us < now_us)
 			news->over_us = due_us - eye->since_us;
 	}

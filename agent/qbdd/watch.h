@@ -20,7 +20,7 @@
 struct watch_eye {
 	const struct pulse *pulse;
 	uint64_t bound_us; /* later than that is worth a line */
-	uint64_t excused_us; /* until then nobody was run */
+	uint64_t excused_us; /* until then the process was not run */
 	bool late; /* and told */
 	uint64_t turn; /* that is late */
 	uint64_t since_us;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Workers: the log and the image thread, which carry out jobs that may wait for
- * the disk (store/job.h).  A job goes to its worker, which alone has it then, and
- * comes back through the loop's queue with its result.
+ * the disk (store/job.h).  A job belongs to its worker until it comes back
+ * through the loop's queue with its result.
  *
- * A worker takes all that is queued: what store_job_run() does in one go shares
- * one sync, and while that runs the next group gathers.
+ * A worker takes everything that is queued.  Jobs that store_job_run() does in
+ * one go share one sync; meanwhile the next group gathers.
  */
 #ifndef QBDD_WORKER_H
 #define QBDD_WORKER_H
@@ -29,7 +29,7 @@ struct worker {
 	struct worker_item stop;
 	pthread_t thread;
 	bool is_log;
-	/* The loop's: what was given, to the thread or to a lane, and is not back. */
+	/* The loop's: jobs given to the thread or a lane, and not back. */
 	unsigned int pending;
 	bool wake; /* something is in its queue that it may not know of */
 	uint64_t waiting_us; /* since then; 0: nothing pending */
@@ -44,7 +44,7 @@ struct worker {
  */
 int worker_start(struct worker *worker, bool is_log, struct store *store,
 		 struct worker_item *items, struct qbdd_queue *out);
-/** worker_put() - hand over; worker_wake() sees to it that it is noticed */
+/** worker_put() - queue @job; worker_wake() makes the worker notice */
 void worker_put(struct worker *worker, struct store_job *job);
 void worker_wake(struct worker *worker);
 /**

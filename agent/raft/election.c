@@ -70,11 +70,11 @@ bool raft_may_campaign(const struct raft *raft)
 }
 
 /*
- * A majority of the unbarred.  Or all who can lead, barred or not, if enough of
- * those who grant are unbarred to meet each majority that may have committed
+ * A majority of the unbarred.  Or all that can lead, barred or not, if enough
+ * of those who grant are unbarred to meet each majority that may have committed
  * something.  So an even number of members survives the loss of one disk more;
  * and witnesses, who can't lead themselves, don't stop those who can for
- * entries that no majority has.  An empty log wins by everybody's vote only.
+ * entries that no majority has.  An empty log wins only by the votes of all.
  */
 static bool has_won(const struct raft *raft)
 {
@@ -101,7 +101,7 @@ static void ask_for_vote(struct raft *raft, uint32_t to, bool transfer)
 	msg->vote.last_term = raft_log_last_term(&raft->log);
 }
 
-/* Also who may still vote by the members before an open change. */
+/* Asks the voter that an uncommitted change removes, too. */
 static void stand(struct raft *raft, enum raft_role role, bool transfer)
 {
 	const struct raft_membership *membership = &raft->membership;

@@ -40,7 +40,7 @@ void raft_membership_init(struct raft *raft, const struct raft_boot *boot)
 	}
 }
 
-/* The first entry changes nothing: it says who the volume is born with. */
+/* The first entry changes nothing: it names the members at bootstrap. */
 bool raft_membership_open(const struct raft *raft)
 {
 	return raft->membership.has_before && raft->membership.since > 1 &&
@@ -116,7 +116,7 @@ bool raft_place_votes(const struct raft *raft, unsigned int place)
 	       planted(PLANTED_LEARNER_COUNTED);
 }
 
-/* The majority-th largest: what a majority of those who vote has reached. */
+/* The majority-th largest: what a majority of the voters has reached. */
 uint64_t raft_majority_of(const struct raft *raft,
 			  const uint64_t values[RAFT_MEMBERS_MAX])
 {

@@ -60,7 +60,7 @@ struct raft *raft_new(const struct raft_config *config,
 		raft->hard.vote = 0;
 		raft->promise_until_us = 0;
 	}
-	/* A sole voter has nobody to promise anything to. */
+	/* A sole voter has made no promise. */
 	if (raft_own_role(raft) == RAFT_MEMBER_VOTER &&
 	    raft_members_voting(&raft->membership.now) == 1 &&
 	    !raft_membership_open(raft)) {

@@ -201,7 +201,7 @@ void raft_base_moved(struct raft *raft)
 	}
 }
 
-/* Who was taken out is told so with the commit index, and no more. */
+/* A removed node gets the commit index that says so, and no more. */
 static void let_go(struct raft *raft)
 {
 	struct raft_peer *peer = &raft->peers[RAFT_MEMBERS_MAX];

@@ -3,11 +3,11 @@
  * What is cumulative in the log: the state of affairs after an entry.
  *
  * An entry that changes none of it (NOOP) repeats its predecessor's.  So the
- * last entry of a log says who belongs to the volume (a log without any: the
- * configuration), who has the device, and which of its requests the log holds:
- * within an epoch tags rise along the log without leaving any out, and a request
- * that the kernel sends again is in the log if and only if its tag is not above
- * that.
+ * last entry of a log says which nodes belong to the volume (a log without any:
+ * the configuration), which has the device, and which of its requests the log
+ * holds: within an epoch tags rise along the log without leaving any out, and a
+ * request that the kernel sends again is in the log if and only if its tag is
+ * not above that.
  *
  * A checkpoint and a copy carry the standing of the entry that they are of.  A
  * value; all zero before the first entry.

@@ -90,7 +90,7 @@ struct raft {
 	 * heard (or were) rests on it.  Never taken back, whatever the term.
 	 */
 	uint64_t promise_until_us;
-	/* Whom we voted for last, or ourselves: so long for it to win. */
+	/* The node that got our last vote: so long for it to win. */
 	uint64_t polls_until_us;
 
 	/* Follower; of the present term. */
@@ -142,11 +142,11 @@ void raft_membership_reset(struct raft *raft, uint64_t index,
 bool raft_membership_open(const struct raft *raft);
 /* Committed, though we may not have been told yet: a change came after. */
 uint64_t raft_membership_floor(const struct raft *raft);
-/* Who had a vote before the open change and is no member now; 0: nobody. */
+/* The voter that the uncommitted change removes; 0: none. */
 uint32_t raft_taken_out(const struct raft *raft);
 int raft_place(const struct raft *raft, uint32_t id); /* -1: no member */
 bool raft_place_votes(const struct raft *raft, unsigned int place);
-/* Of a value for each place: what a majority of those who vote has reached. */
+/* Of a value for each place: what a majority of the voters has reached. */
 uint64_t raft_majority_of(const struct raft *raft,
 			  const uint64_t values[RAFT_MEMBERS_MAX]);
 /* Its bit among votes; 0: its vote doesn't matter. */
@@ -159,7 +159,7 @@ unsigned int raft_votes_among(const struct raft *raft, uint32_t bits,
  * members in force, and of those before while they may return?
  */
 bool raft_meets_majorities(const struct raft *raft, uint32_t bits);
-/* Are all who hold the data among them, by the same memberships? */
+/* Are all holders of the data among them, by the same memberships? */
 bool raft_has_all_voters(const struct raft *raft, uint32_t bits);
 /* Damaged or not joined: we may have forgotten what we promised. */
 bool raft_is_barred(const struct raft *raft);

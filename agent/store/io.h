@@ -56,7 +56,7 @@ struct store_io {
  * Takes an exclusive OFD lock, which every open of ours has for itself: with
  * @exclusive at once or not at all; else it waits, for ten seconds at most, for
  * an agent that died and its last writes.
- * Return: owned by the caller, who ends it with ops->close; NULL and @error
+ * Return: the caller's, to be ended with ops->close; NULL and @error
  * (-ENOENT, -EACCES, -EBUSY, -EINVAL: neither file nor block device ...)
  */
 struct store_io *store_io_open(const char *path, int exclusive,
@@ -66,7 +66,7 @@ struct store_io *store_io_open(const char *path, int exclusive,
  * store_io_pair() - a second disk beside the first
  * @first: @second: the pair's from now on, whose ops->close closes them
  * A sync is one of both.
- * Return: owned by the caller; NULL: no memory, and both stay his.
+ * Return: the caller's; NULL: no memory, and both stay the caller's.
  */
 struct store_io *store_io_pair(struct store_io *first, struct store_io *second);
 

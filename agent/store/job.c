@@ -172,7 +172,7 @@ static void copy_read_run(struct store *store, struct store_job *job)
 	}
 	job->error =
 		store_image_read(store, job->offset, buf->data, job->length);
-	/* What can't be read can't be copied to others either, by nobody. */
+	/* What can't be read can't be copied to other nodes either. */
 	if (job->error)
 		job->failed = "reading the data area";
 	if (job->error || all_zero(buf->data, job->length)) {

@@ -50,8 +50,8 @@ struct store_job {
 	uint64_t offset; /* bytes of the volume */
 	uint64_t index;
 	unsigned int wanted; /* entries, at most STORE_JOB_ENTRIES_MAX */
-	uint32_t peer; /* the asker's: for whom it is read */
-	uint64_t seq; /* the asker's, of APPEND and STATE */
+	uint32_t peer; /* the caller's: for which node it is read */
+	uint64_t seq; /* the caller's, of APPEND and STATE */
 	struct raft_hard_state state;
 	struct store_checkpoint checkpoint;
 	const uint8_t *data; /* in buf; NULL: zeroes */
@@ -62,7 +62,7 @@ struct store_job {
 	struct raft_entry *entries[STORE_JOB_ENTRIES_MAX];
 };
 
-/* The jobs that an asker may have under way at once. */
+/* The jobs that a caller may have outstanding at once. */
 struct store_job_pool {
 	struct store_job *free;
 	unsigned int made;
@@ -72,12 +72,12 @@ struct store_job_pool {
 
 /** store_job_pool_init() - of at most @most jobs, made as they are needed */
 void store_job_pool_init(struct store_job_pool *pool, unsigned int most);
-/** store_job_pool_end() - with none under way */
+/** store_job_pool_end() - with none outstanding */
 void store_job_pool_end(struct store_job_pool *pool);
-/** store_job_pool_left() - how many more may be under way */
+/** store_job_pool_left() - how many more may be outstanding */
 unsigned int store_job_pool_left(const struct store_job_pool *pool);
 
-/** store_job_new() - NULL: as many as may be are under way, or no memory */
+/** store_job_new() - NULL: the most are outstanding, or no memory */
 struct store_job *store_job_new(struct store_job_pool *pool,
 				enum store_job_type type);
 /** store_job_free() - back to its pool, with what it refers to dropped */

@@ -132,7 +132,7 @@ static void log_jump(struct store *store, struct format_mark *mark)
 
 /*
  * Make lasting what recovery found, before anything is built on it: what was
- * read may never have been synced by who wrote it, and a cut tail must not
+ * read may never have been synced by its writer, and a cut tail must not
  * reappear.
  */
 static int settle(struct store *store, const struct slots *slots,

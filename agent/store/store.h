@@ -252,7 +252,7 @@ int store_checkpoint(struct store *store,
 		     const struct store_checkpoint *checkpoint,
 		     uint64_t *base_index);
 
-/* Writes that the caller carries out himself. */
+/* Writes that the caller carries out itself. */
 
 #define STORE_IOV_MAX 128U /* memory pieces of one append or plan */
 

@@ -46,7 +46,7 @@ void wire_hello_put(struct wire_writer *writer, const struct wire_hello *hello)
 	wire_put32(writer, hello->members_crc);
 	wire_put32(writer, 0);
 	wire_put64(writer, hello->incarnation);
-	/* What follows a name in memory is nobody's business. */
+	/* Bytes behind a name in memory must not leave the process. */
 	memset(name, 0, sizeof(name));
 	memcpy(name, hello->volume_name,
 	       strnlen(hello->volume_name, sizeof(name) - 1));

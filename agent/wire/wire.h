@@ -88,13 +88,13 @@ struct wire_status {
 
 struct wire_open_ask {
 	uint64_t serial; /* echoed in the reply */
-	uint64_t epoch; /* an opening that goes on; 0: a new one */
+	uint64_t epoch; /* an open session that continues; 0: a new one */
 };
 
 struct wire_open_reply {
 	uint64_t serial;
 	int32_t error; /* 0: leadership is on its way; -EBUSY; -EAGAIN */
-	uint32_t writer; /* who has it, when -EBUSY */
+	uint32_t writer; /* node id that has it, when -EBUSY */
 };
 
 struct wire_copy_begin {

@@ -149,7 +149,7 @@ static struct command *begun(const char *name, int wait_ms, int *fd)
 	return command;
 }
 
-/* It is done, its asker is told so, and all ends. */
+/* It is done, its caller is answered, and all ends. */
 static void finish(struct command *command, int fd, const char *error)
 {
 	command_done(control, command);

@@ -1,7 +1,7 @@
 /* build: tests/lib/disk.c */
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Writes that the caller carries out by himself: appends that are under way
+ * Writes that the caller carries out itself: appends that are under way
  * beside each other, and plans of what is applied.
  */
 #include <errno.h>
