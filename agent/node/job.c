@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What the node asks of its store: the jobs that it may have under way.  What
- * comes back is handed out by node_job_done(), at the top.
+ * comes back, node_job_done() gives to the files concerned, at the top.
  *
- * What would need more of them than there are does not happen: the log has no
- * room then, messages are lost, and nobody stands for election.
+ * When no job is left, the log takes no entries, messages are dropped, and this
+ * node starts no election.
  */
 #include <assert.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who belongs to the volume: orders of people that change it, and what this
- * node is to do when its own role is another than before.
+ * Which nodes belong to the volume: the commands that change it, and what this
+ * node does when its own role has changed.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The node as a whole: its birth and end, what comes from outside for more
- * than one of its files, and the pump that calls each in turn.  One thread; owns
- * everything in struct node.  It must never block, and never answer the device
- * or a peer before what the answer promises is so.
+ * The node as a whole: making and freeing it, events from outside that
+ * concern several of its files, and the pump that calls each file in turn.  One
+ * thread, which owns everything in struct node.  It must never block, and never
+ * answer the device or a peer before what the answer promises is true.
  */
 #include <assert.h>
 #include <errno.h>

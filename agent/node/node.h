@@ -79,13 +79,13 @@ struct node_ops {
 
 	/*
 	 * For the log: level is enum base_log_level; key=value pairs.  A node
-	 * is #ID, for whoever knows its name to put that there; #0: none.
+	 * is #ID, which the caller replaces by its name; #0: none.
 	 */
 	void (*event)(void *context, int level, const char *text);
 };
 
 struct node_config {
-	struct raft_config raft; /* its members: those a volume is born with */
+	struct raft_config raft; /* its members: those of the bootstrap */
 	/* All nodes of the configuration, members or not, we among them. */
 	uint32_t nodes[NODE_COUNT_MAX];
 	unsigned int node_count;
@@ -120,8 +120,8 @@ void node_request(struct node *node, const struct node_request *request);
 
 /**
  * node_peer_differs() - WIRE_DIFFERS_*, before node_link(); 0 until told
- * Two nodes of different lists take no part in the birth of one volume: the
- * majorities of what each calls the volume may have nobody in common.  Where
+ * Two nodes of different lists take no part in the bootstrap of one volume: the
+ * majorities of what each calls the volume may have no node in common.  Where
  * sizes differ no replica is filled from the other.
  */
 void node_peer_differs(struct node *node, uint32_t peer, uint32_t differs);

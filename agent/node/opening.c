@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How the device is opened here: this node must lead, so it asks whoever does
- * to hand leadership over, or campaigns where nobody leads; as the leader it
- * makes sure that nobody else has the device, proposes an OPEN, and has the
- * device once that is applied - if no other OPEN was later.
+ * How the device is opened here: this node must lead, so it asks the leader to
+ * hand leadership over, or campaigns if there is none.  As the leader it makes
+ * sure that no other node has the device, proposes an OPEN, and has the device
+ * once that is applied, if no other OPEN followed it.
  *
  * The same goes for a device that is open here while another node leads: its
  * I/O needs leadership back.
@@ -13,11 +13,11 @@
 #include "base/log.h"
 #include "node/state.h"
 
-/* Between two asks for leadership, to twice that; with nobody who has it. */
+/* Between two requests for leadership, to twice that; without a leader. */
 #define ASK_US 100000
 #define CAMPAIGN_US 25000
 
-/* Who else has it open, as far as the leader can know? 0: nobody alive. */
+/* Who else has it open, as far as the leader can know? 0: no living node. */
 static uint32_t other_writer(struct node *node, uint32_t asker, bool *unknown)
 {
 	struct store_checkpoint tail =
@@ -84,7 +84,7 @@ static void opening_go_on(struct node *node)
 		return;
 	tail = entries_head(&node->entries, node->entries.last);
 	if (tail.standing.epoch !=
-	    requests->open_index) { /* somebody else was later */
+	    requests->open_index) { /* another OPEN followed */
 		requests_open_at(node, 0);
 		return;
 	}
@@ -116,12 +116,12 @@ static void opening_ask_later(struct node *node, uint64_t us)
 	requests_ask_at(node, node->now_us + us + node->random % us);
 }
 
-/* Leadership belongs where the device is open: ask whoever has it. */
+/* Leadership belongs where the device is open: ask the leader. */
 static void opening_ask(struct node *node)
 {
 	struct requests *requests = &node->requests;
 	struct peer *leader = peer_find(node, raft_leader(node->raft));
-	struct wire_msg msg; /* large: nothing is done to it in vain */
+	struct wire_msg msg; /* large: so not initialized */
 	uint64_t lost_us;
 
 	if (!node_wants_lead(node) || node->now_us < requests->ask_next_us)

@@ -2,8 +2,8 @@
 /*
  * Requests of the device become entries of the log, in the order of their tags,
  * as many at a time as a step takes and memory and log have room for.  Only by
- * a leader that is ready, only for the opening that the log's end names: so a
- * request of an opening that is over can't get in behind the next one's.
+ * a leader that is ready, and only for the open session that the log's end
+ * names: so a request of a session that is over can't get in behind the next.
  */
 #include "base/crc.h"
 #include "node/state.h"

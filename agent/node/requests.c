@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the device asked for and has not been answered: writes, zeroes and
- * flushes, an opening that waits, a close whose end is still to be applied.
+ * Requests of the device that are not answered yet: writes, zeroes and flushes,
+ * an open that waits, a close whose last entry is still to be applied.
  *
  * Requests wait here in the order of their tags, are proposed in that order
  * and so committed and answered in it.  A request that a new agent, or a new

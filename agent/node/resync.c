@@ -3,7 +3,7 @@
  * What a resync means to the rest of the node, and how it ends early.
  *
  * Its two sides are in resync_send.c, the leader's, and resync_recv.c, the
- * follower's.  These only begin it and carry it on; what everybody else has to
+ * follower's.  These only begin it and carry it on.  What the other files have to
  * know of it, or to do to it, is here, below the step: a step may end a resync,
  * as leadership changes.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the node says to people: events for the log, and what is wrong with its
+ * What the node says, for humans: events for the log, and what is wrong with its
  * replica.  Calls nothing else in this folder.
  */
 #include <stdarg.h>

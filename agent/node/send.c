@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The core's messages on their way to peers.  A message that promises what is
- * in the core's hard state, a vote say, is held until that is saved.
+ * in the core's hard state, such as a vote, is held until that is saved.
  *
  * Nothing here has to arrive: what is lost, the core sends again.
  */

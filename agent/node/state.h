@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Inside of node/: what the files of this folder share.  Nobody else includes
- * it.  From the top down, and each calls only what stands below it
+ * Inside of node/: what the files of this folder share.  No other folder
+ * includes it.  From the top down, and each calls only what stands below it
  * (scripts/check-circles):
  *
- *	node.c		birth and end, events for several files, the pump
- *	view.c		status, for people
+ *	node.c		making, freeing, events for several files, the pump
+ *	view.c		status, for humans
  *	resync_recv.c	follower: being filled by the leader
  *	resync_send.c	leader: filling a replica that the log can't help
- *	propose.c	requests of the device become entries
+ *	propose.c	requests become entries
  *	opening.c	opening the device: leadership, and the OPEN entry
- *	members.c	orders that change members, and what follows from them
+ *	members.c	commands that change members, and what follows
  *	peers.c		the log to and from peers
  *	image.c		the data area: applying, and checkpoints
  *	step.c		a step of the core and what it says is to be done
  *	send.c		the core's messages, held until they are true
  *	gate.c		the device's binding, epoch, lease and fence
- *	requests.c	what the device waits for
+ *	requests.c	requests of the device, until they are answered
  *	resync.c	what a resync means to the others, and how it ends early
  *	status.c	telling peers how we are
  *	facts.c		questions about the node as a whole
@@ -25,7 +25,7 @@
  *	say.c		events for the log
  *
  * A file that owns a struct, or fields of struct node, is the only one that
- * writes them; the others read them, or call it.  node.c sets all at birth.
+ * writes them; the others read them, or call it.  node.c sets all at the start.
  */
 #ifndef NODE_STATE_H
 #define NODE_STATE_H
@@ -71,7 +71,7 @@ struct request {
 	uint64_t index; /* answered when this is committed; 0: not proposed */
 };
 
-/* requests.c: what the device waits for */
+/* requests.c: requests of the device, until they are answered */
 struct requests {
 	struct base_list list; /* writes and flushes, in order of tags */
 	struct request *unproposed; /* first without index, NULL: none */
@@ -202,7 +202,7 @@ struct node {
 	/* members.c */
 	struct raft_members members; /* as last seen, to notice changes */
 	uint32_t changed; /* whose role the last change was about */
-	/* Committed members without us, as somebody told: as of that entry. */
+	/* A peer said that the committed members are without us: as of that entry. */
 	uint64_t outside_at;
 
 	/* resync_recv.c, but resync.c ends it early */
@@ -220,7 +220,7 @@ struct node {
 /* say.c */
 void node_say(struct node *node, int level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* What is wrong with this replica, for people; "": nothing. */
+/* What is wrong with this replica, for humans; "": nothing. */
 void node_set_damage(struct node *node, const char *what);
 
 /* entries.c */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the node tells its peers about itself: at a pace, and at once when it
- * matters.  Peers decide by it whom to fill, whom to hand leadership to, and
- * whether somebody else has the device open.
+ * What the node tells its peers about itself: at a steady pace, and at once when
+ * it matters.  By it peers decide which node to fill, which node to hand
+ * leadership to, and whether another node has the device open.
  */
 #include <string.h>
 
@@ -32,18 +32,18 @@ void status_soon(struct node *node)
 	node->status_next_us = 0;
 }
 
-/* Whoever has just come has heard none of it. */
+/* A peer that has just connected has heard none of it. */
 void status_again(struct node *node)
 {
 	status_soon(node);
 	memset(&node->status_sent, 0, sizeof(node->status_sent));
 }
 
-/* Tell everybody how we are: at a pace, and at once when it matters. */
+/* Tell all peers how we are: at a pace, and at once when it matters. */
 void status_pump(struct node *node)
 {
 	uint32_t flags = status_flags(node);
-	struct wire_msg msg; /* large: nothing is done to it in vain */
+	struct wire_msg msg; /* large: so not initialized */
 	unsigned int i;
 
 	if (node->now_us < node->status_next_us &&

@@ -9,10 +9,9 @@
  *	4. messages go out, or are held until 2. is durable;
  *	5. what hangs on role, term and leader is set right.
  *
- * 3. comes before 4., since nobody may hear that we gave leadership up while
- * our own device still counts on it.  None of it steps again: whoever calls
- * node_step() finds the node as that step has left it, and what the core said
- * in what is returned.
+ * 3. comes before 4., since no peer may hear that we gave leadership up while
+ * our own device still relies on it.  None of it steps again: the caller of
+ * node_step() finds the node as that step left it, and gets the core's update.
  */
 #include <assert.h>
 
