@@ -58,8 +58,12 @@ static bool healed(struct world *world)
 		if (host->user &&
 		    (device->open || device->opening || device->closing))
 			return false;
-		if (!raft_members_role(oracle_members(world), host->id))
+		if (!raft_members_role(oracle_members(world), host->id)) {
+			/* Until it has heard that it is none. */
+			if (device->hold_count)
+				return false;
 			continue;
+		}
 		node_view(host->node, host_now(host), &view);
 		if (view.damaged || view.requests || view.last != first.last ||
 		    view.applied != view.last)
@@ -85,7 +89,7 @@ static void tell_views(struct world *world)
 		node_view(host->node, host_now(host), &view);
 		world_tell(
 			world, i + 1,
-			"member %d role %d term %lu leader %u last %lu durable %lu commit %lu applied %lu requests %u copied %lu%s%s%s%s%s: %s",
+			"member %d role %d term %lu leader %u last %lu durable %lu commit %lu applied %lu requests %u copied %lu%s%s%s%s%s%s: %s",
 			view.member, view.role, (unsigned long)view.term,
 			view.leader, (unsigned long)view.last,
 			(unsigned long)view.durable, (unsigned long)view.commit,
@@ -95,7 +99,8 @@ static void tell_views(struct world *world)
 			view.damaged ? " damaged" : "",
 			view.blank ? " blank" : "",
 			host->device.open ? " open" : "",
-			host->device.fenced ? " fenced" : "", view.problem);
+			host->device.fenced ? " fenced" : "",
+			host->device.hold_count ? " holds" : "", view.problem);
 	}
 }
 
