@@ -178,15 +178,14 @@ int node_member_change(struct node *node, enum node_member_op op, uint32_t id)
 
 /*
  * Who was a witness has heads where data should be: it is filled like a damaged
- * replica before it is anything else.
+ * replica before it is anything else.  That its log says witness makes no
+ * replica bare: it may be behind that of the leader, which sends by its own.
  */
 static void members_witness(struct node *node)
 {
 	struct raft_event event = { .type = RAFT_EV_DAMAGED };
 	enum raft_member_role role = raft_own_role(node->raft);
 
-	if (role == RAFT_MEMBER_WITNESS)
-		entries_set_bare(&node->entries);
 	if (!node->entries.bare || node->disk_failed ||
 	    resync_blocks_log(node) || raft_hard_state(node->raft)->damaged ||
 	    (role != RAFT_MEMBER_VOTER && role != RAFT_MEMBER_LEARNER))

@@ -98,9 +98,6 @@ static void resync_reset(struct node *node)
 		.applied_term = begin->index_term,
 		.standing = begin->standing,
 		.incomplete = true,
-		.witness = raft_members_role(&begin->standing.members,
-					     node->config.raft.id) ==
-			   RAFT_MEMBER_WITNESS,
 	};
 	struct store_job *job;
 
@@ -176,6 +173,27 @@ static bool resync_is_whole(const struct node *node)
 }
 
 /*
+ * Are the numbers all that comes, as we are a witness?  Our log may begin where
+ * we were one, and the leader's go on to where we are one no more: what it sends
+ * depends on its own.
+ */
+static bool resync_is_bare(struct node *node)
+{
+	struct peer *leader = peer_find(node, raft_leader(node->raft));
+
+	return raft_own_role(node->raft) == RAFT_MEMBER_WITNESS && leader &&
+	       leader->known &&
+	       raft_members_role(&leader->status.members,
+				 node->config.raft.id) == RAFT_MEMBER_WITNESS;
+}
+
+static void resync_finish_bare(struct node *node)
+{
+	entries_set_bare(&node->entries);
+	node->resync.phase = RESYNC_FINISHING;
+}
+
+/*
  * The phases' ends that no job brings.  The others end by one: PREPARING in
  * resync_recv_log_was_reset() or resync_recv_checkpointed(), FINISHING in the
  * latter.  It waits until no checkpoint is under way, since image.c makes one
@@ -184,14 +202,13 @@ static bool resync_is_whole(const struct node *node)
 void resync_recv_pump(struct node *node)
 {
 	struct resync_recv *resync = &node->resync;
-	bool witness = raft_own_role(node->raft) == RAFT_MEMBER_WITNESS;
 
 	switch (resync->phase) {
 	case RESYNC_NONE:
 		/* Nobody fills a witness that stopped before it was complete. */
-		if (witness && node->incomplete && node->entries.bare &&
+		if (node->incomplete && resync_is_bare(node) &&
 		    !node->image.checkpointing)
-			resync->phase = RESYNC_FINISHING;
+			resync_finish_bare(node);
 		break;
 	case RESYNC_WAIT:
 		if (!node->image_jobs && !node_jobs_out(node))
@@ -200,12 +217,11 @@ void resync_recv_pump(struct node *node)
 	case RESYNC_PREPARING:
 		break;
 	case RESYNC_RUNNING:
-		if (witness) { /* the numbers were all of it */
-			resync->received = node->config.volume_bytes;
-			resync->written = node->config.volume_bytes;
-			resync->ended = true;
-		}
-		if (resync_is_whole(node) && !node->image.checkpointing)
+		if (node->image.checkpointing)
+			break;
+		if (resync_is_bare(node))
+			resync_finish_bare(node);
+		else if (resync_is_whole(node))
 			resync->phase = RESYNC_FINISHING;
 		break;
 	case RESYNC_FINISHING:

@@ -265,6 +265,53 @@ static void former_witness_is_filled_before_it_is_a_voter(void)
 	rig_end();
 }
 
+/*
+ * Its disk is replaced while the leader has started again, and knows only that
+ * the time is committed when it was a witness: that is where the copy begins.
+ */
+static void former_witness_is_filled_from_where_it_was_one(void)
+{
+	uint32_t leader = begin(3, 2);
+	uint32_t other = 3 - leader;
+	unsigned int turns;
+
+	ordered(leader, NODE_MEMBER_ADD_WITNESS, 3);
+	rig_write(leader, 200);
+	tap_need(rig_view(leader).base > 0);
+	/* Soon enough that the leader makes no checkpoint meanwhile. */
+	tap_check_eq(order(leader, NODE_MEMBER_REMOVE, 3), 0);
+	rig_turns(20);
+	tap_check_eq(order(leader, NODE_MEMBER_ADD, 3), 0);
+	rig_pass(RIG_T);
+	tap_check_eq(order(leader, NODE_MEMBER_REMOVE, other), 0);
+	rig_turns(20);
+	tap_check_eq(order(leader, NODE_MEMBER_PROMOTE, 3), 0);
+	rig_turns(20);
+	rig_kill(other);
+	rig_kill(3);
+	rig_kill(leader);
+	rig_format(3);
+	rig.nodes[3].copied = 0;
+	rig_boot(leader);
+	tap_need(rig_view(leader).applied + 3 < rig_view(leader).last);
+	rig_boot(3);
+	for (turns = 0; turns < 1000; turns++) {
+		struct node_view view = rig_view(3);
+
+		/* Each would have it copied to again, and again. */
+		tap_check(!view.damaged);
+		tap_check(!view.last || view.incomplete ||
+			  rig.nodes[3].copied > 0);
+		rig_turns(1);
+	}
+	tap_check_eq(rig_leader(), leader);
+	tap_check_eq(rig_view(3).member, RAFT_MEMBER_VOTER);
+	tap_check(!rig_view(3).incomplete);
+	tap_check_eq(rig_view(3).applied, rig_view(leader).last);
+	tap_check(rig_same(leader, 3));
+	rig_end();
+}
+
 static void device_opens_on_voters_only(void)
 {
 	uint32_t leader;
@@ -364,6 +411,7 @@ int main(int argc, char **argv)
 		TAP_TEST(witness_holds_heads_and_no_data),
 		TAP_TEST(witness_far_behind_needs_numbers_only),
 		TAP_TEST(former_witness_is_filled_before_it_is_a_voter),
+		TAP_TEST(former_witness_is_filled_from_where_it_was_one),
 		TAP_TEST(device_opens_on_voters_only),
 		TAP_TEST(members_survive_restarts_and_compaction),
 	};
