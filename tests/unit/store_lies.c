@@ -103,9 +103,18 @@ static bool grow(struct model *model)
 static void arm(struct model *model, enum place place, uint64_t nth)
 {
 	struct disk_lie lie = { .kind = DISK_LIE_MISDIRECTED, .nth = nth };
+	uint64_t places[PLACES] = { 0 };
 	struct format_layout layout;
 
 	layout_now(model, &layout);
+	places[STATE_0] = layout.state[0];
+	places[STATE_1] = layout.state[1];
+	places[CHECKPOINT_0] = layout.checkpoint[0];
+	places[CHECKPOINT_1] = layout.checkpoint[1];
+	places[NOTE_0] = layout.note[0];
+	places[NOTE_1] = layout.note[1];
+	places[SUPER_0] = layout.super[0];
+	places[SUPER_1] = layout.super[1];
 	lie.from = layout.data + RIG_VOLUME_BYTES;
 	switch (place) {
 	case NOWHERE:
@@ -118,17 +127,7 @@ static void arm(struct model *model, enum place place, uint64_t nth)
 			     draw(model, model->used / 4096 + 1) * 4096;
 		break;
 	default:
-		lie.target = disk_offset(
-			model, (const uint64_t[]){
-				       [STATE_0] = layout.state[0],
-				       [STATE_1] = layout.state[1],
-				       [CHECKPOINT_0] = layout.checkpoint[0],
-				       [CHECKPOINT_1] = layout.checkpoint[1],
-				       [NOTE_0] = layout.note[0],
-				       [NOTE_1] = layout.note[1],
-				       [SUPER_0] = layout.super[0],
-				       [SUPER_1] = layout.super[1],
-			       }[place]);
+		lie.target = disk_offset(model, places[place]);
 		break;
 	}
 	/* Block 0 is nobody's target: there it means a drawn one. */

@@ -54,8 +54,7 @@ static void host_wound_heals(struct host *host)
 	struct node_view view;
 
 	if (!host->wounded || host->wound_fresh || host->disk_out ||
-	    host->log_jobs ||
-	    !host_data(host, 0, host->world->volume_bytes))
+	    host->log_jobs || !host_data(host, 0, host->world->volume_bytes))
 		return;
 	node_view(host->node, host_now(host), &view);
 	if (view.blank || view.damaged || view.incomplete || view.disk_failed)
