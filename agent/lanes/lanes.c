@@ -148,6 +148,7 @@ static void fail(struct lanes *lanes, struct lane *lane, struct store_job *job,
 {
 	job->error = error;
 	job->failed = lane->blame;
+	job->failed_disk = store_failed_disk(lanes->store);
 	lane->blame = NULL;
 	lanes->ops->done(lanes->context, job);
 }

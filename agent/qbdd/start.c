@@ -212,7 +212,7 @@ static int open_store(struct qbdd *daemon, struct store_boot *boot,
 		base_log(BASE_LOG_WARNING, "event=configuration what=\"%s\"",
 			 daemon->log_notice);
 	daemon->io = io;
-	daemon->align = io->align;
+	daemon->align = boot->align;
 	if (boot->damage[0])
 		base_log(BASE_LOG_ERROR,
 			 "event=replica-damaged what=\"%s\" remedy=\"a leader "

@@ -48,7 +48,7 @@
  *	 48  8  generation, from 1; counts the tables
  *	 56  8  offset of this very copy: a copy elsewhere (an image of a replica
  *	        stored inside a volume) is none
- *	 64  4  record alignment, bytes
+ *	 64  4  record alignment, bytes: of the log's disk
  *	 68  2  device that this copy lies on: 0 or 1
  *	 70  2  number of regions
  *	 72 64  name of the volume, NUL-terminated
@@ -284,12 +284,20 @@ enum format_answer {
 };
 
 /** format_identity_check() - NULL, or what is not possible about it */
-const char *format_identity_check(const struct store_identity *identity,
-				  uint32_t align);
+const char *format_identity_check(const struct store_identity *identity);
+
+/**
+ * format_align_check() - NULL, or why a disk's sectors don't do
+ * @align: of the disk, bytes
+ * @least: of what is written there: of the data area the volume's block size, of
+ *	records and slots FORMAT_BLOCK
+ */
+const char *format_align_check(uint32_t align, uint32_t least);
 
 /**
  * format_super_new() - the superblock of a replica that is to be made
  * @identity: checked
+ * @align: of the disk that the log is to lie on
  * @second_bytes: of a second disk, which then has all but the data; 0: none
  * Return: false when the disks are too small.
  */
@@ -315,8 +323,9 @@ bool format_layout(const struct format_super *super, uint64_t disk_bytes,
 bool format_regions_overlap(const struct format_region *a,
 			    const struct format_region *b);
 
-/** format_super_bytes() - smallest first disk for its regions */
-uint64_t format_super_bytes(const struct format_super *super);
+/** format_super_bytes() - smallest disk @device (0 or 1) for its regions */
+uint64_t format_super_bytes(const struct format_super *super,
+			    unsigned int device);
 
 /** format_super_last() - offset of the second superblock; 0: disk too small */
 uint64_t format_super_last(uint64_t disk_bytes);

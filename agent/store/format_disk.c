@@ -87,7 +87,8 @@ static int refuse_replica(struct job *job)
 }
 
 /* Partition tables, file systems and arrays have their heads there. */
-static int refuse_data_on(struct job *job, uint64_t disk, uint64_t disk_bytes)
+static int refuse_data_on(struct job *job, uint64_t disk, uint64_t disk_bytes,
+			  uint32_t align)
 {
 	struct store_io *io = job->io;
 	uint64_t size = disk_bytes < LOOK_BYTES ? disk_bytes : LOOK_BYTES;
@@ -95,9 +96,9 @@ static int refuse_data_on(struct job *job, uint64_t disk, uint64_t disk_bytes)
 	unsigned int i;
 	int error;
 
-	size -= size % io->align;
+	size -= size % align;
 	offsets[1] = disk_bytes - size;
-	offsets[1] -= offsets[1] % io->align;
+	offsets[1] -= offsets[1] % align;
 	for (i = 0; i < 2; i++) {
 		error = io->ops->read(io, disk | offsets[i], job->bytes, size);
 		if (error)
@@ -108,25 +109,44 @@ static int refuse_data_on(struct job *job, uint64_t disk, uint64_t disk_bytes)
 					job->error, -EEXIST,
 					"the %sdisk holds data (at byte %" PRIu64
 					"); --force destroys it",
-					disk ? "second " : "", offsets[i] + at);
+					disk ? "meta-" : "", offsets[i] + at);
 	}
 	return 0;
 }
 
 static int refuse_data(struct job *job)
 {
-	int error = refuse_data_on(job, 0, job->io->size);
+	const struct store_io *io = job->io;
+	int error = refuse_data_on(job, 0, io->size, io->align);
 
-	if (!error && job->io->second_size)
-		error = refuse_data_on(job, STORE_IO_SECOND,
-				       job->io->second_size);
+	if (!error && io->second_size)
+		error = refuse_data_on(job, STORE_IO_SECOND, io->second_size,
+				       io->second_align);
 	return error;
+}
+
+/* The second disk may have been another replica's first one. */
+static unsigned int second_supers(struct job *job, uint64_t *offsets)
+{
+	struct store_io *second = store_io_disk(job->io, 1);
+	uint64_t last = format_super_last(job->io->second_size);
+	unsigned int count = 0;
+	struct format_super old;
+	struct base_error ignored;
+
+	offsets[count++] = STORE_IO_SECOND;
+	offsets[count++] = STORE_IO_SECOND | last;
+	if (second != job->io &&
+	    super_read(second, NULL, job->bytes, &old, NULL, &ignored) == 0)
+		offsets[count++] = STORE_IO_SECOND |
+				   format_super_first(&old.identity);
+	return count;
 }
 
 /* Wherever an old superblock may be, with what we know. */
 static int wipe_supers(struct job *job)
 {
-	uint64_t offsets[5] = { job->layout.super[1], job->layout.super[0] };
+	uint64_t offsets[7] = { job->layout.super[1], job->layout.super[0] };
 	unsigned int count = 2, i;
 	struct format_super old;
 	struct base_error ignored;
@@ -136,7 +156,7 @@ static int wipe_supers(struct job *job)
 	if (super_read(job->io, NULL, job->bytes, &old, NULL, &ignored) == 0)
 		offsets[count++] = format_super_first(&old.identity);
 	if (job->io->second_size)
-		offsets[count++] = STORE_IO_SECOND;
+		count += second_supers(job, offsets + count);
 	memset(job->bytes, 0, FORMAT_BLOCK);
 	for (i = 0; i < count && !error; i++)
 		error = job_write(job, offsets[i]);
@@ -258,13 +278,23 @@ static int too_small(const struct store_io *io,
 		     const struct store_identity *identity,
 		     struct base_error *error)
 {
+	uint64_t first = store_first_bytes_needed(identity);
+
+	if (io->second_size && io->size < first)
+		return base_error_set(
+			error, -ENOSPC,
+			"the disk is too small: it has %" PRIu64
+			" bytes, the replica needs %" PRIu64
+			" beside its meta-disk (volume %" PRIu64
+			"); take a larger disk, or make size smaller",
+			io->size, first, identity->volume_bytes);
 	if (io->second_size)
 		return base_error_set(
 			error, -ENOSPC,
-			"the disks are too small: the first has %" PRIu64
-			" bytes, the second %" PRIu64 " (volume %" PRIu64
-			", log %" PRIu64 "); take larger ones",
-			io->size, io->second_size, identity->volume_bytes,
+			"the meta-disk is too small: it has %" PRIu64
+			" bytes, the replica needs %" PRIu64 " (log %" PRIu64
+			"); take a larger one, or make log-size smaller",
+			io->second_size, store_second_bytes_needed(identity),
 			identity->log_bytes);
 	return base_error_set(
 		error, -ENOSPC,
@@ -288,13 +318,18 @@ int store_format(struct store_io *io, const struct store_identity *identity,
 	};
 	struct progress how_far = { .tell = progress, .context = context };
 	struct base_buf *memory;
-	const char *wrong = format_identity_check(identity, io->align);
+	const char *wrong = format_identity_check(identity);
+	uint32_t align = io->second_size ? io->second_align : io->align;
 	int code;
 
+	if (!wrong)
+		wrong = format_align_check(io->align, identity->block_size);
+	if (!wrong)
+		wrong = format_align_check(align, FORMAT_BLOCK);
 	if (wrong)
 		return base_error_set(job.error, -EINVAL, "can't format: %s",
 				      wrong);
-	if (!format_super_new(identity, io->align, io->size, io->second_size,
+	if (!format_super_new(identity, align, io->size, io->second_size,
 			      &job.super))
 		return too_small(io, identity, job.error);
 	format_layout(&job.super, io->size, io->second_size, &job.layout);

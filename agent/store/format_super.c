@@ -13,8 +13,16 @@ static const uint8_t super_magic[8] = "QBDSUPER";
 #define SUPER_REGION_BYTES 24
 #define SUPER_MAGIC_AGAIN 504
 
-const char *format_identity_check(const struct store_identity *identity,
-				  uint32_t align)
+const char *format_align_check(uint32_t align, uint32_t least)
+{
+	if (align != 512 && align != 4096)
+		return "disk sectors are neither 512 nor 4096 bytes";
+	if (align > least)
+		return "the disk has sectors of 4096 bytes; write block-size = 4096; into the volume's configuration on all nodes, or take a disk with smaller sectors";
+	return NULL;
+}
+
+const char *format_identity_check(const struct store_identity *identity)
 {
 	if (identity->node_id == 0)
 		return "node id is 0";
@@ -23,10 +31,6 @@ const char *format_identity_check(const struct store_identity *identity,
 		return "no volume name, or too long";
 	if (identity->block_size != 512 && identity->block_size != 4096)
 		return "block size is neither 512 nor 4096";
-	if (align != 512 && align != 4096)
-		return "disk sectors are neither 512 nor 4096 bytes";
-	if (identity->block_size < align)
-		return "the disk has sectors of 4096 bytes; write block-size = 4096; into the volume's configuration on all nodes, or take a disk with smaller sectors";
 	if (identity->volume_bytes == 0 ||
 	    identity->volume_bytes > FORMAT_BYTES_MAX)
 		return "volume size is 0 or too large";
@@ -127,10 +131,20 @@ bool format_super_new(const struct store_identity *identity, uint32_t align,
 
 uint64_t store_bytes_needed(const struct store_identity *identity)
 {
-	return front_end(identity) +
+	return store_first_bytes_needed(identity) +
 	       (uint64_t)FORMAT_META_BLOCKS * FORMAT_BLOCK +
-	       format_round_up(identity->log_bytes, FORMAT_BLOCK) +
-	       FORMAT_BLOCK;
+	       format_round_up(identity->log_bytes, FORMAT_BLOCK);
+}
+
+uint64_t store_first_bytes_needed(const struct store_identity *identity)
+{
+	return front_end(identity) + FORMAT_BLOCK;
+}
+
+uint64_t store_second_bytes_needed(const struct store_identity *identity)
+{
+	return (1 + (uint64_t)FORMAT_META_BLOCKS) * FORMAT_BLOCK +
+	       format_round_up(identity->log_bytes, FORMAT_BLOCK);
 }
 
 bool format_regions_overlap(const struct format_region *a,
@@ -172,7 +186,7 @@ const char *format_super_check(const struct format_super *super)
 {
 	const struct store_identity *identity = &super->identity;
 	const struct format_region *data, *meta, *log;
-	const char *wrong = format_identity_check(identity, super->align);
+	const char *wrong = format_identity_check(identity);
 	unsigned int i;
 
 	for (i = 0; i < super->region_count && !wrong; i++)
@@ -191,7 +205,9 @@ const char *format_super_check(const struct format_super *super)
 		return "the metadata does not fit into its region";
 	if (log->bytes != identity->log_bytes)
 		return "the log has another size than its region";
-	return NULL;
+	return format_align_check(super->align, log->device ?
+							FORMAT_BLOCK :
+							identity->block_size);
 }
 
 static uint64_t region_address(const struct format_region *region)
@@ -228,18 +244,20 @@ bool format_layout(const struct format_super *super, uint64_t disk_bytes,
 	return true;
 }
 
-uint64_t format_super_bytes(const struct format_super *super)
+uint64_t format_super_bytes(const struct format_super *super,
+			    unsigned int device)
 {
-	uint64_t end = front_end(&super->identity);
+	uint64_t end = device ? FORMAT_BLOCK : front_end(&super->identity);
 	unsigned int i;
 
 	for (i = 0; i < super->region_count; i++) {
 		const struct format_region *region = &super->regions[i];
 
-		if (!region->device && region->offset + region->bytes > end)
+		if (region->device == device &&
+		    region->offset + region->bytes > end)
 			end = region->offset + region->bytes;
 	}
-	return end + FORMAT_BLOCK;
+	return device ? end : end + FORMAT_BLOCK;
 }
 
 static void put_region(uint8_t *at, const struct format_region *region)

@@ -56,7 +56,7 @@ static int apply_write(struct store *store, struct run *run,
 		if (error)
 			return error;
 		if (entry->length >= DIRECT_BYTES_MIN &&
-		    ((uintptr_t)data & (store->align - 1)) == 0)
+		    ((uintptr_t)data & (store->data_align - 1)) == 0)
 			return store_write_bytes(store,
 						 store->layout.data +
 							 entry->offset,
@@ -141,7 +141,7 @@ static bool image_range(const struct store *store, uint64_t offset, size_t size)
 {
 	return offset <= store->super.identity.volume_bytes &&
 	       size <= store->super.identity.volume_bytes - offset &&
-	       ((offset | size) & (store->align - 1)) == 0;
+	       ((offset | size) & (store->data_align - 1)) == 0;
 }
 
 int store_image_read(struct store *store, uint64_t offset, void *bytes,
@@ -155,7 +155,7 @@ int store_image_read(struct store *store, uint64_t offset, void *bytes,
 	if (!image_range(store, offset, size))
 		return -EINVAL;
 	offset += store->layout.data;
-	if (((uintptr_t)bytes & (store->align - 1)) == 0)
+	if (((uintptr_t)bytes & (store->data_align - 1)) == 0)
 		return io->ops->read(io, offset, bytes, size);
 	for (; size && !error; size -= step, offset += step, at += step) {
 		step = size < STORE_CHUNK_BYTES ? size : STORE_CHUNK_BYTES;
@@ -180,7 +180,7 @@ int store_image_write(struct store *store, uint64_t offset, const void *bytes,
 	offset += store->layout.data;
 	if (!bytes)
 		return store_zero(store, offset, size);
-	if (((uintptr_t)bytes & (store->align - 1)) == 0)
+	if (((uintptr_t)bytes & (store->data_align - 1)) == 0)
 		return store_write_bytes(store, offset, bytes, size);
 	for (; size && !error; size -= step, offset += step, at += step) {
 		step = size < STORE_CHUNK_BYTES ? size : STORE_CHUNK_BYTES;

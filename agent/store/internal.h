@@ -5,8 +5,9 @@
  * Locking.  `lock` protects `log` and `checkpoint`: the log thread (or its
  * stand-in) changes the log's end, the image thread its beginning, any thread
  * may read.  A thread reads without the lock only what it alone changes.
- * `sync_lock` is held over each sync and protects `failure`; order: neither is
- * taken inside the other.
+ * A disk's `sync_locks` is held over each sync of it; `failure_lock` protects
+ * `failure` and may be taken inside that.  None is taken inside `lock`, nor the
+ * other way round.
  */
 #ifndef STORE_INTERNAL_H
 #define STORE_INTERNAL_H
@@ -44,7 +45,9 @@ struct store {
 	struct store_io *io;
 	struct format_super super;
 	struct format_layout layout;
-	uint32_t align;
+	uint32_t align; /* of records; may be more than their disk needs */
+	uint32_t data_align; /* of the first disk */
+	uint32_t meta_align; /* of the disk that meta lies on */
 	uint32_t piece_bytes_max;
 	uint32_t piece_pages_max;
 	bool read_only;
@@ -54,8 +57,10 @@ struct store {
 	struct log log;
 	struct store_checkpoint checkpoint;
 
-	pthread_mutex_t sync_lock;
+	pthread_mutex_t sync_locks[2]; /* by disk */
+	pthread_mutex_t failure_lock;
 	int failed; /* atomic; set once, never cleared */
+	unsigned int failed_disk; /* set before it */
 	char failure[160];
 
 	/* The log thread's. */
@@ -89,7 +94,15 @@ int store_write(struct store *store, uint64_t offset, const struct iovec *iov,
 int store_write_bytes(struct store *store, uint64_t offset, const void *bytes,
 		      size_t size);
 int store_zero(struct store *store, uint64_t offset, uint64_t size);
+/* All that was written is durable. */
 int store_sync(struct store *store);
+/* What the log and meta regions were given is; of the data area, who knows. */
+int store_sync_log(struct store *store);
+/* 0, or 1 where a region of this address lies on the second disk. */
+static inline unsigned int store_disk_of(uint64_t offset)
+{
+	return offset & STORE_IO_SECOND ? 1 : 0;
+}
 
 /* super.c */
 
@@ -106,7 +119,10 @@ int super_read(struct store_io *io, const struct store_identity *expected,
 /* The copy at @offset, which may be a second disk's. */
 void super_encode_block(const struct format_super *super, uint64_t offset,
 			uint8_t *block);
-/* Is there a second disk where there has to be one, and is it this replica's? */
+/* The log's address, as struct store_io's offsets. */
+uint64_t super_log_place(const struct format_super *super);
+/* Is there a second disk where there has to be one, and is it this replica's?
+ * One that need not be there must be this replica's as well. */
 int super_second(struct store_io *io, const struct format_super *super,
 		 uint8_t *block, struct base_error *error);
 /* Do its regions lie on disks of these sizes, and do we know what they are? */

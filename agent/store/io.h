@@ -5,7 +5,7 @@
  *
  * All calls are synchronous, complete (no short transfers) and safe from
  * several threads at once on ranges that don't overlap.  Offsets, lengths and
- * memory are aligned to `align`.
+ * memory are aligned to `align`, on a second disk to `second_align`.
  */
 #ifndef STORE_IO_H
 #define STORE_IO_H
@@ -44,6 +44,7 @@ struct store_io {
 	uint64_t size; /* bytes */
 	uint64_t second_size; /* of a second disk; 0: there is none */
 	uint32_t align; /* bytes: 512 or 4096 */
+	uint32_t second_align; /* of a second disk */
 	/* What the disk takes in one go, so that a write need not wait; 0: any */
 	uint32_t write_bytes_max;
 	uint32_t write_pages_max; /* pieces of memory, none beyond a page */
@@ -69,6 +70,13 @@ struct store_io *store_io_open(const char *path, int exclusive,
  * Return: the caller's; NULL: no memory, and both stay the caller's.
  */
 struct store_io *store_io_pair(struct store_io *first, struct store_io *second);
+
+/**
+ * store_io_disk() - one of a pair's disks, whose it stays
+ * @which: 0: the first, 1: the second
+ * Return: @io itself if it is no pair
+ */
+struct store_io *store_io_disk(struct store_io *io, unsigned int which);
 
 /**
  * store_io_fd() - for writing beside these calls, without waiting

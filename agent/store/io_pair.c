@@ -80,6 +80,11 @@ static uint32_t lower(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+struct store_io *store_io_disk(struct store_io *io, unsigned int which)
+{
+	return io->ops == &pair_ops ? pair_of(io)->disks[which] : io;
+}
+
 struct store_io *store_io_pair(struct store_io *first, struct store_io *second)
 {
 	struct pair *pair = calloc(1, sizeof(*pair));
@@ -89,8 +94,8 @@ struct store_io *store_io_pair(struct store_io *first, struct store_io *second)
 	pair->io.ops = &pair_ops;
 	pair->io.size = first->size;
 	pair->io.second_size = second->size;
-	pair->io.align = first->align > second->align ? first->align :
-							second->align;
+	pair->io.align = first->align;
+	pair->io.second_align = second->align;
 	pair->io.write_bytes_max =
 		lower(first->write_bytes_max, second->write_bytes_max);
 	pair->io.write_pages_max =

@@ -86,7 +86,10 @@ static void write_end(struct store *store, struct store_job *job, int error,
 	if (!error)
 		return;
 	job->failed = what;
-	store_fail(store, what, 0, error);
+	/* What was to be applied can't be read back from the log. */
+	store_fail(store, what, error == -EBADMSG ? store->layout.ring : 0,
+		   error);
+	job->failed_disk = store_failed_disk(store);
 }
 
 /* Jobs of one type, from the first on, as one array of entries. */
@@ -152,8 +155,10 @@ static void log_read_run(struct store *store, struct store_job *job)
 		job->count += !error;
 	}
 	job->error = job->count ? 0 : error;
-	if (job->error == -EIO || job->error == -EBADMSG)
+	if (job->error == -EIO || job->error == -EBADMSG) {
 		job->failed = "reading the log";
+		job->failed_disk = store_log_disk(store);
+	}
 }
 
 static bool all_zero(const uint8_t *bytes, uint32_t size)

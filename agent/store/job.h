@@ -42,7 +42,8 @@ struct store_job {
 	enum store_job_type type;
 	/* What comes back */
 	int error; /* 0 or a negative errno */
-	const char *failed; /* what the disk failed at: final; else NULL */
+	const char *failed; /* what a disk failed at: final; else NULL */
+	unsigned int failed_disk; /* which: 0 the first, 1 the second */
 	uint64_t base_index; /* the log's new base */
 	uint32_t crc; /* of buf's bytes; 0 without */
 	/* What is asked for */

@@ -17,7 +17,7 @@ int store_log_sync(struct store *store)
 
 	if (error || log->mark.durable == log->tail)
 		return error;
-	error = store_sync(store);
+	error = store_sync_log(store);
 	if (error)
 		return error;
 	pthread_mutex_lock(&store->lock);

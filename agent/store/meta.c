@@ -46,7 +46,7 @@ void meta_pair_read(struct store *store, enum format_kind kind,
 	for (i = 0; i < 2; i++) {
 		/* What saving writes: an error beside it would never heal. */
 		if (io->ops->read(io, offsets[i], store->log_block,
-				  store->align))
+				  store->meta_align))
 			continue;
 		pair->valid[i] = slot_decode(store, kind, i, &pair->slot[i]);
 		if (pair->valid[i] &&
@@ -59,11 +59,11 @@ static int slot_write(struct store *store, const struct format_slot *slot,
 		      uint8_t *block)
 {
 	/* As few sectors as the disk allows: one, which is whole or old. */
-	memset(block, 0, store->align);
+	memset(block, 0, store->meta_align);
 	format_slot_encode(&store->super.identity, slot, block);
 	return store_write_bytes(store,
 				 slot_offsets(store, slot->kind)[slot->which],
-				 block, store->align);
+				 block, store->meta_align);
 }
 
 int meta_pair_save(struct store *store, struct format_slot *slot,
@@ -76,7 +76,7 @@ int meta_pair_save(struct store *store, struct format_slot *slot,
 		slot->which = i;
 		error = slot_write(store, slot, block);
 		if (!error && !planted(PLANTED_VOTE_NOT_SYNCED))
-			error = store_sync(store);
+			error = store_sync_log(store);
 		if (error)
 			return error;
 		if (planted(PLANTED_SECOND_SLOT_SKIPPED))
@@ -174,7 +174,7 @@ int store_log_note(struct store *store)
 	slot.which = slot.seq % 2;
 	error = slot_write(store, &slot, store->log_block);
 	if (!error)
-		error = store_sync(store);
+		error = store_sync_log(store);
 	if (!error) {
 		store->note_seq++;
 		store->noted = slot.mark.durable;

@@ -94,6 +94,10 @@ static int move_plan(struct move *move, enum store_region kind, bool second,
 	if (!wrong &&
 	    format_regions_overlap(region, format_region(&move->old, kind)))
 		wrong = "it would lie over the old place";
+	if (!wrong && kind == STORE_REGION_LOG &&
+	    (second ? move->io->second_align : move->io->align) >
+		    move->new.align)
+		wrong = "its records are smaller than that disk's sectors";
 	if (wrong)
 		return base_error_set(move->error, -EINVAL,
 				      "the region can't be moved there: %s",
@@ -151,7 +155,7 @@ static int move_checked(struct move *move,
 			  move->error);
 	if (!code)
 		code = store_expect(&move->old.identity, expected, move->error);
-	if (!code)
+	if (!code && !second)
 		code = super_second(move->io, &move->old, move->bytes,
 				    move->error);
 	if (!code)

@@ -176,6 +176,31 @@ static int settle(struct store *store, const struct slots *slots,
 	return meta_state_save(store, &mark);
 }
 
+static int align_check(struct store_io *io, const struct format_super *super,
+		       struct base_error *error)
+{
+	const struct store_identity *identity = &super->identity;
+	unsigned int disk = store_disk_of(super_log_place(super));
+	uint32_t sectors = disk ? io->second_align : io->align;
+
+	if (io->align > identity->block_size)
+		return base_error_set(
+			error, -EINVAL,
+			"the volume has blocks of %" PRIu32
+			" bytes, this disk has sectors of %" PRIu32
+			"; a volume with block-size = 512 needs a disk with such sectors",
+			identity->block_size, io->align);
+	/* Moved to a disk with smaller sectors, records stay as they are. */
+	if (sectors > super->align)
+		return base_error_set(
+			error, -EINVAL,
+			"the log was formatted for sectors of %" PRIu32
+			" bytes, this %s's have %" PRIu32
+			"; format the replica anew, and the other nodes fill it",
+			super->align, disk ? "meta-disk" : "disk", sectors);
+	return 0;
+}
+
 static int open_check(struct store_io *io, const struct format_super *super,
 		      const struct store_identity *expected, uint8_t *block,
 		      struct base_error *error)
@@ -190,20 +215,7 @@ static int open_check(struct store_io *io, const struct format_super *super,
 		code = super_second(io, super, block, error);
 	if (!code)
 		code = super_place(io, super, &layout, error);
-	if (code)
-		return code;
-	if (io->align > super->align)
-		return base_error_set(
-			error, -EINVAL,
-			"the replica was formatted for sectors of %" PRIu32
-			" bytes, this disk's have %" PRIu32 "; %s",
-			super->align, io->align,
-			identity->block_size < io->align ?
-				"a volume with block-size = 512 needs a disk with such sectors" :
-				"format it anew, and the other nodes fill it");
-	/* Moved to a disk with smaller sectors: records stay as they are. */
-	io->align = super->align;
-	return 0;
+	return code ? code : align_check(io, super, error);
 }
 
 static void boot_fill(const struct store *store, struct store_boot *boot)
@@ -216,6 +228,7 @@ static void boot_fill(const struct store *store, struct store_boot *boot)
 	boot->base_term = log->base.term;
 	boot->last_index = log->last_index;
 	boot->log_capacity = store->layout.ring_bytes;
+	boot->align = store->align;
 }
 
 static int open_store(struct store *store, unsigned int supers_bad,
@@ -263,7 +276,6 @@ int store_open(struct store_io *io, const struct store_identity *expected,
 	opened = store_new(io, read_only, &super);
 	if (!opened)
 		return base_error_set(error, -ENOMEM, "out of memory");
-	format_layout(&super, io->size, io->second_size, &opened->layout);
 	code = open_store(opened, bad, &found, error);
 	if (code) {
 		store_boot_free(&found);

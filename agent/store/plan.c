@@ -55,7 +55,7 @@ static bool collect(const struct store *store,
 			continue;
 		if (!entry->data || *found == STORE_IOV_MAX ||
 		    ((uintptr_t)entry->data | entry->offset | entry->length) &
-			    (store->align - 1))
+			    (store->data_align - 1))
 			return false;
 		fresh.offset = entry->offset;
 		fresh.end = entry->offset + entry->length;

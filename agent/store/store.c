@@ -24,19 +24,24 @@ int store_usable(struct store *store)
 static void failed_set(struct store *store, const char *what, uint64_t offset,
 		       int error)
 {
-	if (__atomic_load_n(&store->failed, __ATOMIC_RELAXED))
-		return;
-	snprintf(store->failure, sizeof(store->failure),
-		 "%s at %" PRIu64 ": %s", what, offset, strerror(-error));
-	__atomic_store_n(&store->failed, 1, __ATOMIC_RELEASE);
+	unsigned int disk = store_disk_of(offset);
+
+	offset &= ~STORE_IO_SECOND;
+	pthread_mutex_lock(&store->failure_lock);
+	if (!__atomic_load_n(&store->failed, __ATOMIC_RELAXED)) {
+		snprintf(store->failure, sizeof(store->failure),
+			 "%s at %" PRIu64 "%s: %s", what, offset,
+			 disk ? " of the meta-disk" : "", strerror(-error));
+		store->failed_disk = disk;
+		__atomic_store_n(&store->failed, 1, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&store->failure_lock);
 }
 
 int store_fail(struct store *store, const char *what, uint64_t offset,
 	       int error)
 {
-	pthread_mutex_lock(&store->sync_lock);
 	failed_set(store, what, offset, error);
-	pthread_mutex_unlock(&store->sync_lock);
 	return -EIO;
 }
 
@@ -80,24 +85,42 @@ int store_zero(struct store *store, uint64_t offset, uint64_t size)
  * may be the log's, and the log thread's next sync would know nothing of it.
  * The disk carries out one flush after the other anyway.
  */
-int store_sync(struct store *store)
+static int sync_disk(struct store *store, unsigned int which)
 {
+	struct store_io *disk = store_io_disk(store->io, which);
 	int error;
 
 	assert(!store->read_only);
-	pthread_mutex_lock(&store->sync_lock);
+	pthread_mutex_lock(&store->sync_locks[which]);
 	error = store_usable(store);
 	if (!error) {
-		error = store->io->ops->sync(store->io);
+		error = disk->ops->sync(disk);
 		if (planted(PLANTED_FAILED_SYNC_IGNORED))
 			error = 0;
 		if (error) {
-			failed_set(store, "sync", 0, error);
+			failed_set(store, "sync", which ? STORE_IO_SECOND : 0,
+				   error);
 			error = -EIO;
 		}
 	}
-	pthread_mutex_unlock(&store->sync_lock);
+	pthread_mutex_unlock(&store->sync_locks[which]);
 	return error;
+}
+
+int store_sync(struct store *store)
+{
+	int error = sync_disk(store, 0);
+
+	return error || !store->io->second_size ? error : sync_disk(store, 1);
+}
+
+int store_sync_log(struct store *store)
+{
+	unsigned int log = store_disk_of(store->layout.ring);
+	unsigned int meta = store_disk_of(store->layout.state[0]);
+	int error = sync_disk(store, log);
+
+	return error || log == meta ? error : sync_disk(store, meta);
 }
 
 const char *store_failure(struct store *store)
@@ -105,11 +128,23 @@ const char *store_failure(struct store *store)
 	return store_usable(store) == -EIO ? store->failure : "";
 }
 
+unsigned int store_failed_disk(struct store *store)
+{
+	return store_usable(store) == -EIO ? store->failed_disk : 0;
+}
+
+unsigned int store_log_disk(const struct store *store)
+{
+	return store_disk_of(store->layout.ring);
+}
+
 void store_free(struct store *store)
 {
 	base_buf_put(store->memory);
 	free(store->log.places);
-	pthread_mutex_destroy(&store->sync_lock);
+	pthread_mutex_destroy(&store->failure_lock);
+	pthread_mutex_destroy(&store->sync_locks[1]);
+	pthread_mutex_destroy(&store->sync_locks[0]);
 	pthread_mutex_destroy(&store->lock);
 	free(store);
 }
@@ -131,11 +166,18 @@ struct store *store_new(struct store_io *io, bool read_only,
 	if (!store)
 		return NULL;
 	pthread_mutex_init(&store->lock, NULL);
-	pthread_mutex_init(&store->sync_lock, NULL);
+	pthread_mutex_init(&store->sync_locks[0], NULL);
+	pthread_mutex_init(&store->sync_locks[1], NULL);
+	pthread_mutex_init(&store->failure_lock, NULL);
 	store->io = io;
 	store->read_only = read_only;
 	store->super = *super;
+	format_layout(super, io->size, io->second_size, &store->layout);
 	store->align = super->align;
+	store->data_align = io->align;
+	store->meta_align = store_disk_of(store->layout.state[0]) ?
+				    io->second_align :
+				    io->align;
 	store->piece_bytes_max = bound(io->write_bytes_max,
 				       STORE_PIECE_BYTES_MAX,
 				       RAFT_ENTRY_DATA_MAX + FORMAT_BLOCK);

@@ -96,6 +96,7 @@ struct store_boot {
 	struct raft_entry **entries;
 	/* Bytes of the ring that entries may take in all. */
 	uint64_t log_capacity;
+	uint32_t align; /* of its records, for store_record_bytes() */
 	/*
 	 * For humans: what was found damaged ("log entry 4711: checksum"), ""
 	 * if nothing.  Then state.damaged is set: what was promised durable
@@ -107,6 +108,10 @@ struct store_boot {
 
 /** store_bytes_needed() - smallest disk for such a replica, without a second */
 uint64_t store_bytes_needed(const struct store_identity *identity);
+/** store_first_bytes_needed() - the same beside a second disk */
+uint64_t store_first_bytes_needed(const struct store_identity *identity);
+/** store_second_bytes_needed() - smallest second disk */
+uint64_t store_second_bytes_needed(const struct store_identity *identity);
 
 /**
  * store_format() - make a blank replica: zeroed data area, empty log
@@ -147,6 +152,14 @@ int store_identify(struct store_io *io, struct store_identity *identity,
 		   struct base_error *error);
 
 /**
+ * store_identify_second() - as store_identify(), of a second disk by itself
+ * @io: that disk
+ * -ENODATA: it is no replica's second disk; -EBADMSG: damaged superblock.
+ */
+int store_identify_second(struct store_io *io, struct store_identity *identity,
+			  struct base_error *error);
+
+/**
  * store_expect() - is it the replica that is wanted?  The log's size may differ.
  * Return: 0; -EINVAL with a text: another volume, node, size or block size
  */
@@ -161,9 +174,9 @@ int store_expect(const struct store_identity *found,
  *	disk's; NULL: take what is there (offline tools)
  * @read_only: change nothing on the disk (offline tools); whatever would write
  *	returns -EROFS
- * io->align is raised to the alignment that the replica was formatted with.
  * What is found is made durable before it returns (a few small writes).
- * -ENODATA, -EBADMSG as above; -EINVAL another volume, node or size;
+ * -ENODATA, -EBADMSG as above, of the second disk too; -EINVAL another volume,
+ * node or size, a second disk that is missing, not needed or another's;
  * -ENOTSUP a later format version.
  */
 int store_open(struct store_io *io, const struct store_identity *expected,
@@ -177,6 +190,10 @@ void store_close(struct store *store);
  * Any thread's.  Lives as long as the store.
  */
 const char *store_failure(struct store *store);
+/** store_failed_disk() - on which disk that was: 0 the first, 1 the second */
+unsigned int store_failed_disk(struct store *store);
+/** store_log_disk() - on which disk the log lies */
+unsigned int store_log_disk(const struct store *store);
 
 /* The log thread's. */
 
@@ -339,7 +356,7 @@ int store_log_read(struct store *store, uint64_t index,
 
 /**
  * store_record_bytes() - room an entry takes in the ring
- * @align: io->align
+ * @align: boot.align
  */
 uint64_t store_record_bytes(const struct raft_entry *entry, uint32_t align);
 

@@ -230,34 +230,122 @@ static bool needs_second(const struct format_super *super)
 	return false;
 }
 
+uint64_t super_log_place(const struct format_super *super)
+{
+	unsigned int i;
+
+	for (i = 0; i < super->region_count; i++) {
+		const struct format_region *region = &super->regions[i];
+
+		if (region->kind == STORE_REGION_LOG)
+			return region->offset |
+			       (region->device ? STORE_IO_SECOND : 0);
+	}
+	return 0;
+}
+
+/* Why a disk with this in its first block is nobody's second one */
+static int second_problem(enum format_answer answer,
+			  const struct format_super *found,
+			  struct base_error *error)
+{
+	switch (answer) {
+	case FORMAT_OTHER:
+		return other_version(found, error);
+	case FORMAT_BAD:
+		return base_error_set(
+			error, -EBADMSG,
+			"the superblock of the meta-disk is damaged; format the replica anew, and the other nodes fill it");
+	case FORMAT_GOOD:
+		return base_error_set(
+			error, -EINVAL,
+			"the meta-disk is the first disk of a replica (of volume %s, node %" PRIu32
+			"); check disk and meta-disk in the configuration",
+			found->identity.volume_name, found->identity.node_id);
+	default:
+		return base_error_set(
+			error, -ENODATA,
+			"there is no replica's metadata on the meta-disk; check meta-disk in the configuration, or format the replica anew, and the other nodes fill it");
+	}
+}
+
+/* @offset: of a second disk's superblock, as struct store_io's */
+static int second_read(struct store_io *io, uint64_t offset, uint8_t *block,
+		       struct format_super *found, struct base_error *error)
+{
+	enum format_answer answer;
+	int code = io->ops->read(io, offset, block, FORMAT_BLOCK);
+
+	if (code)
+		return base_error_set(error, -EIO,
+				      "can't read the meta-disk: %s",
+				      strerror(-code));
+	answer = format_super_decode(block, 0, found);
+	if (answer == FORMAT_GOOD && found->device)
+		return 0;
+	return second_problem(answer, found, error);
+}
+
+static int second_expect(const struct store_identity *found,
+			 const struct store_identity *first,
+			 struct base_error *error)
+{
+	if (memcmp(found->volume_id, first->volume_id, STORE_ID_BYTES) != 0)
+		return base_error_set(
+			error, -EINVAL,
+			"the meta-disk belongs to another volume (named %s), not to %s; check meta-disk in the configuration",
+			found->volume_name, first->volume_name);
+	if (found->node_id != first->node_id)
+		return base_error_set(
+			error, -EINVAL,
+			"the meta-disk belongs to the replica of node %" PRIu32
+			", not of node %" PRIu32
+			"; check meta-disk in the configuration",
+			found->node_id, first->node_id);
+	if (found->serial != first->serial)
+		return base_error_set(
+			error, -EINVAL,
+			"disk and meta-disk were not formatted together; check both in the configuration, or format the replica anew, and the other nodes fill it");
+	return 0;
+}
+
 int super_second(struct store_io *io, const struct format_super *super,
 		 uint8_t *block, struct base_error *error)
 {
-	const struct store_identity *identity = &super->identity;
 	struct format_super found;
 	int code;
 
-	if (!needs_second(super))
+	if (!io->second_size && !needs_second(super))
 		return 0;
 	if (!io->second_size)
 		return base_error_set(
 			error, -EINVAL,
-			"the replica has its log on a second disk, which is not there");
-	code = io->ops->read(io, STORE_IO_SECOND, block, FORMAT_BLOCK);
-	if (code)
-		return base_error_set(error, -EIO,
-				      "can't read the second disk: %s",
-				      strerror(-code));
-	if (format_super_decode(block, 0, &found) != FORMAT_GOOD ||
-	    !found.device ||
-	    memcmp(found.identity.volume_id, identity->volume_id,
-		   STORE_ID_BYTES) != 0 ||
-	    found.identity.node_id != identity->node_id ||
-	    found.identity.serial != identity->serial)
-		return base_error_set(
+			"the replica has its metadata or log on a second disk; name that as meta-disk of this node in the configuration");
+	code = second_read(io, STORE_IO_SECOND, block, &found, error);
+	if (!code)
+		code = second_expect(&found.identity, &super->identity, error);
+	/* One that all regions have left is still the replica's. */
+	if (code && !needs_second(super))
+		code = base_error_set(
 			error, -EINVAL,
-			"the second disk does not belong to this replica; check the configured disks, or format them");
-	return 0;
+			"the replica has no meta-disk; take meta-disk out of this node's configuration, or format the replica anew, and the other nodes fill it");
+	return code;
+}
+
+static int too_short(const struct store_io *io,
+		     const struct format_super *super, struct base_error *error)
+{
+	uint64_t first = format_super_bytes(super, 0);
+	uint64_t second = format_super_bytes(super, 1);
+	bool is_first = io->size < first;
+
+	return base_error_set(error, -EINVAL,
+			      "the %s has %" PRIu64
+			      " bytes, its replica needs %" PRIu64
+			      "; it has become smaller or is an incomplete copy",
+			      is_first ? "disk" : "meta-disk",
+			      is_first ? io->size : io->second_size,
+			      is_first ? first : second);
 }
 
 int super_place(struct store_io *io, const struct format_super *super,
@@ -276,12 +364,7 @@ int super_place(struct store_io *io, const struct format_super *super,
 				region->kind);
 	}
 	if (!format_layout(super, io->size, io->second_size, layout))
-		return base_error_set(
-			error, -EINVAL,
-			"the disk has %" PRIu64
-			" bytes, its replica needs %" PRIu64
-			"; it has become smaller or is an incomplete copy",
-			io->size, format_super_bytes(super));
+		return too_short(io, super, error);
 	return 0;
 }
 
@@ -296,6 +379,23 @@ int store_identify(struct store_io *io, struct store_identity *identity,
 	if (!block)
 		return base_error_set(error, -ENOMEM, "out of memory");
 	code = super_read(io, NULL, block->data, &super, NULL, error);
+	base_buf_put(block);
+	if (!code)
+		*identity = super.identity;
+	return code;
+}
+
+int store_identify_second(struct store_io *io, struct store_identity *identity,
+			  struct base_error *error)
+{
+	struct format_super super;
+	struct base_buf *block;
+	int code;
+
+	block = base_buf_new(FORMAT_BLOCK);
+	if (!block)
+		return base_error_set(error, -ENOMEM, "out of memory");
+	code = second_read(io, 0, block->data, &super, error);
 	base_buf_put(block);
 	if (!code)
 		*identity = super.identity;

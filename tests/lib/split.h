@@ -80,7 +80,8 @@ split_init(struct split *split, struct store_io *whole, uint64_t second_bytes)
 		.io = { .ops = &ops,
 			.size = whole->size - second_bytes,
 			.second_size = second_bytes,
-			.align = whole->align },
+			.align = whole->align,
+			.second_align = whole->align },
 		.whole = whole,
 	};
 	return &split->io;

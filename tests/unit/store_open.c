@@ -327,14 +327,20 @@ static void copied_to_a_larger_disk_it_opens(void)
 static void sectors_may_shrink_but_not_grow(void)
 {
 	struct disk *disk = disk_new(rig_disk_bytes(), 4096, 1);
+	struct store_boot boot;
+	struct store *store;
 
 	identity = rig_identity(4096);
 	tap_check_eq(store_format(disk_io(disk), &identity, false, NULL, NULL,
 				  &error),
 		     0);
 	disk_io(disk)->align = 512;
-	tap_check_eq(try_open(disk, &identity, false), 0);
-	tap_check_eq(disk_io(disk)->align, 4096);
+	tap_check_eq(store_open(disk_io(disk), &identity, false, &store, &boot,
+				&error),
+		     0);
+	tap_check_eq(boot.align, 4096);
+	store_boot_free(&boot);
+	store_close(store);
 	disk_free(disk);
 
 	disk = disk_new(rig_disk_bytes(), 512, 1);

@@ -364,38 +364,269 @@ static int pair_open(struct disk *first, struct disk *second)
 	return code;
 }
 
+#define FIRST_BYTES (STORE_DATA_OFFSET + RIG_VOLUME_BYTES + FORMAT_BLOCK)
+#define SECOND_BYTES (RIG_LOG_BYTES + 8ULL * FORMAT_BLOCK)
+
+static void identity_draw(uint32_t block_size)
+{
+	static uint64_t serial;
+
+	identity = rig_identity(block_size);
+	identity.data_offset = STORE_DATA_OFFSET;
+	identity.serial = ++serial;
+}
+
+/* A replica on two disks of these sectors, as small as may be. */
+static void pair_new(uint32_t first_align, uint32_t second_align,
+		     struct disk **first, struct disk **second)
+{
+	*first = disk_new(FIRST_BYTES, first_align, 1);
+	*second = disk_new(SECOND_BYTES, second_align, 2);
+	tap_check_eq(pair_format(*first, *second, false), 0);
+}
+
 static void log_and_metadata_may_lie_on_a_second_disk(void)
 {
-	struct disk *first, *second, *blank;
-	uint64_t bytes;
 	struct store_identity found;
+	struct disk *first, *second;
 
-	identity = rig_identity(512);
-	identity.data_offset = STORE_DATA_OFFSET;
-	identity.serial = 5;
-	bytes = store_bytes_needed(&identity);
-	first = disk_new(STORE_DATA_OFFSET + RIG_VOLUME_BYTES + FORMAT_BLOCK,
-			 512, 1);
-	second = disk_new(bytes, 512, 2);
-	blank = disk_new(bytes, 512, 3);
-	tap_check_eq(pair_format(first, blank, false), 0);
-	identity.serial = 6;
-	tap_check_eq(pair_format(first, second, true), 0);
+	identity_draw(512);
+	first = disk_new(FIRST_BYTES, 512, 1);
+	second = disk_new(store_bytes_needed(&identity), 512, 2);
+	tap_check_eq(pair_format(first, second, false), 0);
 	fill(paired(first, second));
 	tap_check(filled(paired(first, second)));
-	/* Alone, with another's, or the wrong way round. */
-	tap_check_eq(try_open(disk_io(first)), -EINVAL);
-	tap_check(strstr(error.text, "second disk"));
-	tap_check_eq(pair_open(first, blank), -EINVAL);
-	tap_check(strstr(error.text, "does not belong"));
+	tap_check_eq(store_identify_second(disk_io(second), &found, &error), 0);
+	tap_check_eq(found.serial, identity.serial);
+	tap_check_eq(store_identify_second(disk_io(first), &found, &error),
+		     -EINVAL);
 	tap_check_eq(store_identify(disk_io(second), &found, &error), -EINVAL);
 	tap_check(strstr(error.text, "name the first one"));
 	tap_check_eq(store_format(disk_io(second), &identity, false, NULL, NULL,
 				  &error),
 		     -EEXIST);
-	disk_free(blank);
 	disk_free(second);
 	disk_free(first);
+}
+
+/* Nothing on either disk may change, and the text names what is wrong. */
+static void pair_refused_at(struct disk *first, struct disk *second, int code,
+			    const char *words, int line)
+{
+	disk_steps_reset(first);
+	disk_steps_reset(second);
+	if (!tap_check_eq(pair_open(first, second), code) ||
+	    !tap_check(strstr(error.text, words) != NULL) ||
+	    !tap_check_eq(disk_steps(first) + disk_steps(second), 0))
+		printf("# line %d: %s\n", line, error.text);
+}
+#define pair_refused(first, second, code, words) \
+	pair_refused_at(first, second, code, words, __LINE__)
+
+static void wrong_pairs_are_refused_and_told_apart(void)
+{
+	struct disk *first, *second, *old, *other, *blank;
+	struct store_identity mine;
+
+	identity_draw(512);
+	pair_new(512, 512, &first, &old);
+	mine = identity;
+	identity.volume_id[0] ^= 1;
+	strcpy(identity.volume_name, "other");
+	pair_new(512, 512, &blank, &other);
+	identity = mine;
+	disk_replace(blank);
+	/* The same node's, before its last format. */
+	identity.serial += 1000;
+	second = disk_new(SECOND_BYTES, 512, 3);
+	tap_check_eq(pair_format(first, second, true), 0);
+	tap_check_eq(pair_open(first, second), 0);
+
+	tap_check_eq(try_open(disk_io(first)), -EINVAL);
+	tap_check(strstr(error.text, "name that as meta-disk"));
+	pair_refused(first, blank, -ENODATA, "no replica's metadata");
+	pair_refused(first, other, -EINVAL, "volume (named other), not to");
+	pair_refused(first, old, -EINVAL, "not formatted together");
+	pair_refused(second, first, -EINVAL, "name the first one");
+	disk_flip(other, 33, 1);
+	pair_refused(first, other, -EBADMSG, "meta-disk is damaged");
+	/* Of node 2: the same volume. */
+	identity.node_id = 2;
+	disk_replace(other);
+	disk_replace(blank);
+	tap_check_eq(pair_format(blank, other, false), 0);
+	identity.node_id = 1;
+	pair_refused(first, other, -EINVAL, "of node 2, not of node 1");
+	pair_refused(first, blank, -EINVAL, "first disk of a replica");
+	tap_check_eq(pair_open(first, second), 0);
+	disk_free(blank);
+	disk_free(other);
+	disk_free(second);
+	disk_free(old);
+	disk_free(first);
+}
+
+static void meta_disk_that_is_not_needed_is_refused(void)
+{
+	struct disk *only = formatted(STORE_DATA_OFFSET);
+	struct disk *blank = disk_new(SECOND_BYTES, 512, 2);
+
+	pair_refused(only, blank, -EINVAL, "has no meta-disk");
+	tap_check_eq(try_open(disk_io(only)), 0);
+	disk_free(blank);
+	disk_free(only);
+}
+
+static void too_small_disk_of_a_pair_is_named(void)
+{
+	struct disk *first = disk_new(FIRST_BYTES, 512, 1);
+	struct disk *second = disk_new(SECOND_BYTES, 512, 2);
+	struct disk *smaller;
+
+	identity_draw(512);
+	tap_check_eq(store_first_bytes_needed(&identity), FIRST_BYTES);
+	tap_check_eq(store_second_bytes_needed(&identity), SECOND_BYTES);
+	smaller = disk_new(FIRST_BYTES - FORMAT_BLOCK, 512, 3);
+	tap_check_eq(pair_format(smaller, second, true), -ENOSPC);
+	tap_check(strstr(error.text, "the disk is too small"));
+	disk_free(smaller);
+	smaller = disk_new(SECOND_BYTES - FORMAT_BLOCK, 512, 3);
+	tap_check_eq(pair_format(first, smaller, true), -ENOSPC);
+	tap_check(strstr(error.text, "the meta-disk is too small"));
+	/* It was large enough once. */
+	tap_check_eq(pair_format(first, second, true), 0);
+	memcpy(disk_bytes(smaller), disk_bytes(second),
+	       SECOND_BYTES - FORMAT_BLOCK);
+	disk_refresh(smaller);
+	pair_refused(first, smaller, -EINVAL, "the meta-disk has");
+	disk_free(smaller);
+	disk_free(second);
+	disk_free(first);
+}
+
+/* tests/lib/disk.c refuses what is not in whole sectors of that very disk. */
+static void disks_of_a_pair_may_have_unlike_sectors(void)
+{
+	static const uint32_t aligns[2][2] = { { 512, 4096 }, { 4096, 512 } };
+	struct disk *first, *second;
+	struct store_boot boot;
+	struct store *store;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		identity_draw(aligns[i][0]);
+		pair_new(aligns[i][0], aligns[i][1], &first, &second);
+		fill(paired(first, second));
+		tap_check(filled(paired(first, second)));
+		tap_check_eq(open_io(paired(first, second), &store, &boot), 0);
+		tap_check_eq(boot.align, aligns[i][1]);
+		store_boot_free(&boot);
+		store_close(store);
+		disk_free(second);
+		disk_free(first);
+	}
+	identity_draw(512);
+	first = disk_new(FIRST_BYTES, 4096, 1);
+	second = disk_new(SECOND_BYTES, 512, 2);
+	tap_check_eq(pair_format(first, second, true), -EINVAL);
+	tap_check(strstr(error.text, "write block-size = 4096"));
+	/* Moved to disks with larger sectors. */
+	disk_io(first)->align = 512;
+	tap_check_eq(pair_format(first, second, true), 0);
+	disk_io(second)->align = 4096;
+	pair_refused(first, second, -EINVAL, "this meta-disk's have 4096");
+	disk_io(second)->align = 512;
+	disk_io(first)->align = 4096;
+	pair_refused(first, second, -EINVAL, "this disk has sectors of 4096");
+	disk_free(second);
+	disk_free(first);
+}
+
+/* The slow disk of the data is not waited for where the log alone is meant. */
+static void log_is_synced_without_the_first_disk(void)
+{
+	struct raft_hard_state state = { .term = 3, .joined = true };
+	struct store_checkpoint checkpoint = { .applied = 0 };
+	struct raft_entry *entry;
+	struct disk *first, *second;
+	struct store_boot boot;
+	struct store *store;
+	uint64_t base;
+
+	identity_draw(512);
+	pair_new(512, 512, &first, &second);
+	entry = rig_entry(&identity, 1, 1);
+	tap_need(!open_io(paired(first, second), &store, &boot));
+	disk_steps_reset(first);
+	disk_steps_reset(second);
+	tap_check_eq(store_state_save(store, &state), 0);
+	tap_check_eq(store_log_append(store, &entry, 1), 0);
+	tap_check_eq(store_log_sync(store), 0);
+	tap_check_eq(store_log_note(store), 0);
+	tap_check_eq(disk_steps(first), 0);
+	tap_check(disk_syncs(second) > 0);
+	/* A checkpoint speaks of the data: these first, each for itself. */
+	checkpoint.applied = 1;
+	checkpoint.applied_term = 1;
+	checkpoint.standing = entry->standing;
+	tap_check_eq(store_apply(store, &entry, 1), 0);
+	disk_fail(first, DISK_SYNC, 1);
+	disk_steps_reset(second);
+	tap_check_eq(store_checkpoint(store, &checkpoint, &base), -EIO);
+	tap_check_eq(store_failed_disk(store), 0);
+	tap_check_eq(disk_steps(second), 0);
+	raft_entry_put(entry);
+	store_boot_free(&boot);
+	store_close(store);
+	disk_free(second);
+	disk_free(first);
+}
+
+static void failed_disk_of_a_pair_is_named(void)
+{
+	struct raft_hard_state state = { .term = 3, .joined = true };
+	struct disk *first, *second;
+	struct store_boot boot;
+	struct store *store;
+
+	identity_draw(512);
+	pair_new(512, 512, &first, &second);
+	tap_need(!open_io(paired(first, second), &store, &boot));
+	disk_fail(second, DISK_WRITE, 1);
+	tap_check_eq(store_state_save(store, &state), -EIO);
+	tap_check_eq(store_failed_disk(store), 1);
+	tap_check(
+		strstr(store_failure(store), "write at 4096 of the meta-disk"));
+	tap_check_eq(store_image_write(store, 0, NULL, 4096), -EIO);
+	store_boot_free(&boot);
+	store_close(store);
+	disk_free(second);
+	disk_free(first);
+}
+
+/* Else an old replica would come back when the disk is used alone. */
+static void old_superblocks_of_a_second_disk_go(void)
+{
+	static const uint64_t offsets[] = { 0, STORE_DATA_OFFSET };
+	struct store_identity found;
+	struct disk *first, *old;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		old = formatted(offsets[i]);
+		first = disk_new(FIRST_BYTES, 512, 1);
+		identity_draw(512);
+		tap_check_eq(pair_format(first, old, false), -EEXIST);
+		tap_check(strstr(error.text, "meta-disk holds data") != NULL);
+		tap_check_eq(pair_format(first, old, true), 0);
+		disk_crash(old, DISK_CRASH_LOSE_ALL);
+		memset(disk_bytes(old), 0, FORMAT_BLOCK);
+		disk_refresh(old);
+		tap_check_eq(store_identify(disk_io(old), &found, &error),
+			     -ENODATA);
+		disk_free(first);
+		disk_free(old);
+	}
 }
 
 static void log_moves_to_a_blank_second_disk_and_back(void)
@@ -407,8 +638,14 @@ static void log_moves_to_a_blank_second_disk_and_back(void)
 
 	fill(disk_io(first));
 	disk_flip(second, 5000, 1);
+	tap_check_eq(pair_move(first, second, true, FORMAT_BLOCK), -ENODATA);
+	tap_check(strstr(error.text, "no replica's metadata"));
+	disk_io(second)->align = 4096;
+	disk_flip(second, 5000, 1);
 	tap_check_eq(pair_move(first, second, true, FORMAT_BLOCK), -EINVAL);
-	tap_check(strstr(error.text, "does not belong"));
+	tap_check(strstr(error.text, "smaller than that disk's sectors"));
+	disk_flip(second, 5000, 1);
+	disk_io(second)->align = 512;
 	disk_flip(second, 5000, 1);
 	tap_check_eq(pair_move(first, second, true, FORMAT_BLOCK), 0);
 	tap_check(filled(paired(first, second)));
@@ -430,6 +667,13 @@ int main(int argc, char **argv)
 		TAP_TEST(unknown_regions_are_kept_unless_needed),
 		TAP_TEST(log_moves_where_there_is_room_only),
 		TAP_TEST(log_and_metadata_may_lie_on_a_second_disk),
+		TAP_TEST(wrong_pairs_are_refused_and_told_apart),
+		TAP_TEST(meta_disk_that_is_not_needed_is_refused),
+		TAP_TEST(too_small_disk_of_a_pair_is_named),
+		TAP_TEST(disks_of_a_pair_may_have_unlike_sectors),
+		TAP_TEST(log_is_synced_without_the_first_disk),
+		TAP_TEST(failed_disk_of_a_pair_is_named),
+		TAP_TEST(old_superblocks_of_a_second_disk_go),
 		TAP_TEST(log_moves_to_a_blank_second_disk_and_back),
 	};
 
