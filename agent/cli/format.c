@@ -15,6 +15,8 @@
 #include "nl/nl.h"
 #include "store/store.h"
 
+#define DISKS_TEXT_MAX 2100 /* two paths, see conf_disks_text() */
+
 enum { NODE, CONFIG, FORCE };
 
 static void progress(uint64_t done, uint64_t all, void *context)
@@ -43,76 +45,109 @@ static struct store_identity wanted(const struct conf *conf,
 }
 
 /* Does it exist?  If not, how to make one. */
-static bool need_disk(const struct conf *conf, const struct conf_node *node)
+static bool need_disk(const struct conf *conf, const struct conf_node *node,
+		      const char *key, const char *path, uint64_t bytes)
 {
-	struct store_identity identity = wanted(conf, node);
-	uint64_t bytes = store_bytes_needed(&identity);
 	struct stat found;
 
-	if (stat(node->disk, &found) == 0 || errno != ENOENT)
+	if (stat(path, &found) == 0 || errno != ENOENT)
 		return true;
-	if (strncmp(node->disk, "/dev/", 5) == 0)
-		cli_fail("disk %s of node %s does not exist; lsblk lists those "
+	if (strncmp(path, "/dev/", 5) == 0)
+		cli_fail("%s %s of node %s does not exist; lsblk lists those "
 			 "that do, %s is where to name another",
-			 node->disk, node->name, conf->path);
+			 key, path, node->name, conf->path);
 	else
-		cli_fail("disk %s of node %s does not exist; make such a file "
+		cli_fail("%s %s of node %s does not exist; make such a file "
 			 "with: truncate -s %llu %s",
-			 node->disk, node->name, (unsigned long long)bytes,
-			 node->disk);
+			 key, path, node->name, (unsigned long long)bytes,
+			 path);
 	return false;
 }
 
-/* Is there a replica already, perhaps another volume's? */
-static bool is_no_replica(struct store_io *io, const struct conf_node *node)
+static bool need_disks(const struct conf *conf, const struct conf_node *node)
+{
+	struct store_identity identity = wanted(conf, node);
+
+	if (!*node->meta_disk)
+		return need_disk(conf, node, "disk", node->disk,
+				 store_bytes_needed(&identity));
+	return need_disk(conf, node, "disk", node->disk,
+			 store_first_bytes_needed(&identity)) &&
+	       need_disk(conf, node, "meta-disk", node->meta_disk,
+			 store_second_bytes_needed(&identity));
+}
+
+/* Is there a replica already, perhaps another volume's, or part of one? */
+static bool is_no_replica(struct store_io *io, const char *key,
+			  const char *path)
 {
 	struct store_identity there;
 	struct base_error error;
 	int ret;
 
+	if (store_identify_second(io, &there, &error) == 0) {
+		cli_fail("%s %s is the meta-disk of a replica already: of "
+			 "volume %s, node id %u; --force overwrites it",
+			 key, path, there.volume_name, there.node_id);
+		return false;
+	}
 	ret = store_identify(io, &there, &error);
 	if (ret == -ENODATA)
 		return true;
 	if (ret)
-		cli_fail("disk %s: %s; --force overwrites it", node->disk,
+		cli_fail("%s %s: %s; --force overwrites it", key, path,
 			 error.text);
 	else
-		cli_fail("disk %s holds a replica already: of volume %s, node "
+		cli_fail("%s %s holds a replica already: of volume %s, node "
 			 "id %u; --force overwrites it",
-			 node->disk, there.volume_name, there.node_id);
+			 key, path, there.volume_name, there.node_id);
 	return false;
 }
 
-static bool is_blank(struct store_io *io, const struct conf_node *node)
+/* @io: of that disk alone */
+static bool is_blank(struct store_io *io, const char *key, const char *path)
 {
 	struct base_error error;
 	char what[256];
 
-	if (!is_no_replica(io, node))
+	if (!is_no_replica(io, key, path))
 		return false;
-	if (probe_disk(node->disk, what, sizeof(what), &error)) {
+	if (probe_disk(path, what, sizeof(what), &error)) {
 		cli_fail("%s", error.text);
 		return false;
 	}
 	if (*what) {
-		cli_fail("disk %s holds %s; --force overwrites it", node->disk,
+		cli_fail("%s %s holds %s; --force overwrites it", key, path,
 			 what);
 		return false;
 	}
 	return true;
 }
 
+static bool are_blank(struct store_io *io, const struct conf_node *node)
+{
+	return is_blank(store_io_disk(io, 0), "disk", node->disk) &&
+	       (!*node->meta_disk ||
+		is_blank(store_io_disk(io, 1), "meta-disk", node->meta_disk));
+}
+
 /* A replica that is in use shows nowhere but in the module. */
 static enum cli_exit cant_open(const struct conf_node *node,
 			       const struct base_error *error)
 {
+	const char *key = "disk", *path = node->disk;
 	char holder[256] = "";
 
 	if (error->code == -EBUSY)
-		nl_replica_holder(node->disk, holder, sizeof(holder));
+		nl_replica_holder(path, holder, sizeof(holder));
+	if (error->code == -EBUSY && !*holder && *node->meta_disk) {
+		key = "meta-disk";
+		path = node->meta_disk;
+		nl_replica_holder(path, holder, sizeof(holder));
+	}
 	if (*holder)
-		return cli_fail("disk %s of node %s: %s", node->disk,
-				node->name, holder);
+		return cli_fail("%s %s of node %s: %s", key, path, node->name,
+				holder);
 	return cli_fail("%s", error->text);
 }
 
@@ -120,10 +155,11 @@ static enum cli_exit format_disk(struct store_io *io, const struct conf *conf,
 				 const struct conf_node *node, bool force)
 {
 	struct store_identity identity = wanted(conf, node);
-	char size[32], log[32];
+	char size[32], log[32], disks[DISKS_TEXT_MAX];
 	struct base_error error;
 
-	if (!force && !is_blank(io, node))
+	conf_disks_text(node->disk, node->meta_disk, disks, sizeof(disks));
+	if (!force && !are_blank(io, node))
 		return CLI_FAILED;
 	if (getrandom(&identity.serial, sizeof(identity.serial), 0) !=
 	    (ssize_t)sizeof(identity.serial))
@@ -131,11 +167,12 @@ static enum cli_exit format_disk(struct store_io *io, const struct conf *conf,
 	if (store_format(io, &identity, force,
 			 isatty(STDERR_FILENO) ? progress : NULL,
 			 (void *)node->disk, &error))
-		return cli_fail("disk %s: %s", node->disk, error.text);
-	printf("%s: %s is a blank replica of node %s now, %s and a log of %s\n",
+		return cli_fail("%s: %s", disks, error.text);
+	printf("%s: %s is a blank replica of node %s now, %s and a log of %s%s%s\n",
 	       conf->volume, node->disk, node->name,
 	       cli_human_bytes(conf->size_bytes, size),
-	       cli_human_bytes(conf->log_bytes, log));
+	       cli_human_bytes(conf->log_bytes, log),
+	       *node->meta_disk ? " on " : "", node->meta_disk);
 	return CLI_DONE;
 }
 
@@ -149,9 +186,10 @@ static enum cli_exit run(const struct cli_args *args)
 
 	node = cli_configured(args->words[0].text, args->options[CONFIG].text,
 			      args->options[NODE].text, &conf);
-	if (!node || !need_disk(&conf, node))
+	if (!node || !need_disks(&conf, node))
 		return CLI_FAILED;
-	io = store_io_open(node->disk, 1, &error);
+	io = store_io_open_both(node->disk, node->meta_disk, STORE_IO_CLAIM,
+				&error);
 	if (!io)
 		return cant_open(node, &error);
 	status = format_disk(io, &conf, node, args->options[FORCE].given);
@@ -163,9 +201,9 @@ const struct cli_command cli_format = {
 	.name = "format",
 	.summary = "Make this node's disk a blank replica of a volume",
 	.help = "Run it once on each node, before the first qbd up.  All data "
-		"on the disk is lost.\nA disk in use is refused.  Without "
-		"--force, so is one that holds a filesystem, a\npartition "
-		"table or a replica.\n",
+		"on the disk is lost,\nand on the node's meta-disk if it has "
+		"one.  A disk in use is refused.  Without\n--force, so is one "
+		"that holds a filesystem, a partition table or a replica.\n",
 	.words = { CLI_WORD_VOLUME },
 	.options = {
 		[NODE] = CLI_OPTION_NODE,

@@ -192,6 +192,15 @@ static void print_log(const json_t *status, FILE *out)
 		cli_human_bytes(field_number(log, "capacity_bytes"), capacity));
 }
 
+static void print_disks(const json_t *status, FILE *out)
+{
+	const char *meta_disk = field_text(status, "meta_disk");
+
+	if (*meta_disk)
+		fprintf(out, "  disks   data on %s, log and metadata on %s\n",
+			field_text(status, "disk"), meta_disk);
+}
+
 /* A line each; an agent of before has but one text. */
 static void print_problems(const json_t *status, FILE *out)
 {
@@ -273,6 +282,7 @@ void show_status(const json_t *status, FILE *out)
 		print_device_path(device, device_problem, out);
 	else if (*device_problem)
 		fprintf(out, "  device  %s\n", device_problem);
+	print_disks(status, out);
 	print_log(status, out);
 	print_nodes(status, out);
 	print_problems(status, out);

@@ -19,6 +19,8 @@
  *	    id = 1;		# 1 to 65535; never given to another node
  *	    address = "10.77.0.1:7700";	# or "host:7700", "[fd00::1]:7700"
  *	    disk = "/dev/vdb";	# this node's replica: block device or file
+ *	    meta-disk = "/dev/vdc"; # optional: its log and metadata, by
+ *				# themselves on another block device or file
  *	    minor = 0;		# optional: /dev/qbd0; else any that is free
  *	  }
  *	);
@@ -241,25 +243,41 @@ static void set_node_address(struct reader *reader, config_setting_t *setting,
 		strcpy(node->address, text);
 }
 
-static void set_node_disk(struct reader *reader, config_setting_t *setting,
-			  void *into)
+static void set_path(struct reader *reader, config_setting_t *setting,
+		     char *into)
 {
-	struct conf_node *node = into;
+	const char *key = config_setting_name(setting);
 	const char *path = reader_text(reader, setting, "\"/dev/vdb\"");
 
 	if (!path)
 		return;
 	if (*path != '/')
 		reader_complain(reader, setting,
-				"disk \"%s\" is no absolute path; write it "
+				"%s \"%s\" is no absolute path; write it "
 				"from the root, such as \"/dev/vdb\"",
-				path);
+				key, path);
 	else if (strlen(path) > QBD_PATH_MAX)
 		reader_complain(reader, setting,
-				"disk is a path of %zu letters; at most %u",
+				"%s is a path of %zu letters; at most %u", key,
 				strlen(path), QBD_PATH_MAX);
 	else
-		strcpy(node->disk, path);
+		strcpy(into, path);
+}
+
+static void set_node_disk(struct reader *reader, config_setting_t *setting,
+			  void *into)
+{
+	struct conf_node *node = into;
+
+	set_path(reader, setting, node->disk);
+}
+
+static void set_node_meta_disk(struct reader *reader, config_setting_t *setting,
+			       void *into)
+{
+	struct conf_node *node = into;
+
+	set_path(reader, setting, node->meta_disk);
 }
 
 static void set_node_minor(struct reader *reader, config_setting_t *setting,
@@ -273,10 +291,27 @@ static void set_node_minor(struct reader *reader, config_setting_t *setting,
 }
 
 static const struct reader_key node_keys[] = {
-	{ "name", true, set_node_name },       { "id", true, set_node_id },
-	{ "address", true, set_node_address }, { "disk", true, set_node_disk },
-	{ "minor", false, set_node_minor },    { NULL, false, NULL },
+	{ "name", true, set_node_name },
+	{ "id", true, set_node_id },
+	{ "address", true, set_node_address },
+	{ "disk", true, set_node_disk },
+	{ "meta-disk", false, set_node_meta_disk },
+	{ "minor", false, set_node_minor },
+	{ NULL, false, NULL },
 };
+
+/* @path of the node at @place is @key there; does the other have it as well? */
+static void compare_disk(struct reader *reader, config_setting_t *place,
+			 const char *key, const char *path,
+			 const struct conf_node *other, unsigned int line)
+{
+	if (*path && (strcmp(path, other->disk) == 0 ||
+		      strcmp(path, other->meta_disk) == 0))
+		reader_complain(reader, config_setting_get_member(place, key),
+				"%s \"%s\" of this host is that of the node "
+				"of line %u too; two replicas need two disks",
+				key, path, line);
+}
 
 /* Two nodes that can't both be so: @a stands before @b in the file. */
 static void compare_nodes(struct reader *reader, config_setting_t *list,
@@ -309,18 +344,26 @@ static void compare_nodes(struct reader *reader, config_setting_t *list,
 				two->address, line);
 	if (!conf_same_host(one->address, two->address))
 		return;
-	if (*one->disk && strcmp(one->disk, two->disk) == 0)
-		reader_complain(reader,
-				config_setting_get_member(place, "disk"),
-				"disk \"%s\" of this host is that of the node "
-				"of line %u too; two replicas need two disks",
-				two->disk, line);
+	compare_disk(reader, place, "disk", two->disk, one, line);
+	compare_disk(reader, place, "meta-disk", two->meta_disk, one, line);
 	if (one->minor >= 0 && one->minor == two->minor)
 		reader_complain(reader,
 				config_setting_get_member(place, "minor"),
 				"minor %d of this host is that of the node of "
 				"line %u too; give another, or none",
 				two->minor, line);
+}
+
+static void check_disks(struct reader *reader, config_setting_t *place,
+			const struct conf_node *node)
+{
+	if (*node->disk && strcmp(node->disk, node->meta_disk) == 0)
+		reader_complain(reader,
+				config_setting_get_member(place, "meta-disk"),
+				"meta-disk \"%s\" is this node's disk too; "
+				"give another, or none: then the disk holds "
+				"the metadata as well",
+				node->meta_disk);
 }
 
 static int compare_ids(const void *one, const void *two)
@@ -363,6 +406,7 @@ static void set_nodes(struct reader *reader, config_setting_t *setting,
 		}
 		reader_group(reader, node, node_keys, "a node",
 			     &conf->nodes[i]);
+		check_disks(reader, node, &conf->nodes[i]);
 		for (j = 0; j < i; j++)
 			compare_nodes(reader, setting, conf->nodes,
 				      (unsigned int)j, (unsigned int)i);

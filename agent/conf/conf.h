@@ -24,6 +24,7 @@ struct conf_node {
 	uint32_t id; /* 1 to 65535; never given to another node later */
 	char address[128]; /* host:port or [v6]:port */
 	char disk[1024]; /* path of a block device or file */
+	char meta_disk[1024]; /* the same, for log and metadata; "": on disk */
 	int32_t minor; /* /dev/qbdMINOR; -1: any */
 };
 
@@ -60,6 +61,14 @@ const char *conf_run_dir(void);
  */
 int conf_load(const char *volume, const char *path, FILE *report,
 	      struct conf *conf);
+
+/**
+ * conf_disks_text() - "disk /dev/vdb, meta-disk /dev/vdc", for messages
+ * @meta_disk: "" for none
+ * Return: @text
+ */
+const char *conf_disks_text(const char *disk, const char *meta_disk, char *text,
+			    size_t size);
 
 /** conf_node_names() - "n1, n2, n3", as much as there is room for */
 void conf_node_names(const struct conf *conf, char *text, size_t size);

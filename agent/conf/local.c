@@ -39,6 +39,14 @@ static const struct conf_node *find(const struct conf *conf, const char *name,
 	return NULL;
 }
 
+const char *conf_disks_text(const char *disk, const char *meta_disk, char *text,
+			    size_t size)
+{
+	snprintf(text, size, "disk %s%s%s", disk,
+		 *meta_disk ? ", meta-disk " : "", meta_disk);
+	return text;
+}
+
 void conf_node_names(const struct conf *conf, char *text, size_t size)
 {
 	size_t used = 0;

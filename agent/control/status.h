@@ -10,6 +10,8 @@
  *	id		uuid text
  *	node, node_id	which node this is
  *	version		of the daemon
+ *	disk		path of this node's replica, as configured
+ *	meta_disk	path of the disk of its log and metadata, null: the same
  *	pid		of the daemon
  *	state		the worst of
  *			"ok"		all nodes work, and nothing is wrong

@@ -161,32 +161,47 @@ static int make_device(struct qbdd *daemon, struct base_error *error)
 	return code;
 }
 
-/*
- * The disk must not be in use, and must be this volume's replica.  It is closed
- * again, because the module's claim excludes ours.
- */
-static int check_disk(struct qbdd *daemon, struct base_error *error)
+/* The replicas of other volumes are claimed by the module, which shows nowhere. */
+static int disks_busy(struct qbdd *daemon, struct base_error *error)
 {
-	struct store_identity identity, expected;
-	struct store_io *io = store_io_open(daemon->disk, 1, error);
-	struct base_error why;
+	const char *const disks[] = { daemon->disk, daemon->self->meta_disk };
 	char holder[256];
+	unsigned int i;
+
+	for (i = 0; i < 2 && error->code == -EBUSY; i++) {
+		if (!*disks[i])
+			continue;
+		nl_replica_holder(disks[i], holder, sizeof(holder));
+		if (*holder)
+			return base_error_set(error, -EBUSY, "%s: %s", disks[i],
+					      holder);
+	}
+	return error->code;
+}
+
+/*
+ * The disks must not be in use, and must be this volume's replica.  They are
+ * closed again, because the module's claim of the first excludes ours.
+ */
+static int check_disks(struct qbdd *daemon, struct base_error *error)
+{
+	const char *meta_disk = daemon->self->meta_disk;
+	struct store_identity identity, expected;
+	struct store_io *io = store_io_open_both(daemon->disk, meta_disk,
+						 STORE_IO_CLAIM, error);
+	char disks[QBD_DISKS_TEXT_MAX];
+	struct base_error why;
 	int code;
 
-	if (!io) {
-		nl_replica_holder(daemon->disk, holder, sizeof(holder));
-		return error->code == -EBUSY && *holder ?
-			       base_error_set(error, -EBUSY, "%s: %s",
-					      daemon->disk, holder) :
-			       error->code;
-	}
-	code = store_identify(io, &identity, &why);
-	io->ops->close(io);
+	if (!io)
+		return disks_busy(daemon, error);
 	qbdd_expected(daemon, &expected);
-	if (!code)
-		code = store_expect(&identity, &expected, &why);
+	code = store_check(io, &expected, &identity, &why);
+	io->ops->close(io);
 	if (code)
-		return base_error_set(error, code, "disk %s: %s", daemon->disk,
+		return base_error_set(error, code, "%s: %s",
+				      conf_disks_text(daemon->disk, meta_disk,
+						      disks, sizeof(disks)),
 				      why.text);
 	daemon->data_offset = identity.data_offset;
 	return 0;
@@ -211,7 +226,7 @@ int qbdd_device_prepare(struct qbdd *daemon, struct base_error *error)
 	}
 	if (code != -ENODEV)
 		return code;
-	code = check_disk(daemon, error);
+	code = check_disks(daemon, error);
 	if (code)
 		return code;
 	code = make_device(daemon, error);

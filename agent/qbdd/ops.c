@@ -208,12 +208,15 @@ void qbdd_disk_failed(struct qbdd *daemon, const char *text)
 
 static void job_blame(struct qbdd *daemon, const struct store_job *job)
 {
+	const char *disk = job->failed_disk ? daemon->self->meta_disk :
+					      daemon->disk;
 	char text[256];
 
 	if (!job->failed)
 		return;
-	snprintf(text, sizeof(text), "%.100s: %s: %s", daemon->disk,
-		 job->failed, strerror(-job->error));
+	snprintf(text, sizeof(text), "%s%.100s: %s: %s",
+		 job->failed_disk ? "meta-disk " : "", disk, job->failed,
+		 strerror(-job->error));
 	qbdd_disk_failed(daemon, text);
 }
 
@@ -281,12 +284,20 @@ static const struct lanes_ops lanes_ops = {
 /* A flush that one append has for itself, another would have shared. */
 static unsigned int appends_max(const struct qbdd *daemon)
 {
-	return store_io_volatile_cache(daemon->io) ? 2 : LANES_APPENDS_MAX;
+	const struct store_io *log =
+		store_io_disk(daemon->io, store_log_disk(daemon->store));
+
+	return store_io_volatile_cache(log) ? 2 : LANES_APPENDS_MAX;
 }
 
 int qbdd_lanes_open(struct qbdd *daemon)
 {
-	int code = ring_open(store_io_fd(daemon->io), &daemon->ring);
+	const int disks[] = {
+		store_io_fd(store_io_disk(daemon->io, 0)),
+		store_io_fd(store_io_disk(daemon->io, 1)),
+	};
+	int code = ring_open(disks, daemon->io->second_size ? 2 : 1,
+			     &daemon->ring);
 
 	if (code)
 		goto fail;

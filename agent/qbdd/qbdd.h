@@ -45,6 +45,7 @@
 #define STOP_HELPER_MS 500 /* for what may wait for others */
 #define DEVICE_RETRY_MIN_US 200000
 #define DEVICE_RETRY_MAX_US 5000000
+#define QBD_DISKS_TEXT_MAX 2100 /* two paths, see conf_disks_text() */
 #define DRIFT_PPM 1000 /* two clocks, each slewed by NTP's at most 500 */
 #define HEARTBEAT_SHARE 10 /* of the election timeout */
 

@@ -53,7 +53,7 @@ static bool ring_in_pool(const struct ring *ring, const struct iovec *iov)
 	return at < ring->pool_bytes && iov->iov_len <= ring->pool_bytes - at;
 }
 
-int ring_open(int disk, struct ring **out)
+int ring_open(const int *disks, unsigned int count, struct ring **out)
 {
 	struct ring *ring = calloc(1, sizeof(*ring));
 	int code;
@@ -72,7 +72,7 @@ int ring_open(int disk, struct ring **out)
 	code = ring->event_fd < 0 ? -errno : 0;
 	if (code)
 		goto exit;
-	code = io_uring_register_files(&ring->uring, &disk, 1);
+	code = io_uring_register_files(&ring->uring, disks, count);
 	if (!code)
 		code = io_uring_register_eventfd(&ring->uring, ring->event_fd);
 	if (code)
@@ -107,6 +107,8 @@ void ring_write(struct ring *ring, const struct store_piece *piece,
 		bool durable, void *cookie)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+	int disk = piece->offset & STORE_IO_SECOND ? 1 : 0;
+	uint64_t offset = piece->offset & ~STORE_IO_SECOND;
 
 	if (!sqe) {
 		ring_submit(ring);
@@ -114,16 +116,16 @@ void ring_write(struct ring *ring, const struct store_piece *piece,
 	}
 	assert(sqe); /* the kernel takes all that is submitted */
 	if (piece->count == 1 && ring_in_pool(ring, piece->iov))
-		io_uring_prep_write_fixed(sqe, 0, piece->iov[0].iov_base,
+		io_uring_prep_write_fixed(sqe, disk, piece->iov[0].iov_base,
 					  (unsigned int)piece->iov[0].iov_len,
-					  piece->offset, 0);
+					  offset, 0);
 	else if (piece->count == 1)
-		io_uring_prep_write(sqe, 0, piece->iov[0].iov_base,
+		io_uring_prep_write(sqe, disk, piece->iov[0].iov_base,
 				    (unsigned int)piece->iov[0].iov_len,
-				    piece->offset);
+				    offset);
 	else
-		io_uring_prep_writev(sqe, 0, piece->iov, piece->count,
-				     piece->offset);
+		io_uring_prep_writev(sqe, disk, piece->iov, piece->count,
+				     offset);
 	sqe->rw_flags = durable ? RWF_DSYNC : 0;
 	sqe->flags |= IOSQE_FIXED_FILE;
 	io_uring_sqe_set_data(sqe, cookie);

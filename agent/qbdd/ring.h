@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Writing to the replica's disk without waiting: io_uring, on one descriptor.
+ * Writing to the replica's disks without waiting: io_uring.
  *
  * The one thread that opens a ring uses it.  Completions are found by
  * ring_reap(), which has something to do when ring_fd() has become readable.
@@ -18,11 +18,13 @@
 struct ring;
 
 /**
- * ring_open() - a ring for writes to @disk
- * @disk: a descriptor, opened with O_DIRECT
+ * ring_open() - a ring for writes to a replica
+ * @disks: descriptors, opened with O_DIRECT, of its disk or of both; the second's
+ *	is for offsets with STORE_IO_SECOND
+ * @count: 1 or 2
  * Return: 0; -ENOSYS, -EPERM where the kernel or its administrator has none
  */
-int ring_open(int disk, struct ring **ring);
+int ring_open(const int *disks, unsigned int count, struct ring **ring);
 /** ring_close() - with nothing under way; else it is awaited by the kernel */
 void ring_close(struct ring *ring);
 /** ring_fd() - to be watched for its edges: it is never read */

@@ -184,19 +184,21 @@ static int open_store(struct qbdd *daemon, struct store_boot *boot,
 	const struct conf *conf = &daemon->conf;
 	struct store_identity expected;
 	struct base_error why;
-	char clean[sizeof(boot->damage)];
+	char clean[sizeof(boot->damage)], disks[QBD_DISKS_TEXT_MAX];
 	struct store_io *io;
 	int code;
 
 	qbdd_expected(daemon, &expected);
-	io = store_io_open(daemon->disk, 0, error);
+	conf_disks_text(daemon->disk, daemon->self->meta_disk, disks,
+			sizeof(disks));
+	io = store_io_open_both(daemon->disk, daemon->self->meta_disk,
+				STORE_IO_BESIDE, error);
 	if (!io)
 		return error->code;
 	code = store_open(io, &expected, false, &daemon->store, boot, &why);
 	if (code) {
 		io->ops->close(io);
-		return base_error_set(error, code, "disk %s: %s", daemon->disk,
-				      why.text);
+		return base_error_set(error, code, "%s: %s", disks, why.text);
 	}
 	/* A device that an earlier agent made may be for another replica. */
 	code = qbdd_device_check_offset(daemon, daemon->data_offset,
@@ -219,9 +221,10 @@ static int open_store(struct qbdd *daemon, struct store_boot *boot,
 			 "fills it anew by itself\"",
 			 base_log_clean(boot->damage, clean, sizeof(clean)));
 	base_log(BASE_LOG_NOTICE,
-		 "event=replica-open disk=%s state=%s term=%lu base=%lu "
+		 "event=replica-open disk=%s%s%s state=%s term=%lu base=%lu "
 		 "applied=%lu last=%lu",
-		 daemon->disk,
+		 daemon->disk, *daemon->self->meta_disk ? " meta-disk=" : "",
+		 daemon->self->meta_disk,
 		 boot->damage[0]	     ? "damaged" :
 		 !boot->state.joined	     ? "blank" :
 		 boot->checkpoint.incomplete ? "incomplete" :

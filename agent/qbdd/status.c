@@ -328,6 +328,11 @@ json_t *status_json(const struct status_identity *identity,
 	status.commit = health_commit(status.published);
 	changed_us = status.published->term_changed_us;
 	json = main_json(&status);
+	json_object_set_new(json, "disk", control_text(identity->self->disk));
+	json_object_set_new(json, "meta_disk",
+			    *identity->self->meta_disk ?
+				    control_text(identity->self->meta_disk) :
+				    json_null());
 	json_object_set_new(json, "state",
 			    json_string(health_text(status.health.state)));
 	json_object_set_new(json, "since_ms",

@@ -50,18 +50,38 @@ struct store_io {
 	uint32_t write_pages_max; /* pieces of memory, none beyond a page */
 };
 
+enum store_io_claim {
+	/* Although it is claimed: by qbd.ko, for the device that reads it */
+	STORE_IO_BESIDE,
+	/* Fail with -EBUSY when a mount, md or qbd.ko claims it */
+	STORE_IO_CLAIM,
+	/* The same, but an agent that died is waited for */
+	STORE_IO_CLAIM_WAIT,
+};
+
 /**
  * store_io_open() - a block device or file, O_DIRECT
- * @exclusive: fail with -EBUSY when a mount, md or qbd.ko claims the block
- *	device
  * Takes an exclusive OFD lock, which every open of ours has for itself: with
- * @exclusive at once or not at all; else it waits, for ten seconds at most, for
- * an agent that died and its last writes.
+ * STORE_IO_CLAIM at once or not at all; else it waits, for ten seconds at most,
+ * for an agent that died and its last writes.
  * Return: the caller's, to be ended with ops->close; NULL and @error
  * (-ENOENT, -EACCES, -EBUSY, -EINVAL: neither file nor block device ...)
  */
-struct store_io *store_io_open(const char *path, int exclusive,
+struct store_io *store_io_open(const char *path, enum store_io_claim claim,
 			       struct base_error *error);
+
+/**
+ * store_io_open_both() - a replica's disk, or its two
+ * @meta: path of the second one, which is claimed in any case; "": none
+ * @claim: of the first
+ * Return: as store_io_open(); -EINVAL too when both are the same
+ */
+struct store_io *store_io_open_both(const char *disk, const char *meta,
+				    enum store_io_claim claim,
+				    struct base_error *error);
+
+/** store_io_same() - do two paths lead to one block device or file? */
+bool store_io_same(const char *path, const char *other);
 
 /**
  * store_io_pair() - a second disk beside the first

@@ -24,7 +24,7 @@
 #define FILE_IOV_MAX 64U
 #define FILE_ZEROES_BYTES (1U << 20)
 #define LOCK_PAUSE_MS 10U
-#define LOCK_WAIT_MS 10000U
+#define LOCK_WAIT_MS 10000U /* also for a claim */
 
 struct file_io {
 	struct store_io io;
@@ -283,6 +283,13 @@ static uint32_t file_align(int fd)
 	return align;
 }
 
+static void pause_briefly(void)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000 };
+
+	nanosleep(&pause, NULL);
+}
+
 /*
  * The lock belongs to the open file, which an outstanding write keeps open
  * beyond the death of its process.  So the process that has the lock knows that
@@ -290,7 +297,6 @@ static uint32_t file_align(int fd)
  */
 static int lock_file(int fd, unsigned int wait_ms)
 {
-	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000 };
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
 	while (fcntl(fd, F_OFD_SETLK, &lock)) {
@@ -299,12 +305,12 @@ static int lock_file(int fd, unsigned int wait_ms)
 		if (wait_ms < LOCK_PAUSE_MS)
 			return -EBUSY;
 		wait_ms -= LOCK_PAUSE_MS;
-		nanosleep(&pause, NULL);
+		pause_briefly();
 	}
 	return 0;
 }
 
-static int probe(struct file_io *file, int exclusive)
+static int probe(struct file_io *file, enum store_io_claim claim)
 {
 	struct stat stat;
 	uint64_t bytes;
@@ -316,7 +322,7 @@ static int probe(struct file_io *file, int exclusive)
 		return -errno;
 	if (!S_ISBLK(stat.st_mode) && !S_ISREG(stat.st_mode))
 		return -EINVAL;
-	code = lock_file(file->fd, exclusive ? 0 : LOCK_WAIT_MS);
+	code = lock_file(file->fd, claim == STORE_IO_CLAIM ? 0 : LOCK_WAIT_MS);
 	if (code)
 		return code;
 	if (S_ISBLK(stat.st_mode)) {
@@ -343,7 +349,7 @@ static int probe(struct file_io *file, int exclusive)
  * O_EXCL without O_CREAT means "claim it" for block devices only.  Some file
  * systems have no O_DIRECT; a file there is for trials, not for data.
  */
-static int open_path(const char *path, int exclusive)
+static int open_path(const char *path, bool exclusive)
 {
 	int flags = O_RDWR | O_CLOEXEC | O_NONBLOCK;
 	struct stat stat_path;
@@ -361,17 +367,48 @@ static int open_path(const char *path, int exclusive)
 	return fd < 0 ? -errno : fd;
 }
 
-struct store_io *store_io_open(const char *path, int exclusive,
+/*
+ * The last writes of an agent that died keep its claim.  Who shows - a mount, a
+ * living process - is not one, and not waited for.
+ */
+static int open_claimed(const char *path, enum store_io_claim claim)
+{
+	unsigned int wait_ms = claim == STORE_IO_CLAIM_WAIT ? LOCK_WAIT_MS : 0;
+	char holder[HOLDER_TEXT_MAX];
+	int fd;
+
+	while ((fd = open_path(path, claim != STORE_IO_BESIDE)) == -EBUSY) {
+		if (wait_ms < LOCK_PAUSE_MS ||
+		    holder_text_of(path, holder, sizeof(holder)))
+			break;
+		wait_ms -= LOCK_PAUSE_MS;
+		pause_briefly();
+	}
+	return fd;
+}
+
+bool store_io_same(const char *path, const char *other)
+{
+	struct stat a, b;
+
+	if (stat(path, &a) || stat(other, &b))
+		return false;
+	if (S_ISBLK(a.st_mode) && S_ISBLK(b.st_mode))
+		return a.st_rdev == b.st_rdev;
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+struct store_io *store_io_open(const char *path, enum store_io_claim claim,
 			       struct base_error *error)
 {
 	struct file_io *file;
 	int code, fd;
 
-	fd = open_path(path, exclusive);
+	fd = open_claimed(path, claim);
 	if (fd == -EINVAL) {
 		base_error_set(error, fd,
 			       "%s: neither a block device nor a file; change "
-			       "disk in the configuration",
+			       "it in the configuration",
 			       path);
 		return NULL;
 	}
@@ -387,7 +424,7 @@ struct store_io *store_io_open(const char *path, int exclusive,
 	}
 	file->fd = fd;
 	file->io.ops = &file_ops;
-	code = probe(file, exclusive);
+	code = probe(file, claim);
 	if (code) {
 		open_error(path, code, error);
 		file_close(&file->io);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Two disks as one store_io: the offset says which disk is meant. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "store/io.h"
@@ -103,4 +104,48 @@ struct store_io *store_io_pair(struct store_io *first, struct store_io *second)
 	pair->disks[0] = first;
 	pair->disks[1] = second;
 	return &pair->io;
+}
+
+static struct store_io *open_meta(const char *path, enum store_io_claim claim,
+				  struct base_error *error)
+{
+	struct base_error why;
+	struct store_io *io = store_io_open(path,
+					    claim == STORE_IO_BESIDE ?
+						    STORE_IO_CLAIM_WAIT :
+						    claim,
+					    &why);
+
+	if (!io)
+		base_error_set(error, why.code, "meta-disk %s", why.text);
+	return io;
+}
+
+struct store_io *store_io_open_both(const char *disk, const char *meta,
+				    enum store_io_claim claim,
+				    struct base_error *error)
+{
+	struct store_io *first, *second, *pair;
+
+	if (*meta && store_io_same(disk, meta)) {
+		base_error_set(error, -EINVAL,
+			       "disk %s and meta-disk %s are the same; change "
+			       "one of them in the configuration",
+			       disk, meta);
+		return NULL;
+	}
+	first = store_io_open(disk, claim, error);
+	if (!first || !*meta)
+		return first;
+	second = open_meta(meta, claim, error);
+	if (!second)
+		goto close_first;
+	pair = store_io_pair(first, second);
+	if (pair)
+		return pair;
+	base_error_set(error, -ENOMEM, "%s: out of memory", disk);
+	second->ops->close(second);
+close_first:
+	first->ops->close(first);
+	return NULL;
 }

@@ -253,24 +253,46 @@ static int open_store(struct store *store, unsigned int supers_bad,
 	return code;
 }
 
+static int supers_check(struct store_io *io,
+			const struct store_identity *expected,
+			struct format_super *super, unsigned int *bad,
+			struct base_error *error)
+{
+	struct base_buf *block = base_buf_new(FORMAT_BLOCK);
+	int code;
+
+	if (!block)
+		return base_error_set(error, -ENOMEM, "out of memory");
+	code = super_read(io, expected, block->data, super, bad, error);
+	if (!code)
+		code = open_check(io, super, expected, block->data, error);
+	base_buf_put(block);
+	return code;
+}
+
+int store_check(struct store_io *io, const struct store_identity *expected,
+		struct store_identity *identity, struct base_error *error)
+{
+	struct format_super super;
+	unsigned int bad;
+	int code = supers_check(io, expected, &super, &bad, error);
+
+	if (!code)
+		*identity = super.identity;
+	return code;
+}
+
 int store_open(struct store_io *io, const struct store_identity *expected,
 	       bool read_only, struct store **store, struct store_boot *boot,
 	       struct base_error *error)
 {
 	struct store_boot found = { .base_index = 0 };
 	struct format_super super;
-	struct base_buf *block;
 	struct store *opened;
 	unsigned int bad;
 	int code;
 
-	block = base_buf_new(FORMAT_BLOCK);
-	if (!block)
-		return base_error_set(error, -ENOMEM, "out of memory");
-	code = super_read(io, expected, block->data, &super, &bad, error);
-	if (!code)
-		code = open_check(io, &super, expected, block->data, error);
-	base_buf_put(block);
+	code = supers_check(io, expected, &super, &bad, error);
 	if (code)
 		return code;
 	opened = store_new(io, read_only, &super);

@@ -168,6 +168,13 @@ int store_expect(const struct store_identity *found,
 		 struct base_error *error);
 
 /**
+ * store_check() - would store_open() take it?  Reads superblocks alone
+ * @identity: what it is; untouched on errors, which are store_open()'s
+ */
+int store_check(struct store_io *io, const struct store_identity *expected,
+		struct store_identity *identity, struct base_error *error);
+
+/**
  * store_open() - recovery
  * @io: used until store_close(), which closes it; on failure the caller's still
  * @expected: volume_id, node_id, volume_bytes and block_size must be the

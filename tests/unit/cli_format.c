@@ -336,6 +336,137 @@ static void disk_of_large_sectors_needs_large_blocks(void)
 	rig_teardown();
 }
 
+static char meta[64];
+
+/* Another disk for the node's log and metadata, of @size bytes; 0: none */
+static void configure_meta(const char *volume, const char *first,
+			   const char *second, off_t size)
+{
+	char path[128];
+	FILE *file;
+	int fd;
+
+	snprintf(disk, sizeof(disk), "%s/%s", rig_folder, first);
+	snprintf(meta, sizeof(meta), "%s/%s", rig_folder, second);
+	snprintf(path, sizeof(path), "%s/%s.conf", rig_folder, volume);
+	file = fopen(path, "w");
+	fprintf(file,
+		"volume = \"%s\";\n"
+		"id = \"0b6f3c2e-6a57-4c0e-9d43-0c1f1a4a7e55\";\n"
+		"size = \"1M\";\nlog-size = \"16M\";\n"
+		"nodes = ( { name = \"n1\"; id = 1; address = "
+		"\"127.0.0.1:7700\"; disk = \"%s\"; meta-disk = \"%s\"; } );\n",
+		volume, disk, meta);
+	fclose(file);
+	if (!size)
+		return;
+	fd = open(meta, O_RDWR | O_CREAT | O_TRUNC, 0600);
+	tap_check(!ftruncate(fd, size));
+	close(fd);
+}
+
+static void log_goes_to_the_meta_disk(void)
+{
+	struct store_identity first, second;
+	struct base_error error;
+	struct store_io *io;
+
+	tap_need(rig_setup() && make_disk(4 << 20));
+	configure_meta("vol0", "disk", "meta", DISK_BYTES);
+	tap_check_eq(rig_run("format", "vol0", NULL), 0);
+	rig_said("1 MiB and a log of 16 MiB on /tmp/qbd-cli-");
+	io = store_io_open_both(disk, meta, STORE_IO_CLAIM, &error);
+	tap_need(io != NULL);
+	tap_check_eq(store_identify(io, &first, &error), 0);
+	tap_check_eq(store_identify_second(store_io_disk(io, 1), &second,
+					   &error),
+		     0);
+	tap_check_eq(first.serial, second.serial);
+	tap_check_eq(store_check(io, &first, &second, &error), 0);
+	io->ops->close(io);
+	/* Without the key it is told which one is missing. */
+	io = store_io_open_both(disk, "", STORE_IO_CLAIM, &error);
+	tap_need(io != NULL);
+	tap_check_eq(store_check(io, &first, &second, &error), -EINVAL);
+	tap_check(strstr(error.text, "name that as meta-disk"));
+	io->ops->close(io);
+	rig_teardown();
+}
+
+static void meta_disk_is_checked_as_the_disk_is(void)
+{
+	char command[192];
+	uint32_t sum;
+
+	tap_need(rig_setup() && make_disk(DISK_BYTES));
+	configure_meta("vol0", "disk", "meta", 0);
+	tap_check_eq(rig_run("format", "vol0", NULL), 1);
+	rig_said("meta-disk /tmp/qbd-cli-");
+	rig_said("/meta of node n1 does not exist; make such a file with: "
+		 "truncate -s 16809984 ");
+	configure_meta("vol0", "disk", "meta", 4 << 20);
+	sum = disk_sum();
+	tap_check_eq(rig_run("format", "vol0", NULL), 1);
+	rig_said("the meta-disk is too small: it has 4194304 bytes, the "
+		 "replica needs 16809984");
+	configure_meta("vol0", "disk", "meta", DISK_BYTES);
+	snprintf(command, sizeof(command), "ln -s disk %s/other", rig_folder);
+	tap_check_eq(system(command), 0);
+	configure_meta("vol0", "disk", "other", 0);
+	tap_check_eq(rig_run("format", "vol0", "--force", NULL), 1);
+	rig_said("/other are the same; change one of them");
+	configure_meta("vol0", "disk", "meta", 0);
+	snprintf(command, sizeof(command),
+		 "PATH=$PATH:/sbin:/usr/sbin mkfs.ext4 -q -L home %s 2>&1",
+		 meta);
+	if (system(command)) {
+		tap_skip("mkfs.ext4 is missing");
+	} else {
+		tap_check_eq(rig_run("format", "vol0", NULL), 1);
+		rig_said(
+			"/meta holds a filesystem (ext4, label home); --force");
+	}
+	tap_check_eq(disk_sum(), sum);
+	rig_teardown();
+}
+
+static void meta_disk_in_use_is_refused(void)
+{
+	struct flock lock = { .l_type = F_WRLCK };
+	int fd;
+
+	tap_need(rig_setup() && make_disk(DISK_BYTES));
+	configure_meta("vol0", "disk", "meta", DISK_BYTES);
+	fd = open(meta, O_RDWR);
+	tap_check(!fcntl(fd, F_OFD_SETLK, &lock));
+	tap_check_eq(rig_run("format", "vol0", "--force", NULL), 1);
+	rig_said("qbd: meta-disk /tmp/qbd-cli-");
+	rig_said("/meta: in use");
+	close(fd);
+	tap_check_eq(rig_run("format", "vol0", NULL), 0);
+	rig_teardown();
+}
+
+/* Whichever part it has, in whichever place it is named. */
+static void disk_of_a_replica_is_no_other_replicas(void)
+{
+	tap_need(rig_setup() && make_disk(DISK_BYTES));
+	configure_meta("vol0", "disk", "meta", DISK_BYTES);
+	tap_check_eq(rig_run("format", "vol0", NULL), 0);
+	tap_check_eq(rig_run("format", "vol0", NULL), 1);
+	rig_said("holds a replica already: of volume vol0, node id 1; --force");
+	configure_meta("vol1", "meta", "fresh", DISK_BYTES);
+	tap_check_eq(rig_run("format", "vol1", NULL), 1);
+	rig_said("/meta is the meta-disk of a replica already: of volume vol0, "
+		 "node id 1; --force overwrites it");
+	configure_meta("vol1", "fresh", "meta", 0);
+	tap_check_eq(rig_run("format", "vol1", NULL), 1);
+	rig_said("meta-disk /tmp/qbd-cli-");
+	rig_said("/meta is the meta-disk of a replica already: of volume vol0");
+	tap_check_eq(rig_run("format", "vol1", "--force", NULL), 0);
+	rig_teardown();
+}
+
 static void folder_is_no_disk(void)
 {
 	tap_need(rig_setup());
@@ -362,6 +493,10 @@ int main(int argc, char **argv)
 		TAP_TEST(file_in_use_is_refused),
 		TAP_TEST(disk_in_use_is_told_by_whom),
 		TAP_TEST(disk_of_large_sectors_needs_large_blocks),
+		TAP_TEST(log_goes_to_the_meta_disk),
+		TAP_TEST(meta_disk_is_checked_as_the_disk_is),
+		TAP_TEST(meta_disk_in_use_is_refused),
+		TAP_TEST(disk_of_a_replica_is_no_other_replicas),
 		TAP_TEST(folder_is_no_disk),
 	};
 

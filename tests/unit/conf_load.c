@@ -332,6 +332,65 @@ static void wrong_values_are_told(void)
 		"disk \"d\" is no absolute path");
 }
 
+#define DISKS(name, id, address, disk, meta)                       \
+	"{ name = \"" name "\"; id = " id "; address = \"" address \
+	"\"; disk = \"" disk "\"; meta-disk = \"" meta "\"; }"
+
+static void meta_disk_is_one_nodes_own_choice(void)
+{
+	struct conf conf;
+	char text[64];
+
+	tap_need(!load(HEAD "nodes = ( " DISKS("n1", "1", "a:1", "/dev/vdb",
+					       "/dev/vdc") ", " N2 " );\n",
+		       &conf));
+	tap_check_str(conf.nodes[0].disk, "/dev/vdb");
+	tap_check_str(conf.nodes[0].meta_disk, "/dev/vdc");
+	tap_check_str(conf.nodes[1].meta_disk, "");
+	tap_check_str(conf_disks_text(conf.nodes[0].disk,
+				      conf.nodes[0].meta_disk, text,
+				      sizeof(text)),
+		      "disk /dev/vdb, meta-disk /dev/vdc");
+	tap_check_str(conf_disks_text(conf.nodes[1].disk,
+				      conf.nodes[1].meta_disk, text,
+				      sizeof(text)),
+		      "disk /dev/vdb");
+	/* Another host's may be called the same. */
+	tap_check(!load(HEAD "nodes = ( " DISKS(
+				"n1", "1", "a:1", "/dev/vdb",
+				"/dev/vdc") ", " DISKS("n2", "2", "b:1",
+						       "/dev/vdc",
+						       "/dev/vdb") " );\n",
+			&conf));
+}
+
+static void wrong_meta_disks_are_told(void)
+{
+	refuses("nodes = ( " DISKS("n1", "1", "a:1", "/dev/b", "c") " );\n", 1,
+		"meta-disk \"c\" is no absolute path");
+	refuses("nodes = ( " DISKS("n1", "1", "a:1", "/dev/b",
+				   "/dev/b") " );\n",
+		1, "meta-disk \"/dev/b\" is this node's disk too");
+	refuses("nodes = ( " DISKS("n1", "1", "a:1", "/dev/b",
+				   "/dev/c") ",\n" DISKS("n2", "2", "a:2",
+							 "/dev/c",
+							 "/dev/d") " );\n",
+		2,
+		"disk \"/dev/c\" of this host is that of the node of line 1");
+	refuses("nodes = ( " DISKS("n1", "1", "a:1", "/dev/b",
+				   "/dev/c") ",\n" DISKS("n2", "2", "a:2",
+							 "/dev/d",
+							 "/dev/c") " );\n",
+		2, "meta-disk \"/dev/c\" of this host is that of the node");
+	refuses("nodes = ( " DISKS("n1", "1", "a:1", "/dev/b",
+				   "/dev/c") ",\n" DISKS("n2", "2", "a:2",
+							 "/dev/d",
+							 "/dev/b") " );\n",
+		2, "meta-disk \"/dev/b\" of this host is that of the node");
+	refuses("nodes = ( { meta_disk = \"/dev/c\"; } );\n", 1,
+		"did you mean meta-disk?");
+}
+
 static void doubled_nodes_are_told(void)
 {
 	refuses(HEAD "nodes = (\n" N1
@@ -405,6 +464,8 @@ int main(int argc, char **argv)
 		TAP_TEST(missing_keys_are_told),
 		TAP_TEST(wrong_types_are_told),
 		TAP_TEST(wrong_values_are_told),
+		TAP_TEST(meta_disk_is_one_nodes_own_choice),
+		TAP_TEST(wrong_meta_disks_are_told),
 		TAP_TEST(doubled_nodes_are_told),
 		TAP_TEST(all_mistakes_are_told_at_once),
 		TAP_TEST(this_node_is_found),

@@ -37,7 +37,7 @@ static struct ring *open_ring(int *fd)
 	*fd = mkstemp(path);
 	unlink(path);
 	alarm(LIMIT_S);
-	code = ring_open(*fd, &ring);
+	code = ring_open(fd, 1, &ring);
 	if (code == -ENOSYS || code == -EPERM)
 		tap_skip("this kernel has no io_uring for us");
 	else
@@ -136,9 +136,47 @@ static void what_the_kernel_announces_in_vain_is_not_waited_for(void)
 	close(fd);
 }
 
+/* The same offset of both, told apart by the bit alone. */
+static void second_disk_is_written_where_it_is_meant(void)
+{
+	static uint8_t bytes[8192] __attribute__((aligned(4096)));
+	struct iovec iov[2] = { { bytes, 4096 }, { bytes + 4096, 4096 } };
+	struct store_piece first = { 4096, 4096, &iov[0], 1 };
+	struct store_piece second = { STORE_IO_SECOND | 4096, 4096, &iov[1],
+				      1 };
+	char path[] = "/tmp/qbd-ring-XXXXXX";
+	int cookies[2] = { 0, 1 }, fds[2];
+	struct seen seen = { 0 };
+	struct ring *ring;
+	char got[4096];
+
+	ring = open_ring(&fds[0]);
+	if (!ring)
+		return;
+	ring_close(ring);
+	fds[1] = mkstemp(path);
+	unlink(path);
+	rig_fill(bytes, sizeof(bytes), 1);
+	tap_need(!ring_open(fds, 2, &ring));
+	ring_write(ring, &first, false, &cookies[0]);
+	ring_write(ring, &second, true, &cookies[1]);
+	tap_check(ring_submit(ring));
+	reap_until(ring, &seen, 2);
+	tap_check_eq((uint64_t)seen.results[0], 4096);
+	tap_check_eq((uint64_t)seen.results[1], 4096);
+	tap_check(pread(fds[0], got, 4096, 4096) == 4096 &&
+		  memcmp(got, bytes, 4096) == 0);
+	tap_check(pread(fds[1], got, 4096, 4096) == 4096 &&
+		  memcmp(got, bytes + 4096, 4096) == 0);
+	ring_close(ring);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
+		TAP_TEST(second_disk_is_written_where_it_is_meant),
 		TAP_TEST(a_ring_writes_and_tells),
 		TAP_TEST(what_the_kernel_announces_in_vain_is_not_waited_for),
 	};
