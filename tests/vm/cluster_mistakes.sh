@@ -6,22 +6,6 @@
 
 qbd=$top/build/agent/qbd
 
-# A command must fail with status STATUS and say something that matches.
-refused() {
-	local status=$1 pattern=$2
-	shift 2
-
-	"$@" >"$scratch/out" 2>"$scratch/error"
-	[ $? -eq "$status" ] ||
-		fail "exit status of $*: $(cat "$scratch/error")"
-	grep -qiE "$pattern" "$scratch/error" ||
-		fail "'$*' says: $(cat "$scratch/error")"
-}
-
-disk_of() {
-	cat "/run/qbd-cluster/$1/disk"
-}
-
 test_damaged_superblock_is_told_and_others_go_on() {
 	local disk
 

@@ -76,6 +76,22 @@ share() {
 	echo "$*" >"$scratch/shared"
 }
 
+# A command must fail with status STATUS and say something that matches.
+refused() {
+	local status=$1 pattern=$2
+	shift 2
+
+	"$@" >"$scratch/out" 2>"$scratch/error"
+	[ $? -eq "$status" ] ||
+		fail "exit status of $*: $(cat "$scratch/error")"
+	grep -qiE "$pattern" "$scratch/error" ||
+		fail "'$*' says: $(cat "$scratch/error")"
+}
+
+disk_of() {
+	cat "/run/qbd-cluster/$1/disk"
+}
+
 # Marked blocks: writes N blocks of 4 KiB at OFFSET (in blocks), all of PATTERN.
 write_blocks() {
 	local device=$1 offset=$2 count=$3 pattern=$4
