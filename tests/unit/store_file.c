@@ -105,7 +105,7 @@ static void wrong_paths_are_told(void)
 	tap_check_eq(error.code, -EINVAL);
 	tap_check(!store_io_open("/dev/null", 1, &error));
 	tap_check_eq(error.code, -EINVAL);
-	tap_check(strstr(error.text, "change disk in the configuration"));
+	tap_check(strstr(error.text, "change it in the configuration"));
 }
 
 /* Whatever way of zeroing the file system has. */
