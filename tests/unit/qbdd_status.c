@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+#include "cli/show.h"
 #include "qbdd/terms.h"
 #include "status_rig.h"
 #include "tap.h"
@@ -68,6 +69,33 @@ static void nothing_wrong_is_ok(void)
 	tap_check_str(text("state"), "ok");
 	tap_check_str(text("problem"), "");
 	tap_check_eq(json_array_size(json_object_get(status, "problems")), 0);
+	json_decref(status);
+}
+
+/* As a program reads it, and as people do. */
+static void disks_of_this_node_are_told(void)
+{
+	char *shown = NULL;
+	size_t size;
+	FILE *out;
+
+	status_setup();
+	strcpy(conf.nodes[0].disk, "/dev/vdb");
+	make();
+	tap_need(status != NULL);
+	tap_check_str(text("disk"), "/dev/vdb");
+	tap_check(json_is_null(json_object_get(status, "meta_disk")));
+	json_decref(status);
+	strcpy(conf.nodes[0].meta_disk, "/dev/vdc");
+	make();
+	tap_need(status != NULL);
+	tap_check_str(text("meta_disk"), "/dev/vdc");
+	out = open_memstream(&shown, &size);
+	show_status(status, out);
+	fclose(out);
+	tap_check(strstr(shown,
+			 "data on /dev/vdb, log and metadata on /dev/vdc"));
+	free(shown);
 	json_decref(status);
 }
 
@@ -421,6 +449,7 @@ int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(nothing_wrong_is_ok),
+		TAP_TEST(disks_of_this_node_are_told),
 		TAP_TEST(a_missing_node_is_degraded_and_named),
 		TAP_TEST(nodes_tell_what_they_lack),
 		TAP_TEST(no_leader_is_no_quorum),
