@@ -116,6 +116,12 @@ static void storm_again(struct world *world, void *object, uint64_t left,
 			 host, left - 1, power);
 }
 
+static struct disk *either_disk(struct host *host)
+{
+	return host->meta && world_draw(host->world, 2) ? host->meta :
+							  host->disk;
+}
+
 /* At any step; half the time while term, vote or a checkpoint is saved. */
 static void stop_in_io(struct host *host, bool power)
 {
@@ -127,9 +133,10 @@ static void stop_in_io(struct host *host, bool power)
 	host->stop_power = power;
 	host_layout(host, &slots, &ring, &end);
 	if (world_chance(world, 2))
-		disk_stop_at(host->disk, slots, ring, 1 + world_draw(world, 4));
+		disk_stop_at(host_log_disk(host), slots, ring,
+			     1 + world_draw(world, 4));
 	else
-		disk_stop_after(host->disk, 1 + world_draw(world, 40));
+		disk_stop_after(either_disk(host), 1 + world_draw(world, 40));
 }
 
 static void power_all(struct world *world)
@@ -262,11 +269,12 @@ static void disk_replaced(struct host *host)
 /* False: nothing came of it. */
 static bool wound(struct host *host, enum fault fault)
 {
-	struct disk *disk = host->disk;
+	struct disk *disk = host_log_disk(host);
 	uint64_t slots, ring, end;
 	uint64_t nth = 1 + world_draw(host->world, 30);
 
 	host_layout(host, &slots, &ring, &end);
+	disk_stop_after(host->disk, 0);
 	disk_stop_after(disk, 0);
 	switch (fault) {
 	case FAULT_REPLACED:
@@ -287,13 +295,13 @@ static bool wound(struct host *host, enum fault fault)
 						   .from = ring });
 		return true;
 	case FAULT_WRITE_EIO:
-		disk_fail(disk, DISK_WRITE, nth);
+		disk_fail(either_disk(host), DISK_WRITE, nth);
 		return true;
 	case FAULT_SYNC_EIO:
-		disk_fail(disk, DISK_SYNC, nth);
+		disk_fail(either_disk(host), DISK_SYNC, nth);
 		return true;
 	case FAULT_DATA_UNREADABLE:
-		disk_spoil(disk, host_data_offset(host),
+		disk_spoil(host->disk, host_data_offset(host),
 			   host_data_offset(host) + host->world->volume_bytes);
 		return true;
 	default:
@@ -383,8 +391,11 @@ void faults_end(struct world *world)
 		struct host *host = &world->hosts[i];
 
 		disk_stop_after(host->disk, 0);
+		disk_stop_after(host_log_disk(host), 0);
 		host->slow_until = 0;
-		if (!disk_lie_unseen(host->disk))
+		if (!disk_lie_unseen(host_log_disk(host)))
+			disk_disarm(host_log_disk(host));
+		if (host->meta)
 			disk_disarm(host->disk);
 		/* A bad sector is not mended by reading it. */
 		if (!host->disk_out && !host_data(host, 0, world->volume_bytes))

@@ -41,6 +41,28 @@ uint64_t host_data_offset(const struct host *host)
 	return host->id % 2 ? DATA_OFFSET : 0;
 }
 
+struct disk *host_log_disk(const struct host *host)
+{
+	return host->meta ? host->meta : host->disk;
+}
+
+bool host_is_off(const struct host *host)
+{
+	return disk_is_off(host->disk) ||
+	       (host->meta && disk_is_off(host->meta));
+}
+
+/* To be closed with what was opened on it. */
+static struct store_io *host_io(struct host *host)
+{
+	host->io = disk_io(host->disk);
+	if (host->meta)
+		host->io = store_io_pair(host->io, disk_io(host->meta));
+	if (!host->io)
+		abort();
+	return host->io;
+}
+
 const uint8_t *host_data(const struct host *host, uint64_t offset,
 			 uint64_t size)
 {
@@ -121,9 +143,10 @@ void host_layout(const struct host *host, uint64_t *slots, uint64_t *ring,
 {
 	uint64_t volume = (host->world->volume_bytes + 4095) / 4096 * 4096;
 
-	/* With a superblock before them where the data begin at byte 0. */
-	*slots = host_data_offset(host) + volume;
-	*ring = *slots + (host_data_offset(host) ? 7 : 8) * 4096;
+	/* With a superblock before them on a second disk, and where the data
+	 * begin at byte 0. */
+	*slots = host->meta ? 0 : host_data_offset(host) + volume;
+	*ring = *slots + (host->meta || !host_data_offset(host) ? 8 : 7) * 4096;
 	*end = *ring + host->world->log_bytes;
 }
 
@@ -133,12 +156,14 @@ void host_reformat(struct host *host)
 	struct base_error error;
 
 	disk_replace(host->disk);
+	if (host->meta)
+		disk_replace(host->meta);
 	host->disk_out = false;
 	host->wound_fresh = false;
 	oracle_forget(host);
-	if (store_format(disk_io(host->disk), &identity, true, NULL, NULL,
-			 &error))
+	if (store_format(host_io(host), &identity, true, NULL, NULL, &error))
 		world_fail(host->world, "format: %s", error.text);
+	host->io->ops->close(host->io);
 }
 
 void host_init(struct host *host)
@@ -147,6 +172,12 @@ void host_init(struct host *host)
 	struct store_identity identity = host_identity(host);
 	uint64_t size = store_bytes_needed(&identity);
 
+	if (world_chance(world, 3)) {
+		size = store_second_bytes_needed(&identity);
+		host->meta = disk_new(size, DISK_SECTOR,
+				      world_draw(world, UINT64_MAX));
+		size = store_first_bytes_needed(&identity);
+	}
 	host->disk = disk_new(size, DISK_SECTOR, world_draw(world, UINT64_MAX));
 	disk_digest_keep(host->disk, identity.data_offset, world->volume_bytes);
 	host->device.host = host;
@@ -181,7 +212,7 @@ static void host_start_failed(struct host *host, const char *text)
 {
 	struct world *world = host->world;
 
-	if (disk_is_off(host->disk)) {
+	if (host_is_off(host)) {
 		world_tell(world, host->id, "stopped while it starts");
 		host_kill(host, host->stop_power);
 		host_start_later(host, 1000 + world_draw(world, 500000));
@@ -225,8 +256,9 @@ static void host_start(struct world *world, void *object, uint64_t life,
 		return;
 	host->starting = false;
 	host->life++;
-	if (store_open(disk_io(host->disk), &identity, false, &host->store,
-		       &boot, &error)) {
+	if (store_open(host_io(host), &identity, false, &host->store, &boot,
+		       &error)) {
+		host->io->ops->close(host->io);
 		host_start_failed(host, error.text);
 		return;
 	}
@@ -245,6 +277,8 @@ static void host_start(struct world *world, void *object, uint64_t life,
 	}
 	host->wound_fresh = false;
 	disk_disarm(host->disk);
+	if (host->meta)
+		disk_disarm(host->meta);
 	host_run(host, &boot);
 }
 
@@ -275,10 +309,15 @@ void host_kill(struct host *host, bool power)
 		host->store = NULL;
 	}
 	disk_on(host->disk);
+	if (host->meta)
+		disk_on(host->meta);
 	if (!power)
 		return;
 	device_power_off(&host->device);
+	/* What one cache loses has nothing to do with the other's. */
 	disk_crash(host->disk, DISK_CRASH_SECTORS);
+	if (host->meta)
+		disk_crash(host->meta, DISK_CRASH_SECTORS);
 }
 
 void host_pause(struct host *host, uint64_t us)
@@ -393,7 +432,7 @@ bool host_wound(struct host *host)
 
 bool host_must_live(const struct host *host)
 {
-	return disk_lie_pending(host->disk);
+	return disk_lie_pending(host_log_disk(host));
 }
 
 static void host_replace(struct world *world, void *object, uint64_t life,
@@ -419,7 +458,7 @@ bool host_disk_check(struct host *host, int error, const char *what)
 	struct world *world = host->world;
 	char text[200];
 
-	if (disk_is_off(host->disk)) {
+	if (host_is_off(host)) {
 		world_tell(world, host->id, "stopped in the middle of: %s",
 			   what);
 		host_kill(host, host->stop_power);

@@ -45,9 +45,11 @@ static uint64_t disk_time(struct host *host, unsigned int late_one_in)
 
 static int write_do(struct host *host, struct write *write)
 {
-	struct store_io *io = disk_io(host->disk);
+	unsigned int which = write->offset & STORE_IO_SECOND ? 1 : 0;
+	struct store_io *io = store_io_disk(host->io, which);
 	struct iovec iov = { write->buf->data, write->size };
-	int error = io->ops->write(io, write->offset, &iov, 1);
+	int error =
+		io->ops->write(io, write->offset & ~STORE_IO_SECOND, &iov, 1);
 
 	write->done = true;
 	if (!error && write->lane->is_log)
@@ -90,7 +92,7 @@ static void write_ends(struct world *world, void *object, uint64_t life,
 	if (!write->done)
 		write->error = write_do(host, write);
 	error = write->error;
-	if (disk_is_off(host->disk)) {
+	if (host_is_off(host)) {
 		host_disk_check(host, error, is_log ? "append" : "image");
 		return;
 	}
@@ -149,7 +151,7 @@ static void writes_cut(struct host *host)
 static void log_settled(struct host *host)
 {
 	if (!host->log_jobs)
-		disk_stamp(host->disk);
+		disk_stamp(host_log_disk(host));
 }
 
 static void tell_oracle(struct host *host, const struct store_job *job)

@@ -216,6 +216,8 @@ void world_free(struct world *world)
 		host_kill(&world->hosts[i], false);
 		device_power_off(&world->hosts[i].device);
 		disk_free(world->hosts[i].disk);
+		if (world->hosts[i].meta)
+			disk_free(world->hosts[i].meta);
 		free(world->hosts[i].sight.terms);
 	}
 	for (i = 0; i < world->heap_count; i++)

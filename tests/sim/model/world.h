@@ -120,6 +120,8 @@ struct host {
 	uint64_t paused_until; /* the agent; the module goes on */
 	uint64_t pump_at; /* true time of the pump that is due */
 	struct disk *disk;
+	struct disk *meta; /* its log and metadata by themselves; NULL: on disk */
+	struct store_io *io; /* of both, while they are in use */
 	uint64_t slow_until; /* its disk is */
 	struct store *store;
 	struct node *node;
@@ -281,6 +283,10 @@ uint64_t host_now(const struct host *host);
 /* Something happened: pump, now or when it wakes. */
 void host_pump(struct host *host);
 bool host_paused(const struct host *host);
+/* The disk that its log and metadata lie on */
+struct disk *host_log_disk(const struct host *host);
+/* The power of one of its disks has gone; of the other it will. */
+bool host_is_off(const struct host *host);
 /* What was just done with the disk gave @error. True: the agent is gone. */
 bool host_disk_check(struct host *host, int error, const char *what);
 /* May its disk lose something, so that only a minority's have? Then it does. */
