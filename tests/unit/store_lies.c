@@ -176,7 +176,7 @@ static bool is_refused(struct model *model)
 	if (store_open(model->io, &model->identity, true, &store, &boot,
 		       &error)) {
 		total_refused++;
-		return strstr(error.text, "second disk");
+		return strstr(error.text, "meta-disk");
 	}
 	store_close(store);
 	store_boot_free(&boot);
