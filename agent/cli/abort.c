@@ -33,10 +33,10 @@ const struct cli_command cli_abort = {
 	.name = "abort",
 	.summary = "Fail all waiting I/O of this node's device at once",
 	.help = "Every request and every open that waits fails with EIO.  If "
-		"the device is open for\nwriting, all further I/O fails as "
-		"well, until everything that has it open has\nclosed it.  "
-		"Nothing that was acknowledged is lost.  Works without quorum "
-		"and\nwithout the agent.\n",
+		"the device is open\nfor writing, all further I/O fails as "
+		"well, until everything that has it open\nhas closed it.  "
+		"Nothing that was acknowledged is lost.  Works without quorum\n"
+		"and without the agent.\n",
 	.words = { CLI_WORD_VOLUME },
 	.run = run,
 };

@@ -43,8 +43,8 @@ const struct cli_command cli_version = {
 	.name = "version",
 	.summary = "Show the versions of program, protocols, disk and module",
 	.help = "The netlink protocol is between agent and module, the wire "
-		"protocol between agents\n(the newest version that this one "
-		"knows).  The disk format is that of replicas\nthat qbd "
+		"protocol between\nagents (the newest version that this one "
+		"knows).  The disk format is that of the\nreplicas that qbd "
 		"format makes and the agent accepts.\n",
 	.run = run,
 };

@@ -227,8 +227,7 @@ static const struct cli_choice goal_choices[] = {
 	[OPEN] = { "open",
 		   "it could be opened on this node now: its device is there, "
 		   "a\nmajority of the nodes works, this replica is whole, and "
-		   "no\nother node has it open (this is what is waited for if "
-		   "--for\nis not given)" },
+		   "no\nother node has it open (the default)" },
 	[QUORUM] = { "quorum", "a majority of the nodes has a leader" },
 	[SYNCED] = { "synced",
 		     "all nodes hold what was committed when the waiting "
