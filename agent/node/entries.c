@@ -2,7 +2,7 @@
 /*
  * The log as the node holds it in memory: the heads of all its entries, and
  * the payloads of the newest, for peers and the image thread.  Older payloads
- * are read back from the disk when they are needed.
+ * are read back from the disk when needed.
  */
 #include <assert.h>
 #include <stdlib.h>

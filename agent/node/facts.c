@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Questions about the node as a whole that several files ask.  Changes nothing
- * and calls nothing that does, so that every file may ask.
+ * and calls nothing that does, so any file may ask.
  */
 #include "base/planted.h"
 #include "node/state.h"

@@ -2,14 +2,14 @@
 /*
  * The gate between the device and the volume: may this node serve it now?
  *
- * Three things keep it: the binding to the module, the epoch of the open
- * session here, and the lease, which says until when what it serves is
- * still true.  What does not belong to the epoch is refused here; so is
- * everything from a fence on, until the device is closed.
+ * Three things decide: the binding to the module, the epoch of the open session
+ * on this node, and the lease, the time until which what it serves is still
+ * true.  What does not belong to the epoch is refused here; so is everything
+ * from a fence on, until the device is closed.
  *
- * The module gets the lease only while node_ready(); it is taken back
- * before anything that could let another node lead.  Both lease and fence have
- * taken effect in the module when the call returns.
+ * The module gets the lease only while node_ready().  It is taken back before
+ * anything that could let another node lead.  Lease and fence have taken effect
+ * in the module when the call returns.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the node asks of its store: the jobs that it may have under way.  What
- * comes back, node_job_done() gives to the files concerned, at the top.
+ * What the node asks of its store: the jobs that it may have outstanding.
+ * Their results are distributed by node_job_done(), at the top.
  *
- * When no job is left, the log takes no entries, messages are dropped, and this
- * node starts no election.
+ * Work that would need more jobs than there are is not begun: then the log has
+ * no room, messages are dropped, and the node does not campaign.
  */
 #include <assert.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which nodes belong to the volume: the commands that change it, and what this
- * node does when its own role has changed.
+ * The members of the volume: commands that change them, and what this node does
+ * when its own role has changed.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The node as a whole: making and freeing it, events from outside that
- * concern several of its files, and the pump that calls each file in turn.  One
- * thread, which owns everything in struct node.  It must never block, and never
- * answer the device or a peer before what the answer promises is true.
+ * The node as a whole: creation and end, events for more than one of its files,
+ * and the pump that calls each in turn.  One thread; owns everything in struct
+ * node.  It must never block, and never answer the device or a peer before the
+ * promise of that answer holds.
  */
 #include <assert.h>
 #include <errno.h>
@@ -330,7 +330,7 @@ static void node_tick(struct node *node)
 		node_step(node, &event, NULL);
 }
 
-/* What has become committed: answer for it, and look who has the device. */
+/* What is committed: complete requests, and check which node has the device. */
 static void node_take_commit(struct node *node)
 {
 	uint64_t commit = raft_commit_index(node->raft);

@@ -2,20 +2,20 @@
 /*
  * What a member of a volume does: turns the core's decisions into work for the
  * store, the peers and the device, in the right order.  Roles, epochs, leases
- * and catch-up are here.  Pure like the core - time comes in with each call,
- * everything else goes out through struct node_ops - so that a simulator
- * drives the very code that the daemon runs.
+ * and catch-up are here.  Pure like the core (time comes in with each call,
+ * everything else goes out through struct node_ops), so that a simulator drives
+ * the very code that the daemon runs.
  *
  * One thread.  Calls of struct node_ops begin work and return; they never call
  * back into the node.  What is asked of the store is a job (store/job.h), begun
- * by ops->begin() and answered, later, by node_job_done().  Jobs of the log are
- * carried out, and answered, in the order in which they were begun; so are
- * APPLY, COPY_READ and COPY_WRITE among themselves; CHECKPOINT and LOG_READ at
- * any time.  lanes/ sees to that.
+ * by ops->begin() and later answered by node_job_done().  Jobs of the log are
+ * carried out and answered in the order in which they were begun; so are APPLY,
+ * COPY_READ and COPY_WRITE among themselves; CHECKPOINT and LOG_READ at any
+ * time.  lanes/ guarantees that.
  *
- * After any events of a loop turn comes one node_pump(), which proposes what
- * was asked, sends, applies, answers and renews the lease: so everything that
- * waits is served together.
+ * After the events of an iteration of the loop comes one node_pump().  It
+ * proposes, sends, applies, answers and renews the lease, so that everything
+ * that waits is served together.
  */
 #ifndef NODE_NODE_H
 #define NODE_NODE_H
@@ -79,7 +79,7 @@ struct node_ops {
 
 	/*
 	 * For the log: level is enum base_log_level; key=value pairs.  A node
-	 * is #ID, which the caller replaces by its name; #0: none.
+	 * is #ID, to be replaced by its name; #0: none.
 	 */
 	void (*event)(void *context, int level, const char *text);
 };
@@ -120,9 +120,9 @@ void node_request(struct node *node, const struct node_request *request);
 
 /**
  * node_peer_differs() - WIRE_DIFFERS_*, before node_link(); 0 until told
- * Two nodes of different lists take no part in the bootstrap of one volume: the
- * majorities of what each calls the volume may have no node in common.  Where
- * sizes differ no replica is filled from the other.
+ * Two nodes with different lists take no part in the bootstrap of one volume:
+ * the majorities of what each calls the volume may have no node in common.
+ * Where sizes differ no replica is filled from the other.
  */
 void node_peer_differs(struct node *node, uint32_t peer, uint32_t differs);
 void node_link(struct node *node, uint32_t peer, bool up);
@@ -181,7 +181,7 @@ int node_member_change(struct node *node, enum node_member_op op, uint32_t id);
 /** node_step_down() - the daemon stops: give up the lease and leadership */
 void node_step_down(struct node *node);
 
-/** node_pump() - do all that can be done now; once per loop turn */
+/** node_pump() - do all that can be done now; once per iteration */
 void node_pump(struct node *node, uint64_t now_us, uint64_t random);
 
 /**

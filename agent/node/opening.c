@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How the device is opened here: this node must lead, so it asks the leader to
- * hand leadership over, or campaigns if there is none.  As the leader it makes
+ * Opening the device here.  This node must lead, so it asks the leader to hand
+ * leadership over, or campaigns where there is none.  As the leader it makes
  * sure that no other node has the device, proposes an OPEN, and has the device
- * once that is applied, if no other OPEN followed it.
+ * once that is applied, unless another OPEN was later.
  *
- * The same goes for a device that is open here while another node leads: its
+ * The same applies to a device that is open here while another node leads: its
  * I/O needs leadership back.
  */
 #include <errno.h>
@@ -13,11 +13,11 @@
 #include "base/log.h"
 #include "node/state.h"
 
-/* Between two requests for leadership, to twice that; without a leader. */
+/* Between two requests for leadership, to twice that; and without a leader. */
 #define ASK_US 100000
 #define CAMPAIGN_US 25000
 
-/* Who else has it open, as far as the leader can know? 0: no living node. */
+/* Which other node has it open, as far as the leader knows? 0: none alive. */
 static uint32_t other_writer(struct node *node, uint32_t asker, bool *unknown)
 {
 	struct store_checkpoint tail =
@@ -84,7 +84,7 @@ static void opening_go_on(struct node *node)
 		return;
 	tail = entries_head(&node->entries, node->entries.last);
 	if (tail.standing.epoch !=
-	    requests->open_index) { /* another OPEN followed */
+	    requests->open_index) { /* another node was later */
 		requests_open_at(node, 0);
 		return;
 	}
@@ -110,18 +110,18 @@ static void opening_campaign(struct node *node)
 		node_step(node, &event, NULL);
 }
 
-/* Not in step with others who want the same. */
+/* Not in step with other nodes that want the same. */
 static void opening_ask_later(struct node *node, uint64_t us)
 {
 	requests_ask_at(node, node->now_us + us + node->random % us);
 }
 
-/* Leadership belongs where the device is open: ask the leader. */
+/* Leadership belongs where the device is open: ask the leader for it. */
 static void opening_ask(struct node *node)
 {
 	struct requests *requests = &node->requests;
 	struct peer *leader = peer_find(node, raft_leader(node->raft));
-	struct wire_msg msg; /* large: so not initialized */
+	struct wire_msg msg; /* large; deliberately not zeroed */
 	uint64_t lost_us;
 
 	if (!node_wants_lead(node) || node->now_us < requests->ask_next_us)
@@ -147,8 +147,9 @@ static void opening_ask(struct node *node)
 
 /*
  * A peer asks for leadership, since the device is open there (@ask->epoch) or to
- * be opened (0).  0: it may have it; else why not, and *writer who has the
- * device.  -EAGAIN: not now, so ask again; the others are final for an opening.
+ * be opened (0).  0: it may have it; else why not, and *writer the node that
+ * has the device.  -EAGAIN: not now, so ask again; the others are final for an
+ * opening.
  */
 static int opening_judge(struct node *node, struct peer *peer,
 			 const struct wire_open_ask *ask, uint32_t *writer)

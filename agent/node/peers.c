@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The log between this node and its peers: which entries go into the next
- * append to a peer, at its pace and within the bounds; payloads that have left
- * the cache are read back for it; and which of what arrives can be taken.
+ * append to a peer, at its pace and within the bounds; reading back payloads
+ * that have left the cache; and which of the arriving entries can be taken.
  */
 #include <errno.h>
 #include <string.h>

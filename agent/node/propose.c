@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Requests of the device become entries of the log, in the order of their tags,
- * as many at a time as a step takes and memory and log have room for.  Only by
- * a leader that is ready, and only for the open session that the log's end
- * names: so a request of a session that is over can't get in behind the next.
+ * as many at a time as a step takes and memory and log have room for.  Only a
+ * leader that is ready proposes, and only for the open session that the log's
+ * end names.  So a request of a session that is over can't get in behind the
+ * next one's.
  */
 #include "base/crc.h"
 #include "node/state.h"

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Requests of the device that are not answered yet: writes, zeroes and flushes,
- * an open that waits, a close whose last entry is still to be applied.
+ * What the device asked for and has not been answered: writes, zeroes and
+ * flushes, an open that waits, a close whose end is still to be applied.
  *
  * Requests wait here in the order of their tags, are proposed in that order
  * and so committed and answered in it.  A request that a new agent, or a new
  * leadership, finds unanswered is proposed again if and only if its tag is
  * above that of the log's last entry (see raft/entry.h).
  *
- * `list` is in two parts: what is before `unproposed` has the index at whose
- * commit it is answered, what begins there has none.  So that a step can set
- * the parts right, this lies below it and proposes nothing itself.
+ * `list` has two parts: requests before `unproposed` have the index at whose
+ * commit they are answered, the others have none.  A step corrects the parts,
+ * so this file lies below it and proposes nothing itself.
  */
 #include <assert.h>
 #include <stdlib.h>

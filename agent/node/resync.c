@@ -3,9 +3,9 @@
  * What a resync means to the rest of the node, and how it ends early.
  *
  * Its two sides are in resync_send.c, the leader's, and resync_recv.c, the
- * follower's.  These only begin it and carry it on.  What the other files have to
- * know of it, or to do to it, is here, below the step: a step may end a resync,
- * as leadership changes.
+ * follower's.  These only begin and continue it.  What other files need to know
+ * of it, or do to it, is here, below the step: a step may end a resync when
+ * leadership changes.
  */
 #include <string.h>
 

@@ -5,20 +5,20 @@
  *
  *	NONE -> WAIT -> PREPARING -> RUNNING -> FINISHING -> NONE
  *
- * WAIT until no job is under way that might still write what is from before;
- * PREPARING until the disk knows that the replica is incomplete, by a log that
- * begins anew or a checkpoint; RUNNING until all chunks are written and the log
- * is applied that belongs to them; FINISHING until the disk knows that it is
- * complete.  What the disk has been asked for can't be taken back, so a resync
- * that is given up in PREPARING or FINISHING only loses its leader, and ends
- * with the answer; given up in another phase, it is gone at once.
+ * WAIT: until no job is outstanding that might still write older data.
+ * PREPARING: until the replica is marked incomplete on disk, by a log that is
+ * restarted or by a checkpoint.  RUNNING: until all chunks are written, and the
+ * log that belongs to them is applied.  FINISHING: until the replica is marked
+ * complete on disk.  A job can't be taken back, so a resync that is given up in
+ * PREPARING or FINISHING only loses its leader, and ends when the job is done;
+ * in another phase it ends at once.
  *
- * From the first byte on until all is there the replica is `incomplete`, on
+ * From the first byte until everything is there the replica is `incomplete`, on
  * disk too: a crash in between means a new resync, never a mixture that passes
- * for data.  The log is real all the while - what it acknowledges, it has - so
- * it votes; only the image is not there yet.  The log is begun anew only when
- * the leader says that it can't be continued; what is dropped so is covered by
- * the committed entry that it begins after.
+ * for data.  The log is real all the while (what it acknowledges, it has), so
+ * the node votes; only the data area is not complete yet.  The log is restarted
+ * only when the leader says that it can't be continued.  What is dropped then
+ * is covered by the committed entry that it restarts after.
  */
 #include <errno.h>
 #include <string.h>
@@ -81,7 +81,7 @@ static void resync_run(struct node *node)
 }
 
 /*
- * The core, the entries and - in its turn - the disk begin the log anew; what
+ * The core, the entries and, in order, the disk restart the log; what
  * is appended from now on is queued behind.
  */
 static void resync_reset(struct node *node)

@@ -4,23 +4,23 @@
  *
  *	IDLE -> BEGUN -> SENDING -> ENDED -> IDLE
  *
- * Each arrow takes both: COPY_BEGIN goes out and the peer acknowledges offset
- * 0 when it is ready; chunks go out and are acknowledged; COPY_END goes out,
- * and the peer's status no longer says that it is incomplete.  Whatever goes
- * wrong in between leads back to IDLE, and the resync begins again.
+ * Each arrow takes both nodes: COPY_BEGIN goes out and the peer acknowledges
+ * offset 0 when it is ready; chunks go out and are acknowledged; COPY_END goes
+ * out, and the peer's status no longer says that it is incomplete.  Any failure
+ * in between leads back to IDLE, and the resync begins again.
  *
- * The data area is read chunk by chunk while entries go on being applied, so
- * a resync is fuzzy: each chunk holds at least the entries up to its
- * `version`, and maybe later ones.  The follower applies the log meanwhile,
- * but never further than the version of the last chunk it got: whatever an
- * entry then did to a chunk that is still to come, that chunk will hold.
- * Writes are idempotent, so once it has applied up to what the leader had when
- * it read the last chunk, every byte is that of the applied index.
+ * The data area is read chunk by chunk while entries are being applied, so a
+ * resync is fuzzy: each chunk holds at least the entries up to its `version`,
+ * and maybe later ones.  Meanwhile the follower applies the log, but never
+ * further than the version of the last chunk it got: a chunk that is still to
+ * come will hold what an entry did to it.  Writes are idempotent.  So once the
+ * follower has applied up to what the leader had when it read the last chunk,
+ * every byte is that of the applied index.
  *
- * A resync makes way for the device's writes: while there are any, one chunk
- * is under way at a time, and after it the resync rests for RESYNC_REST times
- * as long as it took.  So it costs writers about the same part of whatever is
- * scarce - disks, network or processors - and ends in any case.
+ * A resync yields to the device's writes: while there are any, one chunk is
+ * outstanding at a time, and after it the resync rests for RESYNC_REST times as
+ * long as it took.  So it takes from writers a fixed part of whatever is scarce
+ * (disks, network or processors), and ends in any case.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -198,13 +198,13 @@ static void resync_serve(struct node *node, struct peer *peer)
 		if (!resync->reading)
 			resync_begin(node, peer, reset);
 		break;
-	case RESYNC_BEGUN: /* the peer's turn: it acknowledges offset 0 */
+	case RESYNC_BEGUN: /* the peer is next: it acknowledges offset 0 */
 		break;
 	case RESYNC_SENDING:
 		if (view.role != RAFT_MEMBER_WITNESS)
 			resync_read_on(node, peer);
 		break;
-	case RESYNC_ENDED: /* the peer's turn: its status will say complete */
+	case RESYNC_ENDED: /* the peer is next: its status will say complete */
 		break;
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the node says, for humans: events for the log, and what is wrong with its
- * replica.  Calls nothing else in this folder.
+ * Texts for humans: events for the log, and what is wrong with the replica.
+ * Calls nothing else in this folder.
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Inside of node/: what the files of this folder share.  No other folder
- * includes it.  From the top down, and each calls only what stands below it
+ * Internal to node/: what the files of this folder share.  No other folder
+ * includes it.  From the top down, each calls only files below it
  * (scripts/check-circles):
  *
- *	node.c		making, freeing, events for several files, the pump
- *	view.c		status, for humans
+ *	node.c		creation and end, events for several files, the pump
+ *	view.c		the state, for qbd status
  *	resync_recv.c	follower: being filled by the leader
  *	resync_send.c	leader: filling a replica that the log can't help
  *	propose.c	requests become entries
  *	opening.c	opening the device: leadership, and the OPEN entry
- *	members.c	commands that change members, and what follows
+ *	members.c	commands that change members, and the consequences
  *	peers.c		the log to and from peers
  *	image.c		the data area: applying, and checkpoints
  *	step.c		a step of the core and what it says is to be done
- *	send.c		the core's messages, held until they are true
+ *	send.c		the core's messages, held until the hard state is saved
  *	gate.c		the device's binding, epoch, lease and fence
- *	requests.c	requests of the device, until they are answered
- *	resync.c	what a resync means to the others, and how it ends early
- *	status.c	telling peers how we are
+ *	requests.c	what the device waits for
+ *	resync.c	what other files need of a resync; its early end
+ *	status.c	reports to peers
  *	facts.c		questions about the node as a whole
  *	job.c		what is asked of the store
  *	entries.c	the log in memory
- *	say.c		events for the log
+ *	say.c		events for the log, for humans
  *
- * A file that owns a struct, or fields of struct node, is the only one that
- * writes them; the others read them, or call it.  node.c sets all at the start.
+ * The file that owns a struct, or fields of struct node, is the only one that
+ * writes them.  The others read them, or call it.  node.c initialises all.
  */
 #ifndef NODE_STATE_H
 #define NODE_STATE_H
@@ -202,7 +202,7 @@ struct node {
 	/* members.c */
 	struct raft_members members; /* as last seen, to notice changes */
 	uint32_t changed; /* whose role the last change was about */
-	/* A peer said that the committed members are without us: as of that entry. */
+	/* Committed members without us, from a peer: as of that entry. */
 	uint64_t outside_at;
 
 	/* resync_recv.c, but resync.c ends it early */
@@ -295,7 +295,7 @@ bool resync_blocks_log(const struct node *node);
 
 /* requests.c */
 void requests_init(struct node *node);
-/* None is left, nor anything told; nobody is answered. */
+/* Forget all of them; none is answered. */
 void requests_clear(struct node *node);
 void requests_drop_all(struct node *node); /* but the opening */
 struct request *request_next(const struct requests *requests,

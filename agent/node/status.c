@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the node tells its peers about itself: at a steady pace, and at once when
- * it matters.  By it peers decide which node to fill, which node to hand
+ * What the node reports to its peers about itself: at a pace, and at once when
+ * it matters.  By it peers decide which replica to fill, which node to hand
  * leadership to, and whether another node has the device open.
  */
 #include <string.h>
@@ -32,18 +32,18 @@ void status_soon(struct node *node)
 	node->status_next_us = 0;
 }
 
-/* A peer that has just connected has heard none of it. */
+/* A peer that has just connected has got none of it. */
 void status_again(struct node *node)
 {
 	status_soon(node);
 	memset(&node->status_sent, 0, sizeof(node->status_sent));
 }
 
-/* Tell all peers how we are: at a pace, and at once when it matters. */
+/* Report to all peers: at a pace, and at once when it matters. */
 void status_pump(struct node *node)
 {
 	uint32_t flags = status_flags(node);
-	struct wire_msg msg; /* large: so not initialized */
+	struct wire_msg msg; /* large; deliberately not zeroed */
 	unsigned int i;
 
 	if (node->now_us < node->status_next_us &&

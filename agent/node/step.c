@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * One step of the core, and all that follows from it at once, in an order that
+ * One step of the core, and everything that follows from it at once.  The order
  * matters:
  *
  *	1. the log is truncated, then appended to, here and on its way to disk;
  *	2. hard state goes on its way to disk;
  *	3. a lease that is longer than the core now promises is taken back;
  *	4. messages go out, or are held until 2. is durable;
- *	5. what hangs on role, term and leader is set right.
+ *	5. what depends on role, term and leader is updated.
  *
- * 3. comes before 4., since no peer may hear that we gave leadership up while
- * our own device still relies on it.  None of it steps again: the caller of
- * node_step() finds the node as that step left it, and gets the core's update.
+ * 3. comes before 4., since no node may hear that we gave leadership up while
+ * our own device still counts on it.  None of it steps again: the caller of
+ * node_step() finds the node as that step has left it, and the core's update in
+ * what is returned.
  */
 #include <assert.h>
 

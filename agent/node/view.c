@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the node is like, for status and metrics.  Changes nothing. */
+/* The state of the node, for the status.  Changes nothing. */
 #include <stdio.h>
 #include <string.h>
 
