@@ -289,7 +289,7 @@ int store_open(struct store_io *io, const struct store_identity *expected,
 	struct store_boot found = { .base_index = 0 };
 	struct format_super super;
 	struct store *opened;
-	unsigned int bad;
+	unsigned int bad = 0;
 	int code;
 
 	code = supers_check(io, expected, &super, &bad, error);

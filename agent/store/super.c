@@ -312,7 +312,7 @@ static int second_expect(const struct store_identity *found,
 int super_second(struct store_io *io, const struct format_super *super,
 		 uint8_t *block, struct base_error *error)
 {
-	struct format_super found;
+	struct format_super found = { 0 };
 	int code;
 
 	if (!io->second_size && !needs_second(super))
