@@ -127,16 +127,19 @@ static void stop_in_io(struct host *host, bool power)
 {
 	struct world *world = host->world;
 	uint64_t slots, ring, end;
+	struct disk *disk;
 
-	if (host_must_live(host))
+	if (host_must_live(host) || host->disk_out)
 		return;
 	host->stop_power = power;
 	host_layout(host, &slots, &ring, &end);
-	if (world_chance(world, 2))
+	if (world_chance(world, 2)) {
 		disk_stop_at(host_log_disk(host), slots, ring,
 			     1 + world_draw(world, 4));
-	else
-		disk_stop_after(either_disk(host), 1 + world_draw(world, 40));
+		return;
+	}
+	disk = either_disk(host);
+	disk_stop_after(disk, 1 + world_draw(world, 40));
 }
 
 static void power_all(struct world *world)

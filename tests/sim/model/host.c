@@ -472,6 +472,9 @@ bool host_disk_check(struct host *host, int error, const char *what)
 		return false;
 	}
 	host->disk_out = true;
+	/* It is on until it is replaced. */
+	disk_stop_after(host->disk, 0);
+	disk_stop_after(host_log_disk(host), 0);
 	snprintf(text, sizeof(text), "%s: %s", what,
 		 store_failure(host->store));
 	node_disk_failed(host->node, text);
