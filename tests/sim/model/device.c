@@ -273,6 +273,9 @@ void device_read(struct device *device, unsigned int block)
 
 	if (!device_active(device) || device_held(device, block))
 		return;
+	/* Its disk has just lost what it had acknowledged: nobody can know. */
+	if (device->host->io_failed)
+		return;
 	bytes = host_data(device->host, (uint64_t)block * WORLD_BLOCK_BYTES,
 			  WORLD_BLOCK_BYTES);
 	if (!bytes) {
