@@ -107,7 +107,7 @@ void ring_write(struct ring *ring, const struct store_piece *piece,
 		bool durable, void *cookie)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
-	int disk = piece->offset & STORE_IO_SECOND ? 1 : 0;
+	int disk = (int)store_io_disk_of(piece->offset);
 	uint64_t offset = piece->offset & ~STORE_IO_SECOND;
 
 	if (!sqe) {

@@ -311,6 +311,12 @@ const char *format_super_check(const struct format_super *super);
 /** format_region() - NULL: there is none of that kind */
 struct format_region *format_region(struct format_super *super, uint16_t kind);
 
+/** format_region_offset() - where it begins, as struct store_io's offsets */
+static inline uint64_t format_region_offset(const struct format_region *region)
+{
+	return region->offset | (region->device ? STORE_IO_SECOND : 0);
+}
+
 /**
  * format_layout() - where things are
  * @super: checked

@@ -166,7 +166,7 @@ static int wipe_supers(struct job *job)
 static int zero_region(struct job *job, const struct format_region *region,
 		       struct progress *progress)
 {
-	uint64_t disk = region->device ? STORE_IO_SECOND : 0;
+	uint64_t offset = format_region_offset(region);
 	uint64_t done, step;
 	int error;
 
@@ -174,7 +174,7 @@ static int zero_region(struct job *job, const struct format_region *region,
 		step = region->bytes - done;
 		if (step > ZERO_STEP)
 			step = ZERO_STEP;
-		error = job_zero(job, disk | (region->offset + done), step);
+		error = job_zero(job, offset + done, step);
 		if (error)
 			return error;
 		progress->done += step;

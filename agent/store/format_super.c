@@ -210,11 +210,6 @@ const char *format_super_check(const struct format_super *super)
 							identity->block_size);
 }
 
-static uint64_t region_address(const struct format_region *region)
-{
-	return region->offset | (region->device ? STORE_IO_SECOND : 0);
-}
-
 bool format_layout(const struct format_super *super, uint64_t disk_bytes,
 		   uint64_t second_bytes, struct format_layout *layout)
 {
@@ -229,7 +224,7 @@ bool format_layout(const struct format_super *super, uint64_t disk_bytes,
 		    (region->device ? second_bytes : last))
 			return false;
 	}
-	meta = region_address(region_of(super, STORE_REGION_META));
+	meta = format_region_offset(region_of(super, STORE_REGION_META));
 	layout->super[0] = format_super_first(&super->identity);
 	layout->super[1] = last;
 	layout->data = super->identity.data_offset;
@@ -238,7 +233,7 @@ bool format_layout(const struct format_super *super, uint64_t disk_bytes,
 		layout->checkpoint[i] = meta + (2ULL + i) * FORMAT_BLOCK;
 		layout->note[i] = meta + (4ULL + i) * FORMAT_BLOCK;
 	}
-	layout->ring = region_address(log);
+	layout->ring = format_region_offset(log);
 	layout->ring_bytes = log->bytes;
 	layout->end = layout->ring + layout->ring_bytes;
 	return true;

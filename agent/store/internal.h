@@ -98,11 +98,6 @@ int store_zero(struct store *store, uint64_t offset, uint64_t size);
 int store_sync(struct store *store);
 /* What the log and meta regions were given is; of the data area, who knows. */
 int store_sync_log(struct store *store);
-/* 0, or 1 where a region of this address lies on the second disk. */
-static inline unsigned int store_disk_of(uint64_t offset)
-{
-	return offset & STORE_IO_SECOND ? 1 : 0;
-}
 
 /* super.c */
 
@@ -119,8 +114,6 @@ int super_read(struct store_io *io, const struct store_identity *expected,
 /* The copy at @offset, which may be a second disk's. */
 void super_encode_block(const struct format_super *super, uint64_t offset,
 			uint8_t *block);
-/* The log's address, as struct store_io's offsets. */
-uint64_t super_log_place(const struct format_super *super);
 /* Is there a second disk where there has to be one, and is it this replica's?
  * One that need not be there must be this replica's as well. */
 int super_second(struct store_io *io, const struct format_super *super,

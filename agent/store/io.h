@@ -25,6 +25,12 @@ struct store_io;
  */
 #define STORE_IO_SECOND (1ULL << 62)
 
+/* 0: the first disk's, 1: the second's */
+static inline unsigned int store_io_disk_of(uint64_t offset)
+{
+	return offset & STORE_IO_SECOND ? 1 : 0;
+}
+
 /* Each returns 0 or a negative errno. */
 struct store_io_ops {
 	int (*read)(struct store_io *io, uint64_t offset, void *bytes,

@@ -18,7 +18,7 @@ static struct pair *pair_of(struct store_io *io)
 static struct store_io *disk_at(struct store_io *io, uint64_t *offset)
 {
 	struct pair *pair = pair_of(io);
-	unsigned int which = *offset & STORE_IO_SECOND ? 1 : 0;
+	unsigned int which = store_io_disk_of(*offset);
 
 	*offset &= ~STORE_IO_SECOND;
 	return pair->disks[which];

@@ -50,11 +50,6 @@ static int write_super(struct move *move, const struct format_super *super,
 	return error ? error : move_sync(move);
 }
 
-static uint64_t address(const struct format_region *region)
-{
-	return region->offset | (region->device ? STORE_IO_SECOND : 0);
-}
-
 static int copy_region(struct move *move, enum store_region kind)
 {
 	const struct format_region *from = format_region(&move->old, kind);
@@ -67,11 +62,12 @@ static int copy_region(struct move *move, enum store_region kind)
 		step = STORE_CHUNK_BYTES;
 		if (step > from->bytes - done)
 			step = (size_t)(from->bytes - done);
-		error = move->io->ops->read(move->io, address(from) + done,
+		error = move->io->ops->read(move->io,
+					    format_region_offset(from) + done,
 					    move->bytes, step);
 		if (error)
 			return move_failed(move, "read", error);
-		error = move_write(move, address(to) + done, step);
+		error = move_write(move, format_region_offset(to) + done, step);
 		if (error)
 			return error;
 	}

@@ -177,10 +177,11 @@ static int settle(struct store *store, const struct slots *slots,
 }
 
 static int align_check(struct store_io *io, const struct format_super *super,
+		       const struct format_layout *layout,
 		       struct base_error *error)
 {
 	const struct store_identity *identity = &super->identity;
-	unsigned int disk = store_disk_of(super_log_place(super));
+	unsigned int disk = store_io_disk_of(layout->ring);
 	uint32_t sectors = disk ? io->second_align : io->align;
 
 	if (io->align > identity->block_size)
@@ -215,7 +216,7 @@ static int open_check(struct store_io *io, const struct format_super *super,
 		code = super_second(io, super, block, error);
 	if (!code)
 		code = super_place(io, super, &layout, error);
-	return code ? code : align_check(io, super, error);
+	return code ? code : align_check(io, super, &layout, error);
 }
 
 static void boot_fill(const struct store *store, struct store_boot *boot)

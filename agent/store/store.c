@@ -24,7 +24,7 @@ int store_usable(struct store *store)
 static void failed_set(struct store *store, const char *what, uint64_t offset,
 		       int error)
 {
-	unsigned int disk = store_disk_of(offset);
+	unsigned int disk = store_io_disk_of(offset);
 
 	offset &= ~STORE_IO_SECOND;
 	pthread_mutex_lock(&store->failure_lock);
@@ -116,8 +116,8 @@ int store_sync(struct store *store)
 
 int store_sync_log(struct store *store)
 {
-	unsigned int log = store_disk_of(store->layout.ring);
-	unsigned int meta = store_disk_of(store->layout.state[0]);
+	unsigned int log = store_io_disk_of(store->layout.ring);
+	unsigned int meta = store_io_disk_of(store->layout.state[0]);
 	int error = sync_disk(store, log);
 
 	return error || log == meta ? error : sync_disk(store, meta);
@@ -135,7 +135,7 @@ unsigned int store_failed_disk(struct store *store)
 
 unsigned int store_log_disk(const struct store *store)
 {
-	return store_disk_of(store->layout.ring);
+	return store_io_disk_of(store->layout.ring);
 }
 
 void store_free(struct store *store)
@@ -175,7 +175,7 @@ struct store *store_new(struct store_io *io, bool read_only,
 	format_layout(super, io->size, io->second_size, &store->layout);
 	store->align = super->align;
 	store->data_align = io->align;
-	store->meta_align = store_disk_of(store->layout.state[0]) ?
+	store->meta_align = store_io_disk_of(store->layout.state[0]) ?
 				    io->second_align :
 				    io->align;
 	store->piece_bytes_max = bound(io->write_bytes_max,

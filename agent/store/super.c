@@ -214,7 +214,7 @@ void super_encode_block(const struct format_super *super, uint64_t offset,
 {
 	struct format_super copy = *super;
 
-	copy.device = offset & STORE_IO_SECOND ? 1 : 0;
+	copy.device = (uint16_t)store_io_disk_of(offset);
 	copy.offset = offset & ~STORE_IO_SECOND;
 	memset(block, 0, FORMAT_BLOCK);
 	format_super_encode(&copy, block);
@@ -228,20 +228,6 @@ static bool needs_second(const struct format_super *super)
 		if (super->regions[i].device)
 			return true;
 	return false;
-}
-
-uint64_t super_log_place(const struct format_super *super)
-{
-	unsigned int i;
-
-	for (i = 0; i < super->region_count; i++) {
-		const struct format_region *region = &super->regions[i];
-
-		if (region->kind == STORE_REGION_LOG)
-			return region->offset |
-			       (region->device ? STORE_IO_SECOND : 0);
-	}
-	return 0;
 }
 
 /* Why a disk with this in its first block is nobody's second one */

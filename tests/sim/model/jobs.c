@@ -45,7 +45,7 @@ static uint64_t disk_time(struct host *host, unsigned int late_one_in)
 
 static int write_do(struct host *host, struct write *write)
 {
-	unsigned int which = write->offset & STORE_IO_SECOND ? 1 : 0;
+	unsigned int which = store_io_disk_of(write->offset);
 	struct store_io *io = store_io_disk(host->io, which);
 	struct iovec iov = { write->buf->data, write->size };
 	int error =
