@@ -42,8 +42,8 @@ static struct request *request_first(const struct requests *requests)
 	return base_container_of(requests->list.next, struct request, link);
 }
 
-struct request *request_next(const struct requests *requests,
-			     const struct request *request)
+static struct request *request_next(const struct requests *requests,
+				    const struct request *request)
 {
 	if (request->link.next == &requests->list)
 		return NULL;

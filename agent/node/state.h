@@ -298,8 +298,6 @@ void requests_init(struct node *node);
 /* Forget all of them; none is answered. */
 void requests_clear(struct node *node);
 void requests_drop_all(struct node *node); /* but the opening */
-struct request *request_next(const struct requests *requests,
-			     const struct request *request);
 /* @tag has come in, whatever becomes of it. */
 void requests_received(struct node *node, uint64_t tag);
 void requests_credit(struct node *node);
