@@ -13,12 +13,8 @@ static void a_new_connection_replaces_the_old_one(void)
 	struct wire_msg hello, reply;
 	int first, second;
 
-	rig_skip(100000);
-	rig_configure(2, 2);
-	tap_need(rig_start(2));
-	rig_raw_hello(&hello, 1, 2);
-	first = rig_raw(2);
-	rig_raw_msg(first, &hello);
+	first = rig_raw_peer(&hello);
+	tap_need(first >= 0);
 	tap_need(rig_raw_receive(first, &first_inbox, &reply));
 	tap_check_eq(reply.type, WIRE_HELLO);
 	tap_check_eq(rig_nodes[2].ups[1], 1);
@@ -49,12 +45,8 @@ static void another_process_replaces_a_silent_one(void)
 	struct wire_msg hello, reply;
 	int first, second;
 
-	rig_skip(100000);
-	rig_configure(2, 2);
-	tap_need(rig_start(2));
-	rig_raw_hello(&hello, 1, 2);
-	first = rig_raw(2);
-	rig_raw_msg(first, &hello);
+	first = rig_raw_peer(&hello);
+	tap_need(first >= 0);
 	tap_need(rig_until(net_up(rig_nodes[2].net, 1)));
 	rig_skip(2000);
 	hello.hello.incarnation++;
@@ -76,12 +68,8 @@ static void a_quick_restart_is_no_double(void)
 	struct wire_msg hello, reply;
 	int first, second, i;
 
-	rig_skip(100000);
-	rig_configure(2, 2);
-	tap_need(rig_start(2));
-	rig_raw_hello(&hello, 1, 2);
-	first = rig_raw(2);
-	rig_raw_msg(first, &hello);
+	first = rig_raw_peer(&hello);
+	tap_need(first >= 0);
 	tap_need(rig_until(net_up(rig_nodes[2].net, 1)));
 	for (i = 0; i < 20; i++) {
 		hello.hello.incarnation++;
@@ -107,12 +95,8 @@ static void a_second_hello_ends_the_link(void)
 	struct wire_msg hello, reply;
 	int fd;
 
-	rig_skip(100000);
-	rig_configure(2, 2);
-	tap_need(rig_start(2));
-	rig_raw_hello(&hello, 1, 2);
-	fd = rig_raw(2);
-	rig_raw_msg(fd, &hello);
+	fd = rig_raw_peer(&hello);
+	tap_need(fd >= 0);
 	rig_raw_msg(fd, &hello);
 	tap_need(rig_raw_receive(fd, &inbox, &reply));
 	tap_check_eq(reply.type, WIRE_HELLO);
@@ -131,12 +115,8 @@ static void a_damaged_frame_ends_the_link(void)
 	struct wire_frame frame;
 	int fd;
 
-	rig_skip(100000);
-	rig_configure(2, 2);
-	tap_need(rig_start(2));
-	rig_raw_hello(&hello, 1, 2);
-	fd = rig_raw(2);
-	rig_raw_msg(fd, &hello);
+	fd = rig_raw_peer(&hello);
+	tap_need(fd >= 0);
 	rig_raw_msg(fd, &msg);
 	tap_need(wire_encode(&msg, &frame) == 0);
 	frame.head[WIRE_HEAD_BYTES + 20] ^= 4;

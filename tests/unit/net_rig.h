@@ -452,6 +452,25 @@ static inline void rig_raw_hello(struct wire_msg *msg, uint32_t from,
 		 from);
 }
 
+/*
+ * Node 2 of two starts; we are node 1 and have said @hello to it.
+ * Return: the connection; -1: there is none
+ */
+static inline int rig_raw_peer(struct wire_msg *hello)
+{
+	int fd;
+
+	rig_skip(100000);
+	rig_configure(2, 2);
+	if (!rig_start(2))
+		return -1;
+	rig_raw_hello(hello, 1, 2);
+	fd = rig_raw(2);
+	if (fd >= 0)
+		rig_raw_msg(fd, hello);
+	return fd;
+}
+
 struct rig_inbox {
 	uint8_t bytes[65536];
 	size_t used;
