@@ -249,19 +249,10 @@ static void file_in_use_is_refused(void)
 /* The volume's configuration with a disk other than the file. */
 static void configure_disk(const char *device, const char *more)
 {
-	char path[128];
-	FILE *file;
+	char disks[128];
 
-	snprintf(path, sizeof(path), "%s/vol0.conf", rig_folder);
-	file = fopen(path, "w");
-	fprintf(file,
-		"volume = \"vol0\";\n"
-		"id = \"0b6f3c2e-6a57-4c0e-9d43-0c1f1a4a7e55\";\n"
-		"size = \"1M\";\nlog-size = \"16M\";\n"
-		"nodes = ( { name = \"n1\"; id = 1; address = \"127.0.0.1:7700\""
-		"; disk = \"%s\"; } );\n%s",
-		device, more);
-	fclose(file);
+	snprintf(disks, sizeof(disks), "disk = \"%s\";", device);
+	rig_configure_disks("vol0", disks, more);
 }
 
 /* In a child: its mount goes with its namespace. Return: an exit status. */
@@ -342,22 +333,14 @@ static char meta[64];
 static void configure_meta(const char *volume, const char *first,
 			   const char *second, off_t size)
 {
-	char path[128];
-	FILE *file;
+	char disks[256];
 	int fd;
 
 	snprintf(disk, sizeof(disk), "%s/%s", rig_folder, first);
 	snprintf(meta, sizeof(meta), "%s/%s", rig_folder, second);
-	snprintf(path, sizeof(path), "%s/%s.conf", rig_folder, volume);
-	file = fopen(path, "w");
-	fprintf(file,
-		"volume = \"%s\";\n"
-		"id = \"0b6f3c2e-6a57-4c0e-9d43-0c1f1a4a7e55\";\n"
-		"size = \"1M\";\nlog-size = \"16M\";\n"
-		"nodes = ( { name = \"n1\"; id = 1; address = "
-		"\"127.0.0.1:7700\"; disk = \"%s\"; meta-disk = \"%s\"; } );\n",
-		volume, disk, meta);
-	fclose(file);
+	snprintf(disks, sizeof(disks), "disk = \"%s\"; meta-disk = \"%s\";",
+		 disk, meta);
+	rig_configure_disks(volume, disks, "");
 	if (!size)
 		return;
 	fd = open(meta, O_RDWR | O_CREAT | O_TRUNC, 0600);

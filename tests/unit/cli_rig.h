@@ -27,8 +27,9 @@ static char rig_folder[] = "/tmp/qbd-cli-XXXXXX";
 static char rig_output[32768]; /* of the last rig_run(), both streams */
 static uint64_t rig_took_ms;
 
-/* One volume of one node, whose disk is the file `disk` in the folder. */
-static inline void rig_configure(const char *volume, const char *more)
+/* One volume of one node. @disks: its settings of these; @more: the volume's */
+static inline void rig_configure_disks(const char *volume, const char *disks,
+				       const char *more)
 {
 	char path[128];
 	FILE *file;
@@ -40,9 +41,18 @@ static inline void rig_configure(const char *volume, const char *more)
 		"id = \"0b6f3c2e-6a57-4c0e-9d43-0c1f1a4a7e55\";\n"
 		"size = \"1M\";\nlog-size = \"16M\";\n"
 		"nodes = ( { name = \"n1\"; id = 1; address = \"127.0.0.1:7700\""
-		"; disk = \"%s/disk\"; } );\n%s",
-		volume, rig_folder, more);
+		"; %s } );\n%s",
+		volume, disks, more);
 	fclose(file);
+}
+
+/* The same, whose disk is the file `disk` in the folder. */
+static inline void rig_configure(const char *volume, const char *more)
+{
+	char disks[128];
+
+	snprintf(disks, sizeof(disks), "disk = \"%s/disk\";", rig_folder);
+	rig_configure_disks(volume, disks, more);
 }
 
 static inline bool rig_setup(void)
