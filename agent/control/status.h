@@ -42,6 +42,7 @@
  *			by us) "node-silent" (its link is up, nothing arrives)
  *			"path-stuck" (large packets are lost on the way)
  *			"node-disk-failed" "node-damaged" "node-filled"
+ *			"node-blank" (and no leader: it can't begin the volume)
  *			"node-behind" "size-differs" (of the volume there)
  *	  node		the node it is about
  *	  text		for humans, with the remedy

@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "node/state.h"
 
+#define BLANK_TOLD_US 600000000 /* so often it is logged again */
+
 /*
  * How many entries go into the next append to this peer: up to the bounds, and
  * none whose payload must be read from disk first.
@@ -226,6 +228,29 @@ static bool peer_bears_another(const struct node *node, const struct peer *peer,
 	       msg->vote.last_index == 0 && node->entries.last == 0;
 }
 
+/*
+ * A blank replica asks for votes, and there is data here: the core refuses, and
+ * without a leader that is the end of it.  Say so to who wonders.
+ */
+static void peer_asks_blank(struct node *node, struct peer *peer,
+			    const struct raft_msg *msg)
+{
+	const struct raft_hard_state *state = raft_hard_state(node->raft);
+
+	if (msg->type != RAFT_MSG_VOTE || msg->vote.last_index > 0 ||
+	    raft_leader(node->raft) || (!node->entries.last && !state->damaged))
+		return;
+	if (peer->refused_us && node->now_us - peer->refused_us < BLANK_TOLD_US)
+		return;
+	peer->refused_us = node->now_us;
+	node_say(node, BASE_LOG_WARNING,
+		 "event=blank-refused peer=#%u reason=\"its replica is blank, "
+		 "and this one has data%s, which a new volume would overwrite\" "
+		 "remedy=\"bring back the disks that held the volume; if they "
+		 "are lost, see 'When a majority is lost' in the README\"",
+		 peer->id, state->damaged ? " (and damage)" : "");
+}
+
 void peer_recv_raft(struct node *node, struct peer *peer,
 		    const struct wire_msg *msg)
 {
@@ -241,6 +266,7 @@ void peer_recv_raft(struct node *node, struct peer *peer,
 	if (raft_msg.from != peer->id || raft_msg.to != node->config.raft.id ||
 	    peer_bears_another(node, peer, &raft_msg))
 		return;
+	peer_asks_blank(node, peer, &raft_msg);
 	if (raft_msg.type == RAFT_MSG_APPEND) {
 		if (raft_msg.append.count && resync_blocks_log(node))
 			return;

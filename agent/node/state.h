@@ -126,6 +126,7 @@ struct peer {
 	struct wire_status status;
 	uint64_t heard_us;
 	bool reading; /* log_read under way for it */
+	uint64_t refused_us; /* peers.c: its blank replica, last told; 0: never */
 	struct resync_send resync;
 };
 

@@ -5,6 +5,18 @@
 
 #include "node/state.h"
 
+static bool others_have_volume(const struct node *node)
+{
+	unsigned int i;
+
+	for (i = 0; i < node->peer_count; i++)
+		if (node->peers[i].known &&
+		    (node->peers[i].status.last ||
+		     node->peers[i].status.flags & WIRE_NODE_DAMAGED))
+			return true;
+	return false;
+}
+
 static void view_problem(const struct node *node, struct node_view *view)
 {
 	const struct raft_hard_state *state = raft_hard_state(node->raft);
@@ -19,11 +31,19 @@ static void view_problem(const struct node *node, struct node_view *view)
 		snprintf(text, size, "not a member yet: add it on the leader");
 	else if (view->outside)
 		snprintf(text, size, "removed: the volume goes on without it");
+	else if (!view->leader && view->blank && others_have_volume(node))
+		snprintf(text, size,
+			 "blank replica: only a leader among the nodes that "
+			 "hold the volume can fill it");
 	else if (!view->leader && view->blank)
 		snprintf(text, size,
 			 "blank replica: the first start needs all nodes");
 	else if (!view->leader)
 		snprintf(text, size, "no quorum");
+	else if (node->incomplete && node_leads(node))
+		snprintf(text, size,
+			 "leads without all data, for a node that has them; "
+			 "start the nodes that are missing");
 	else if (node->incomplete)
 		snprintf(text, size, "replica is being filled by the leader");
 	else if (view->settling)

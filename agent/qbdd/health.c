@@ -267,11 +267,39 @@ static bool judge_link(struct judge *judge, unsigned int i)
 	return false;
 }
 
+/* Does a node that is heard have more than a blank replica? */
+static bool has_volume(const struct node_view *view)
+{
+	unsigned int i;
+
+	if (view->last || view->damaged)
+		return true;
+	for (i = 0; i < view->peer_count; i++)
+		if (view->peers[i].known &&
+		    (view->peers[i].status.last ||
+		     view->peers[i].status.flags & WIRE_NODE_DAMAGED))
+			return true;
+	return false;
+}
+
+/* Its vote would count for nothing but the beginning of a new volume. */
+static bool is_blank(const struct node_peer_view *peer)
+{
+	return !peer->status.last && !(peer->status.flags & WIRE_NODE_DAMAGED);
+}
+
 static void judge_replica(struct judge *judge, const struct conf_node *node,
 			  const struct node_peer_view *peer)
 {
 	uint64_t behind = lacks(judge->view->commit, peer->match);
 
+	if (!judge->view->leader && is_blank(peer) && has_volume(judge->view))
+		add(judge, "node-blank", node->id,
+		    "%s: its replica is blank, so it elects no leader and "
+		    "begins no new volume over the data of others; bring back "
+		    "the disks that held the volume, or see \"When a majority "
+		    "is lost\" in the README",
+		    node->name);
 	if (peer->status.flags & WIRE_NODE_DISK_FAILED)
 		add(judge, "node-disk-failed", node->id,
 		    "%s: its disk failed; replace it, then qbd format there",

@@ -41,6 +41,7 @@ const struct journal_event journal_events[] = {
 	{ "copy-received-done", "9263edb570bf48e6957de797a4ed6310" },
 	{ "copy-read-failed", "6b54ef21c6fd4e92b83116ad31d93909" },
 	{ "log-read-failed", "d6bc3aed69f0435b95180a0454a6b304" },
+	{ "blank-refused", "fa45718b7a87459b86148be655974b30" },
 	{ "member", "8ee93ad0d25d4c78a6ac1b4357866fa2" },
 	{ "device-made", "594ed057442548a192607a3be3bc2f1f" },
 	{ "device-bound", "9687793190e34b878cab6a3a820c5fc0" },

@@ -198,6 +198,13 @@ static bool is_up_to_date(const struct raft *raft, const struct raft_msg *msg)
 	uint64_t last_term = raft_log_last_term(&raft->log);
 
 	/*
+	 * Without entries it founds a volume, and there was one here: its data
+	 * would be overwritten by that of a blank replica.
+	 */
+	if (raft->hard.damaged && msg->vote.last_index == 0 &&
+	    !planted(PLANTED_BLANK_ELECTED))
+		return false;
+	/*
 	 * What a damaged log seems to hold says nothing.  Nor does how far a
 	 * barred one goes: what it acknowledged did not count, and as it can't
 	 * lead it must not stop those who can.

@@ -242,7 +242,8 @@ void raft_append_recv(struct raft *raft, const struct raft_event *event)
 /* PERSISTED has raised the durable index, or reported a reset. */
 void raft_follow_persisted(struct raft *raft)
 {
-	if (raft->hard.damaged && raft->filling) {
+	/* Emptied by a reset to (0, 0), it must not pass for a blank one. */
+	if (raft->hard.damaged && raft->filling && raft->log.durable > 0) {
 		raft->hard.damaged = false;
 		raft->hard.joined = false;
 		raft->hard_dirty = true;

@@ -73,7 +73,12 @@ struct raft_hard_state {
 	 * trusted: barred like one that has not joined, and it refuses appends
 	 * until a leader fills it.  RAFT_EV_RESET turns this into joined =
 	 * false: clearing it before the log has been brought up to what was
-	 * acknowledged would let a minority's damage lose writes.
+	 * acknowledged would let a minority's damage lose writes.  A reset to
+	 * (0, 0) does so with the first entry that is durable: until then the
+	 * replica would pass for a blank one.
+	 *
+	 * It has no part in the bootstrap: it refuses a candidate without
+	 * entries, whatever its own log seems to hold.
 	 */
 	bool damaged;
 };

@@ -265,6 +265,28 @@ static void a_replica_that_is_not_well_is_degraded_for_others(void)
 	json_decref(status);
 }
 
+/* Two disks of three are lost: who is blank, and that it changes nothing. */
+static void a_blank_replica_without_a_leader_is_named(void)
+{
+	status_setup();
+	published.view.leader = 0;
+	published.view.role = RAFT_FOLLOWER;
+	published.view.damaged = true;
+	published.view.last = 0;
+	published.view.peers[0].status.last = 0;
+	published.view.peers[1].status.last = 0;
+	make();
+	tap_need(status != NULL);
+	tap_check(told("node-blank", "n2", "begins no new volume"));
+	tap_check(told("node-blank", "n3", "begins no new volume"));
+	json_decref(status);
+	/* The first start: nobody has anything. */
+	published.view.damaged = false;
+	make();
+	tap_check(!told("node-blank", "n2", ""));
+	json_decref(status);
+}
+
 static void a_node_that_is_not_heard_is_silent(void)
 {
 	status_setup();
@@ -459,6 +481,7 @@ int main(int argc, char **argv)
 		TAP_TEST(mistakes_of_the_configuration_stay_in_the_status),
 		TAP_TEST(before_the_first_picture_the_daemon_starts),
 		TAP_TEST(a_replica_that_is_not_well_is_degraded_for_others),
+		TAP_TEST(a_blank_replica_without_a_leader_is_named),
 		TAP_TEST(a_node_that_is_not_heard_is_silent),
 		TAP_TEST(a_silent_writer_is_none),
 		TAP_TEST(a_path_that_drops_large_packets_is_told),

@@ -53,6 +53,7 @@ static inline void status_setup(void)
 	view->peers[0].heard_us = NOW_US - 20000;
 	view->peers[0].match = 90;
 	view->peers[0].status.term = 5;
+	view->peers[0].status.last = 90;
 	view->peers[1] = view->peers[0];
 	view->peers[1].id = 3;
 	published.links[1].state = NET_UP;

@@ -409,3 +409,29 @@ void faults_end(struct world *world)
 			restart_once(world, host, 0, 0);
 	}
 }
+
+/*
+ * Damaged before anything was committed, it does not vote for the volume's
+ * beginning, which takes all.  People see that no other node has anything
+ * either, and format it.
+ */
+void faults_mend(struct world *world)
+{
+	bool damaged[WORLD_NODES_MAX];
+	struct node_view view;
+	unsigned int i;
+
+	for (i = 0; i < world->count; i++) {
+		struct host *host = &world->hosts[i];
+
+		if (!host->node)
+			return;
+		node_view(host->node, host_now(host), &view);
+		damaged[i] = view.damaged;
+		if (!damaged[i] && view.last)
+			return;
+	}
+	for (i = 0; i < world->count; i++)
+		if (damaged[i])
+			disk_replaced(&world->hosts[i]);
+}

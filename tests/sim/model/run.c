@@ -137,6 +137,7 @@ static void run_calm(struct world *world)
 			return;
 		}
 		world_run_until(world, world->now_us + LOOK_US);
+		faults_mend(world);
 	}
 	for (i = 0; i < world->count; i++)
 		client_read_all(&world->hosts[i]);
@@ -156,6 +157,8 @@ struct world *run_seed(uint64_t seed, bool trace, bool hashing)
 		if (problem)
 			world_fail(world, "%s", problem);
 	}
+	if (!world->problem[0] && world_chance(world, 3))
+		ruin(world);
 	world->stats.us = world->now_us;
 	return world;
 }

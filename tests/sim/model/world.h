@@ -353,6 +353,8 @@ void faults_draw(struct world *world);
 void faults_start(struct world *world);
 /* Everything that is broken is replaced or switched on. */
 void faults_end(struct world *world);
+/* What only people can do after that. */
+void faults_mend(struct world *world);
 
 /*
  * oracle.c: what must be true of all hosts together.  It believes nothing that
@@ -391,6 +393,9 @@ bool oracle_change_open(const struct world *world);
 void oracle_step(struct host *host);
 /* The disk lost its contents. */
 void oracle_forget(struct host *host);
+
+/* ruin.c: after a run that ended well; breaks every replica */
+void ruin(struct world *world);
 
 /* run.c: a whole run */
 /* The caller's, for world_free(); world->problem says what went wrong. */

@@ -199,13 +199,16 @@ void disk_crash(struct sim_node *node)
 	node->state_busy = false;
 }
 
-/* Replaced by a blank one, or found damaged at the next start. */
+/*
+ * Replaced by a blank one, or found damaged at the next start.  Before anything
+ * is committed the damage would stop the bootstrap, until people replace it.
+ */
 void disk_lose(struct sim_node *node)
 {
 	struct sim_disk *disk = &node->disk;
 
 	node->lost = true;
-	if (sim_chance(500000)) {
+	if (sim_chance(500000) || !oracle_committed()) {
 		memset(&disk->state, 0, sizeof(disk->state));
 		disk->base = disk->last = disk->checkpoint = 0;
 		disk->entries[0] = (struct sim_entry){ 0 };
