@@ -6,7 +6,9 @@
  * Requests wait here in the order of their tags, are proposed in that order
  * and so committed and answered in it.  A request that a new agent, or a new
  * leadership, finds unanswered is proposed again if and only if its tag is
- * above that of the log's last entry (see raft/entry.h).
+ * above that of the log's last entry (see raft/standing.h).  The module sends
+ * again as its socket takes it, so some come when this node leads already, and
+ * behind what it has proposed: the rule is applied to each as it comes in, too.
  *
  * `list` has two parts: requests before `unproposed` have the index at whose
  * commit they are answered, the others have none.  A step corrects the parts,
@@ -141,6 +143,17 @@ void requests_credit(struct node *node)
 	node->ops->device_received(node->context, requests->credited_tag);
 }
 
+/* Does the log hold this request of the open session? */
+static bool requests_in_log(const struct node *node, uint64_t tag)
+{
+	struct store_checkpoint tail =
+		entries_head(&node->entries, node->entries.last);
+
+	return tail.standing.writer == node->config.raft.id &&
+	       tail.standing.epoch == node->gate.epoch &&
+	       tag <= tail.standing.tag;
+}
+
 void requests_add(struct node *node, const struct node_request *body)
 {
 	struct requests *requests = &node->requests;
@@ -159,6 +172,13 @@ void requests_add(struct node *node, const struct node_request *body)
 	requests->written_us = node->now_us;
 	requests->count++;
 	requests->bytes += body->buf ? body->length : 0;
+	if (node_leads(node) && requests_in_log(node, body->tag) &&
+	    !planted(PLANTED_RESENT_LATE_TWICE)) {
+		/* somewhere up to here, like all that came before it */
+		assert(!requests->unproposed || planted(PLANTED_RESENT_TWICE));
+		request->index = node->entries.last;
+		return;
+	}
 	if (!requests->unproposed)
 		requests->unproposed = request;
 }
@@ -184,16 +204,12 @@ void requests_retract(struct node *node, struct request *first)
 void requests_became_leader(struct node *node)
 {
 	struct requests *requests = &node->requests;
-	struct store_checkpoint tail =
-		entries_head(&node->entries, node->entries.last);
-	bool ours = tail.standing.writer == node->config.raft.id &&
-		    tail.standing.epoch == node->gate.epoch;
 	struct request *request;
 
 	requests->unproposed = NULL;
 	for (request = request_first(requests); request;
 	     request = request_next(requests, request)) {
-		if (((ours && request->body.tag <= tail.standing.tag) ||
+		if ((requests_in_log(node, request->body.tag) ||
 		     planted(PLANTED_RESENT_LOST)) &&
 		    !planted(PLANTED_RESENT_TWICE)) {
 			/* done when the no-op behind it is committed */

@@ -44,6 +44,7 @@ static const struct {
 	[PLANTED_SERVED_UNAPPLIED] = { "served_unapplied", 4000 },
 	[PLANTED_RESENT_LOST] = { "resent_request_lost", 100 },
 	[PLANTED_RESENT_TWICE] = { "resent_request_twice", 100 },
+	[PLANTED_RESENT_LATE_TWICE] = { "late_resent_request_twice", 4000 },
 	[PLANTED_NOT_FENCED] = { "not_fenced_by_another_opening", 4000 },
 	[PLANTED_COPY_OUTRUN] = { "copy_outrun", 4000 },
 	[PLANTED_COPY_ENDED_EARLY] = { "copy_ended_early", 100 },

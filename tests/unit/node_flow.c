@@ -141,6 +141,34 @@ static void hung_disk_is_asked_for_no_more_than_is_bounded(void)
 	rig_end();
 }
 
+/* The module's socket takes a part; the new agent leads before the rest comes. */
+static void request_sent_again_to_a_leader_is_not_proposed_twice(void)
+{
+	uint32_t leader = rig_begin(1, 1);
+	uint64_t epoch = rig.nodes[leader].opened, last, first;
+
+	rig_write(leader, 6);
+	rig_kill(leader);
+	rig_boot(leader);
+	first = rig.tag - 5;
+	node_bound(rig_at(leader), epoch, true, first);
+	rig_pass(4 * RIG_T);
+	tap_need(rig_view(leader).role == RAFT_LEADER);
+	last = rig_view(leader).last;
+	rig.tag = first - 1;
+	rig.nodes[leader].opened = epoch;
+	rig.nodes[leader].done_tag = 0;
+	rig_write(leader, 6);
+	tap_check_eq(rig_view(leader).last, last);
+	tap_check_eq(rig.nodes[leader].done_tag, rig.tag);
+	tap_check_eq(rig.nodes[leader].done_error, 0);
+	/* What it never had is new. */
+	rig_write(leader, 1);
+	tap_check_eq(rig_view(leader).last, last + 1);
+	tap_check_eq(rig.nodes[leader].done_tag, rig.tag);
+	rig_end();
+}
+
 static void leadership_goes_where_the_device_is_open(void)
 {
 	uint32_t leader, other, third, from;
@@ -179,6 +207,7 @@ int main(int argc, char **argv)
 		TAP_TEST(writes_wait_for_room_and_none_is_lost),
 		TAP_TEST(writer_does_not_wait_for_a_slow_follower),
 		TAP_TEST(hung_disk_is_asked_for_no_more_than_is_bounded),
+		TAP_TEST(request_sent_again_to_a_leader_is_not_proposed_twice),
 		TAP_TEST(leadership_goes_where_the_device_is_open),
 	};
 

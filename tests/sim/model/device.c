@@ -98,23 +98,43 @@ struct slot *device_free_slot(struct device *device)
 	return NULL;
 }
 
-/* A new agent is handed everything that is open, in order. */
+/* Some of what is to be sent again: what the socket takes, or the agent reads. */
+static void device_resend(struct world *world, void *object, uint64_t life,
+			  uint64_t b)
+{
+	struct device *device = object;
+	unsigned int room = 1 + (unsigned int)world_draw(world, SLOTS);
+	uint64_t later_us =
+		1 + world_draw(world, 1ULL << world_draw(world, 21));
+	struct slot *slot = NULL;
+
+	if (!device->host->node || device->host->life != life)
+		return;
+	while (room-- && (slot = device_oldest(device, device->sent_tag))) {
+		device->sent_tag = slot->body.tag;
+		device_send(device, &slot->body);
+	}
+	device->resending = device_oldest(device, device->sent_tag) != NULL;
+	if (device->resending)
+		world_at(world, world->now_us + later_us, device_resend, device,
+			 life, 0);
+}
+
+/*
+ * A new agent is handed everything that is open, in order, but not at once: it
+ * may lead before it has the rest.
+ */
 void device_bind(struct device *device)
 {
-	struct slot *slot;
-	uint64_t tag = 0;
-
 	device->lease_us = 0;
+	device->sent_tag = 0;
 	node_bound(device->host->node, device->epoch, device->open,
 		   device->next_tag + 1);
 	if (device->closing)
 		device_send_close(device);
 	if (device->opening)
 		device_send_open(device);
-	while ((slot = device_oldest(device, tag))) {
-		tag = slot->body.tag;
-		device_send(device, &slot->body);
-	}
+	device_resend(device->host->world, device, device->host->life, 0);
 }
 
 void device_lease(struct device *device, uint64_t until_us)
@@ -299,5 +319,8 @@ void device_submit(struct device *device, struct slot *slot)
 	slot->used = true;
 	slot->body.tag = ++device->next_tag;
 	slot->body.epoch = device->epoch;
+	if (device->resending)
+		return; /* in its turn */
+	device->sent_tag = slot->body.tag;
 	device_send(device, &slot->body);
 }

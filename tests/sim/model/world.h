@@ -77,6 +77,8 @@ struct device {
 	uint64_t closing_tag;
 	uint64_t closing_epoch;
 	bool fenced;
+	uint64_t sent_tag; /* to this agent; later ones wait for their turn */
+	bool resending;
 	struct slot slots[SLOTS];
 	unsigned int hold_count;
 	struct hold holds[HOLDS]; /* the last member: cleared apart */
