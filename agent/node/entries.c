@@ -191,13 +191,13 @@ struct store_checkpoint entries_head(const struct entries *entries,
 	return head;
 }
 
-void entries_evict(struct entries *entries, uint64_t limit)
+void entries_evict(struct entries *entries, uint64_t limit, uint64_t most)
 {
 	struct raft_entry **slot;
 	struct raft_entry *bare;
 
-	while (entries->cached_bytes > NODE_CACHE_BYTES &&
-	       entries->evicted < limit && entries->evicted < entries->last) {
+	while (entries->cached_bytes > most && entries->evicted < limit &&
+	       entries->evicted < entries->last) {
 		slot = entries_slot(entries, ++entries->evicted);
 		if (!(*slot)->data)
 			continue;

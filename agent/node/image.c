@@ -31,6 +31,8 @@ static void image_apply(struct node *node)
 	if (planted(PLANTED_APPLIED_EARLY))
 		limit = raft_durable_index(node->raft);
 	limit = resync_apply_limit(node, limit);
+	if (node->image.unread)
+		return;
 	while (node->image.issued < limit &&
 	       node->image.bytes < NODE_APPLY_BYTES && !node_jobs_short(node)) {
 		job = node_job(node, STORE_JOB_APPLY);
@@ -49,7 +51,7 @@ void image_applied(struct node *node, uint64_t index)
 {
 	uint64_t i;
 
-	assert(index <= node->image.issued);
+	assert(index <= node->image.issued && !node->image.unread);
 	for (i = node->image.applied + 1; i <= index; i++) {
 		struct raft_entry *entry = entries_at(&node->entries, i);
 
@@ -61,6 +63,25 @@ void image_applied(struct node *node, uint64_t index)
 	if (!node->image.due_us)
 		node->image.due_us = node->now_us + CHECKPOINT_AFTER_US;
 	requests_applied(node);
+}
+
+/*
+ * Only after a restart are payloads to be applied that no memory holds.  That
+ * one sector of the log can't be read takes no more from this replica than the
+ * same found at the start: a leader fills it.
+ */
+void image_unread(struct node *node, const struct store_job *job)
+{
+	uint64_t last = job->entries[job->count - 1]->index;
+
+	if (planted(PLANTED_UNREAD_SKIPPED)) {
+		image_applied(node, last);
+		return;
+	}
+	if (node->image.unread)
+		return; /* behind it */
+	node->image.unread = true;
+	node_damaged(node, node->image.applied + 1, last);
 }
 
 static void image_checkpoint(struct node *node)

@@ -98,6 +98,8 @@ struct node *node_new(const struct node_config *config, struct store_boot *boot,
 	if (!node)
 		return NULL;
 	node->config = *config;
+	if (!config->cache_bytes)
+		node->config.cache_bytes = NODE_CACHE_BYTES;
 	node->ops = ops;
 	node->context = context;
 	node->now_us = now_us;
@@ -222,6 +224,8 @@ static void log_done(struct node *node, const struct store_job *job)
 
 static void image_done(struct node *node, const struct store_job *job)
 {
+	if (job->type == STORE_JOB_APPLY && job->error == -EBADMSG)
+		image_unread(node, job);
 	if (job->error && !store_job_reads(job))
 		return; /* node_disk_failed() says so */
 	switch (job->type) {
@@ -376,7 +380,8 @@ void node_pump(struct node *node, uint64_t now_us, uint64_t random)
 		propose_pump(node);
 	}
 	status_pump(node);
-	entries_evict(&node->entries, node->image.applied);
+	entries_evict(&node->entries, node->image.applied,
+		      node->config.cache_bytes);
 }
 
 static void earlier(uint64_t *deadline, uint64_t at)

@@ -29,7 +29,8 @@
 
 /* Bounds */
 #define NODE_COUNT_MAX 16 /* nodes of a configuration */
-#define NODE_CACHE_BYTES (32U << 20) /* payloads kept for peers, applied ones */
+#define NODE_CACHE_BYTES \
+	(32U << 20) /* payloads kept for peers, applied ones; by default */
 #define NODE_REQUEST_BYTES (32U << 20) /* of the device, received, unanswered */
 #define NODE_OPEN_BYTES (32U << 20) /* records of the log, not committed */
 #define NODE_INFLIGHT_BYTES \
@@ -91,6 +92,7 @@ struct node_config {
 	unsigned int node_count;
 	uint64_t volume_bytes;
 	uint32_t align; /* of the store's records, bytes */
+	uint64_t cache_bytes; /* 0: NODE_CACHE_BYTES */
 	uint64_t incarnation;
 };
 

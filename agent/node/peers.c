@@ -113,14 +113,20 @@ void peers_pump(struct node *node)
 }
 
 /*
- * What can't be read can't be sent, today or tomorrow: as if it had been
- * compacted, so that the peer is given a copy of the image, which has it.
+ * What can't be read can't be sent, today or tomorrow.  Once applied it is as if
+ * compacted: the peer is given a copy of the image, which has it.  Before that
+ * nothing here has it, and no other node can get it from us: who has it leads.
  */
 static void peer_read_failed(struct node *node, uint32_t id, uint64_t index,
 			     int error)
 {
 	struct raft_event event = { .type = RAFT_EV_COMPACTED, .index = index };
 
+	if (index > node->image.applied && node_leads(node) &&
+	    (error == -EIO || error == -EBADMSG)) {
+		node_damaged(node, index, index);
+		return;
+	}
 	node_say(node, BASE_LOG_WARNING,
 		 "event=log-read-failed peer=#%u index=%lu error=\"%s\" "
 		 "remedy=\"#%u is given a copy of the data instead; look at "

@@ -62,6 +62,7 @@ struct image {
 	uint64_t due_us; /* of a checkpoint; 0: nothing to save */
 	bool checkpointing;
 	bool completes; /* the checkpoint under way clears incomplete */
+	bool unread; /* the next entry is lost here: nothing more is issued */
 };
 
 /* One request of the device that is not answered. */
@@ -245,8 +246,8 @@ struct store_checkpoint entries_head(const struct entries *entries,
 /* Payload bytes of the entries from @first to @last. */
 uint64_t entries_data_bytes(const struct entries *entries, uint64_t first,
 			    uint64_t last);
-/* Let payloads up to @limit go while more than the bound is cached. */
-void entries_evict(struct entries *entries, uint64_t limit);
+/* Let payloads up to @limit go while more than @most bytes are cached. */
+void entries_evict(struct entries *entries, uint64_t limit, uint64_t most);
 
 /* job.c */
 /* Too few are left for what can wait; and for what may be lost. */
@@ -368,6 +369,8 @@ void node_durable_to(struct node *node, uint64_t index, uint64_t term,
 void node_durable_tell(struct node *node);
 /* The hard state is, up to @seq. */
 void node_state_saved(struct node *node, uint64_t seq);
+/* Of these entries of our log one can't be read back: a leader is to fill us. */
+void node_damaged(struct node *node, uint64_t first, uint64_t last);
 /* With what is cumulative as of the log's end. */
 struct raft_entry *node_make_entry(const struct node *node, uint16_t op);
 uint64_t node_random(struct node *node);
@@ -375,6 +378,8 @@ uint64_t node_random(struct node *node);
 /* image.c */
 void image_pump(struct node *node);
 void image_applied(struct node *node, uint64_t index);
+/* What @job was to apply can't be read back from the log. */
+void image_unread(struct node *node, const struct store_job *job);
 void image_checkpointed(struct node *node, uint64_t base_index);
 /* The data area is as of @applied; no job may be under way. */
 void image_reset(struct node *node, uint64_t applied);

@@ -15,6 +15,7 @@
  * what is returned.
  */
 #include <assert.h>
+#include <stdio.h>
 
 #include "base/log.h"
 #include "base/planted.h"
@@ -218,5 +219,21 @@ void node_state_saved(struct node *node, uint64_t seq)
 	if (node->disk_failed)
 		return;
 	send_saved(node, seq);
+	node_step(node, &event, NULL);
+}
+
+void node_damaged(struct node *node, uint64_t first, uint64_t last)
+{
+	struct raft_event event = { .type = RAFT_EV_DAMAGED };
+	char what[100];
+
+	if (node->disk_failed || raft_hard_state(node->raft)->damaged)
+		return;
+	snprintf(what, sizeof(what),
+		 "log entries %lu to %lu can't all be read back",
+		 (unsigned long)first, (unsigned long)last);
+	node_say(node, BASE_LOG_WARNING, "event=needs-data reason=\"%s\"",
+		 what);
+	node_set_damage(node, what);
 	node_step(node, &event, NULL);
 }

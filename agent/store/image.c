@@ -117,19 +117,37 @@ static int apply_one(struct store *store, struct run *run,
 	}
 }
 
+/* Nothing behind an entry that is missing in the data area is carried out. */
+static bool leaves_gap(const struct store *store,
+		       const struct raft_entry *entry)
+{
+	return store->unread && entry->index > store->unread;
+}
+
+/* Also read by who plans to write beside us: store_plan_apply(). */
+void store_unread_set(struct store *store, uint64_t index)
+{
+	__atomic_store_n(&store->unread, index, __ATOMIC_RELAXED);
+}
+
 int store_apply(struct store *store, struct raft_entry *const *entries,
 		unsigned int count)
 {
 	struct run run = { 0 };
 	unsigned int i;
 	int error = store_usable(store);
-
 	int flushed;
 
 	if (error)
 		return error;
+	if (count && leaves_gap(store, entries[0]))
+		return -EBADMSG;
 	for (i = 0; i < count && !error; i++)
 		error = apply_one(store, &run, entries[i]);
+	if (error == -EBADMSG)
+		store_unread_set(store, entries[i - 1]->index);
+	else if (!error && count && entries[count - 1]->index >= store->unread)
+		store_unread_set(store, 0);
 	/* What came before an entry that can't be carried out is. */
 	flushed = store_usable(store);
 	if (!flushed)

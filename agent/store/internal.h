@@ -75,9 +75,13 @@ struct store {
 
 	/* The image thread's; the log thread's in store_log_reset(). */
 	uint64_t checkpoint_seq;
+	uint64_t unread; /* atomic: an entry that store_apply() lacks; 0: none */
 	uint8_t *image_bytes; /* STORE_CHUNK_BYTES */
 	uint8_t *image_block; /* FORMAT_BLOCK */
 };
+
+/* image.c */
+void store_unread_set(struct store *store, uint64_t index);
 
 /* store.c */
 struct store *store_new(struct store_io *io, bool read_only,

@@ -86,9 +86,7 @@ static void write_end(struct store *store, struct store_job *job, int error,
 	if (!error)
 		return;
 	job->failed = what;
-	/* What was to be applied can't be read back from the log. */
-	store_fail(store, what, error == -EBADMSG ? store->layout.ring : 0,
-		   error);
+	store_fail(store, what, 0, error);
 	job->failed_disk = store_failed_disk(store);
 }
 
@@ -129,7 +127,10 @@ static struct store_job *entries_run(struct store *store,
 		if (!error)
 			error = store_log_sync(store);
 	}
-	write_end(store, jobs, error, what);
+	if (error == -EBADMSG) /* not read: no disk has failed to write */
+		jobs->error = error;
+	else
+		write_end(store, jobs, error, what);
 	for (job = jobs->next; job != run.end; job = job->next)
 		job->error = error;
 	return run.end;
@@ -155,10 +156,6 @@ static void log_read_run(struct store *store, struct store_job *job)
 		job->count += !error;
 	}
 	job->error = job->count ? 0 : error;
-	if (job->error == -EIO || job->error == -EBADMSG) {
-		job->failed = "reading the log";
-		job->failed_disk = store_log_disk(store);
-	}
 }
 
 static bool all_zero(const uint8_t *bytes, uint32_t size)

@@ -7,7 +7,9 @@
  * by the same struct.
  *
  * A job that should write and can't is final for the store: every later one
- * fails.  Reads may still help other nodes.
+ * fails.  Reads may still help other nodes.  What can't be read back from the log
+ * is no failure of a disk: LOG_READ with -EIO or -EBADMSG, APPLY with -EBADMSG.
+ * The entry is lost here, and other nodes have it.
  */
 #ifndef STORE_JOB_H
 #define STORE_JOB_H

@@ -106,5 +106,6 @@ int store_log_reset(struct store *store, const struct store_checkpoint *base)
 	set_end(log, &mark, NULL, fresh.index);
 	pthread_mutex_unlock(&store->lock);
 	store->damaged = false;
+	store_unread_set(store, 0);
 	return 0;
 }

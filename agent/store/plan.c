@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Committed entries as writes of the data area that may run in any order.  Pure:
- * reads what of the store never changes.
+ * reads what of the store changes only in store_apply(), which runs alone.
  */
 #include <string.h>
 
@@ -107,7 +107,8 @@ bool store_plan_apply(const struct store *store,
 	unsigned int i, kept = 0, found;
 
 	plan->count = 0;
-	if (!collect(store, entries, count, extents, &found))
+	if (__atomic_load_n(&store->unread, __ATOMIC_RELAXED) ||
+	    !collect(store, entries, count, extents, &found))
 		return false;
 	for (i = 0; i < found; i++) {
 		const struct extent *extent = &extents[i];

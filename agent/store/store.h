@@ -250,7 +250,8 @@ int store_state_save(struct store *store, const struct raft_hard_state *state);
  * Entries without data are read from the log.  Not durable until
  * store_checkpoint().
  * -EBADMSG: the data of one of them can't be read back; those before it are
- * carried out.  Not final: fetch it from a peer and apply them again.
+ * carried out.  Not final, but nothing behind it is carried out either until it
+ * comes again with its data, or the log begins anew (store_log_reset()).
  * -EINVAL: an entry that is not possible in this volume.
  */
 int store_apply(struct store *store, struct raft_entry *const *entries,

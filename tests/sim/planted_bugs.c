@@ -58,6 +58,7 @@ static const struct {
 	[PLANTED_APPLIED_UNWRITTEN] = { "applied_before_it_is_written", 100 },
 	[PLANTED_FAILURE_FORGOTTEN] = { "append_done_behind_a_failed_one",
 					4000 },
+	[PLANTED_UNREAD_SKIPPED] = { "unreadable_entry_skipped", 4000 },
 	[PLANTED_BLANK_ELECTED] = { "blank_elected_by_a_damaged_one", 100 },
 };
 

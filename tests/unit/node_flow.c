@@ -65,6 +65,37 @@ static void entries_that_can_not_be_read_are_made_up_for_by_a_copy(void)
 	rig_end();
 }
 
+/* After a restart a follower can't read what it is to apply: one bad sector. */
+static void entry_that_can_not_be_applied_costs_no_disk(void)
+{
+	struct store_identity identity = rig_id(1);
+	struct format_layout layout;
+	uint32_t leader = rig_begin(3, 3), bad = follower_of(leader);
+	bool damaged = false;
+	unsigned int turns;
+	uint64_t at;
+
+	rig.nodes[bad].hold_image = true;
+	rig_write(leader, 20);
+	rig.nodes[bad].hold_image = false;
+	rig_kill(bad);
+	rig_boot(bad);
+	tap_need(rig_layout(&identity, rig_disk_bytes(), &layout));
+	for (at = 40 << 10; at < 44 << 10; at += DISK_SECTOR)
+		disk_unreadable(rig.nodes[bad].disk, layout.ring + at);
+	for (turns = 0; turns < 1000; turns++) {
+		rig_turns(1);
+		damaged |= rig_view(bad).damaged;
+	}
+	tap_check(damaged);
+	tap_check(!rig_view(bad).disk_failed);
+	tap_check(rig.nodes[bad].copied > 0);
+	tap_check(!rig_view(bad).damaged && !rig_view(bad).incomplete);
+	tap_check_eq(rig_view(bad).applied, rig_view(leader).applied);
+	tap_check(rig_same(leader, bad));
+	rig_end();
+}
+
 /* What is not committed is bounded; what waits for room is not lost. */
 static void writes_wait_for_room_and_none_is_lost(void)
 {
@@ -204,6 +235,7 @@ int main(int argc, char **argv)
 		TAP_TEST(slow_follower_is_read_to_from_the_log),
 		TAP_TEST(
 			entries_that_can_not_be_read_are_made_up_for_by_a_copy),
+		TAP_TEST(entry_that_can_not_be_applied_costs_no_disk),
 		TAP_TEST(writes_wait_for_room_and_none_is_lost),
 		TAP_TEST(writer_does_not_wait_for_a_slow_follower),
 		TAP_TEST(hung_disk_is_asked_for_no_more_than_is_bounded),

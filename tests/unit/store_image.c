@@ -166,6 +166,9 @@ static void entry_that_the_log_lost_is_asked_for_again(void)
 	tap_check_eq(store_apply(store, heads, 3), -EBADMSG);
 	rig_apply(want, entries[0]);
 	tap_need(image_is_wanted());
+	/* What is behind it waits, data or not. */
+	tap_check_eq(store_apply(store, &entries[2], 1), -EBADMSG);
+	tap_need(image_is_wanted());
 	/* Not final: with the data from a peer it goes on. */
 	tap_check_eq(store_apply(store, entries, 3), 0);
 	rig_apply(want, entries[1]);

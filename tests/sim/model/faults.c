@@ -40,6 +40,7 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_DATA_UNREADABLE] = "data-unreadable",
 	[FAULT_CORRUPTED] = "frame-corrupted",
 	[FAULT_QUEUE_FULL] = "queue-full",
+	[FAULT_UNAPPLIED] = "unapplied-log-lost",
 };
 
 #define STORM_MAX 6 /* restarts in one storm */
@@ -65,6 +66,8 @@ void faults_draw(struct world *world)
 		world->corrupt_one_in = 50 + (uint32_t)world_draw(world, 3000);
 	if (world_chance(world, 3))
 		world->full_one_in = 10 + (uint32_t)world_draw(world, 1000);
+	if (world_chance(world, 3))
+		world->unapplied_one_in = 1 + (uint32_t)world_draw(world, 8);
 }
 
 static struct host *draw_host(struct world *world)
@@ -279,6 +282,8 @@ static bool wound(struct host *host, enum fault fault)
 	host_layout(host, &slots, &ring, &end);
 	disk_stop_after(host->disk, 0);
 	disk_stop_after(disk, 0);
+	host->wound_log = fault == FAULT_ROT_LOG || fault == FAULT_ROT_META ||
+			  fault == FAULT_UNREADABLE;
 	switch (fault) {
 	case FAULT_REPLACED:
 		disk_replaced(host);
@@ -312,12 +317,11 @@ static bool wound(struct host *host, enum fault fault)
 	}
 }
 
-static bool fault_disk(struct world *world, enum fault fault)
+static bool strike_disk(struct host *host, enum fault fault)
 {
-	struct host *host = draw_host(world);
+	struct world *world = host->world;
 
-	if (host->wounded || host_must_live(host) || !host->node ||
-	    !host_wound(host))
+	if (host->wounded || host_must_live(host) || !host_wound(host))
 		return false;
 	if (!wound(host, fault)) {
 		host->wounded = false;
@@ -328,6 +332,27 @@ static bool fault_disk(struct world *world, enum fault fault)
 		world_at(world, world->now_us + draw_us(world), restart_once,
 			 host, 0, 0);
 	return true;
+}
+
+static bool fault_disk(struct world *world, enum fault fault)
+{
+	struct host *host = draw_host(world);
+
+	return host->node && strike_disk(host, fault);
+}
+
+/* No memory holds what it has yet to apply, and recovery has just read it. */
+void faults_unapplied(struct host *host)
+{
+	struct world *world = host->world;
+	enum fault fault = FAULT_ROT_LOG;
+
+	if (world->calm || !world->unapplied_one_in ||
+	    !world_chance(world, world->unapplied_one_in))
+		return;
+	if (world_chance(world, 2))
+		fault = FAULT_UNREADABLE;
+	world->stats.faults[FAULT_UNAPPLIED] += strike_disk(host, fault);
 }
 
 static void fault_strikes(struct world *world, enum fault fault)

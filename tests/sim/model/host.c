@@ -204,6 +204,7 @@ static void host_config(const struct host *host, struct node_config *config)
 	config->raft.drift_ppm = WORLD_DRIFT_PPM;
 	config->volume_bytes = host->world->volume_bytes;
 	config->align = DISK_SECTOR;
+	config->cache_bytes = host->world->cache_bytes;
 	config->incarnation = host->life;
 }
 
@@ -279,6 +280,8 @@ static void host_start(struct world *world, void *object, uint64_t life,
 	disk_disarm(host->disk);
 	if (host->meta)
 		disk_disarm(host->meta);
+	if (boot.last_index > boot.checkpoint.applied && !boot.state.damaged)
+		faults_unapplied(host);
 	host_run(host, &boot);
 }
 
@@ -427,6 +430,7 @@ bool host_wound(struct host *host)
 		return false;
 	host->wounded = true;
 	host->wound_fresh = true;
+	host->wound_log = false;
 	return true;
 }
 
@@ -467,7 +471,7 @@ bool host_disk_check(struct host *host, int error, const char *what)
 	}
 	if (!error || host->disk_out)
 		return false;
-	if (!host->wounded) {
+	if (!host->wounded || host->wound_log) {
 		world_fail(world, "n%u: %s failed: %d", host->id, what, error);
 		return false;
 	}

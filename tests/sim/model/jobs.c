@@ -262,8 +262,8 @@ static void worker_begin(struct world *world, void *object, uint64_t life,
 
 	if (!worker_awake(host, life, worker_begin, is_log))
 		return;
-	reads = store_job_reads(job);
 	store_job_run(host->store, job);
+	reads = store_job_reads(job) || job->error == -EBADMSG;
 	host->io_failed |= job->error && !reads;
 	if (job == &host->note)
 		log_settled(host);

@@ -134,6 +134,8 @@ struct host {
 	 */
 	bool wounded;
 	bool wound_fresh; /* it has not been started since */
+	/* It is a bad sector of the log: nobody has to come for that. */
+	bool wound_log;
 	bool disk_out; /* has failed; to be replaced */
 	bool io_failed; /* the same, but the node may not know yet */
 	struct lanes *lanes;
@@ -196,6 +198,7 @@ enum fault {
 	FAULT_SCHEDULED, /* those above come at their own pace */
 	FAULT_CORRUPTED = FAULT_SCHEDULED, /* per frame */
 	FAULT_QUEUE_FULL, /* per frame */
+	FAULT_UNAPPLIED, /* per start: rot in the log before it is applied */
 	FAULT_KINDS,
 };
 
@@ -241,9 +244,11 @@ struct world {
 	uint64_t fault_us; /* how long they last, about */
 	uint32_t corrupt_one_in; /* frames; 0: never */
 	uint32_t full_one_in;
+	uint32_t unapplied_one_in; /* starts */
 	uint32_t net_us;
 	uint32_t disk_us;
 	uint32_t client_us;
+	uint64_t cache_bytes; /* payloads kept in memory */
 	unsigned int depth; /* requests under way at once */
 	unsigned int hot; /* blocks that most writes go to */
 	unsigned int close_one_in;
@@ -355,6 +360,8 @@ void faults_draw(struct world *world);
 void faults_start(struct world *world);
 /* Everything that is broken is replaced or switched on. */
 void faults_end(struct world *world);
+/* The host starts with entries of its log to be applied yet. */
+void faults_unapplied(struct host *host);
 /* What only people can do after that. */
 void faults_mend(struct world *world);
 
