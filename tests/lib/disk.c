@@ -47,6 +47,7 @@ struct disk {
 	uint64_t stop_to;
 	uint64_t stop_then;
 	bool off;
+	void (*meanwhile)(void); /* NULL while it runs */
 	/* By which operations count: this many more, 0: none fails. */
 	uint64_t fail_nth[(DISK_READ | DISK_WRITE | DISK_SYNC) + 1];
 	struct disk_lie lie;
@@ -221,6 +222,22 @@ static int op_read(struct store_io *io, uint64_t offset, void *bytes,
 	return 0;
 }
 
+void disk_meanwhile(struct disk *disk, void (*fn)(void))
+{
+	disk->meanwhile = fn;
+}
+
+static void let_happen(struct disk *disk)
+{
+	void (*fn)(void) = disk->meanwhile;
+
+	if (!fn)
+		return;
+	disk->meanwhile = NULL;
+	fn();
+	disk->meanwhile = fn;
+}
+
 /* How a write fares, from what is in store for it. */
 struct fate {
 	uint64_t offset; /* where it goes */
@@ -274,6 +291,7 @@ static int op_write(struct store_io *io, uint64_t offset,
 		check(disk, offset + size, iov[i].iov_base, iov[i].iov_len);
 		size += iov[i].iov_len;
 	}
+	let_happen(disk);
 	if (disk->off)
 		return -EIO;
 	fate = write_begin(disk, offset, size);
@@ -289,6 +307,7 @@ static int op_zero(struct store_io *io, uint64_t offset, uint64_t size)
 	struct fate fate;
 
 	check(disk, offset, NULL, size);
+	let_happen(disk);
 	if (disk->off)
 		return -EIO;
 	fate = write_begin(disk, offset, size);
@@ -392,6 +411,7 @@ static int op_sync(struct store_io *io)
 {
 	struct disk *disk = to_disk(io);
 
+	let_happen(disk);
 	if (disk->off)
 		return -EIO;
 	disk->syncs++;
@@ -455,6 +475,7 @@ void disk_replace(struct disk *disk)
 	disk_on(disk);
 	disk_disarm(disk);
 	disk->lied = false;
+	disk->meanwhile = NULL;
 }
 
 struct disk *disk_new(uint64_t bytes, uint32_t align, uint64_t seed)

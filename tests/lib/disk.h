@@ -62,6 +62,9 @@ void disk_on(struct disk *disk);
 /* Decide what the cache's contents became, and go on. */
 void disk_crash(struct disk *disk, enum disk_crash how);
 
+/* Called before each write and sync: what else happens meanwhile. NULL: nothing */
+void disk_meanwhile(struct disk *disk, void (*fn)(void));
+
 /*
  * FAILURES.  The @nth next operation of these kinds (enum disk_op, or'ed)
  * returns -EIO; a write does part of its work, and of what a sync should have

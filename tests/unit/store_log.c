@@ -162,6 +162,38 @@ static void log_runs_many_laps(void)
 	teardown();
 }
 
+static uint64_t wanted; /* entry that finds no room yet */
+static unsigned int tried, taken;
+
+/* The log thread's, beside the image thread's checkpoint. */
+static void try_append(void)
+{
+	tried++;
+	taken += append(wanted, 1, 1) == 0;
+}
+
+static void room_is_free_once_both_copies_of_the_checkpoint_are_durable(void)
+{
+	struct store_checkpoint checkpoint = {
+		.applied = 30,
+		.applied_term = 1,
+	};
+	uint64_t base;
+
+	tap_need(setup(512));
+	for (wanted = 1; append(wanted, 1, 1) == 0; wanted++)
+		;
+	tap_check_eq(store_log_sync(store), 0);
+	tried = taken = 0;
+	disk_meanwhile(disk, try_append);
+	tap_check_eq(store_checkpoint(store, &checkpoint, &base), 0);
+	disk_meanwhile(disk, NULL);
+	tap_check(tried >= 5); /* data; each copy and its sync */
+	tap_check_eq(taken, 0);
+	tap_check_eq(append(wanted, 1, 1), 0);
+	teardown();
+}
+
 static void full_log_goes_on_after_checkpoint(void)
 {
 	struct store_checkpoint checkpoint = { 0 };
@@ -303,6 +335,8 @@ int main(int argc, char **argv)
 		TAP_TEST(blank_log_is_empty),
 		TAP_TEST(synced_entries_are_found_again),
 		TAP_TEST(log_runs_many_laps),
+		TAP_TEST(
+			room_is_free_once_both_copies_of_the_checkpoint_are_durable),
 		TAP_TEST(full_log_goes_on_after_checkpoint),
 		TAP_TEST(truncated_entries_stay_away),
 		TAP_TEST(reset_empties_the_log_for_good),
