@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Deliberate bugs (mutants) that the simulator must detect
- * (tests/sim/planted_bugs).  Only its own build, with QBD_PLANT, contains them.
- * In every other build planted() is false at compile time, and nothing remains.
+ * Deliberate bugs (mutants) that the simulators must detect
+ * (tests/sim/planted_bugs, tests/sim/planted_core).  Only their own build, with
+ * QBD_PLANT, contains them.  In every other build planted() is false at compile time, and nothing remains.
  */
 #ifndef BASE_PLANTED_H
 #define BASE_PLANTED_H
@@ -46,7 +46,11 @@ enum planted_bug {
 	PLANTED_FAILURE_FORGOTTEN,
 	PLANTED_BLANK_ELECTED,
 	PLANTED_UNREAD_SKIPPED,
-	PLANTED_COUNT,
+	PLANTED_COUNT, /* of those that planted_bugs looks for */
+	/* planted_core's: what comes of them takes faults that raft_sim aims */
+	PLANTED_REJOINED_UNDURABLE = PLANTED_COUNT,
+	PLANTED_REJOINED_BY_OLD_ROUNDS,
+	PLANTED_LED_ON_AFTER_TRANSFER,
 };
 
 #ifdef QBD_PLANT

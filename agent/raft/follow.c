@@ -169,8 +169,12 @@ static void advance_commit(struct raft *raft, uint64_t leader_commit)
  */
 static void rejoin_if_whole(struct raft *raft)
 {
+	uint64_t held = min_u64(raft->log.durable, raft->agreed);
+
+	if (planted(PLANTED_REJOINED_UNDURABLE))
+		held = raft->agreed;
 	if (raft->hard.joined || raft->hard.damaged || !raft->rejoin ||
-	    min_u64(raft->log.durable, raft->agreed) < raft->rejoin)
+	    held < raft->rejoin)
 		return;
 	raft->hard.joined = true;
 	if (!raft->hard.vote)

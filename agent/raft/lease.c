@@ -81,7 +81,10 @@ void raft_rejoin_update(struct raft *raft)
 		for (j = 0; j < RAFT_PEERS_MAX; j++) {
 			const struct raft_peer *other = &raft->peers[j];
 
-			if (!other->barred && other->echo_us > peer->barred_us)
+			if (!other->barred &&
+			    (other->echo_us > peer->barred_us ||
+			     (other->echo_us &&
+			      planted(PLANTED_REJOINED_BY_OLD_ROUNDS))))
 				followed |= raft_vote_bit(raft, other->id);
 		}
 		if (raft_meets_majorities(raft, followed))

@@ -7,6 +7,7 @@
  * transfer begins.  Once TIMEOUT_NOW has been sent, we no longer lead in this
  * term, since the target may act on it at any later time.
  */
+#include "base/planted.h"
 #include "raft/state.h"
 
 bool raft_transfer_possible(const struct raft *raft,
@@ -47,6 +48,8 @@ void raft_transfer_try(struct raft *raft)
 	if (peer->barred || peer->match != raft->log.last_index)
 		return;
 	raft_msg_add(raft, peer->id, RAFT_MSG_TIMEOUT_NOW);
+	if (planted(PLANTED_LED_ON_AFTER_TRANSFER))
+		return;
 	raft_become_follower(raft, raft->hard.term, 0);
 }
 
