@@ -34,7 +34,18 @@
  * copying it, syncing, and writing the new table with the next generation into
  * the first copy, syncing, and into the second: cut short anywhere, one of both
  * tables counts, and what it names is whole, since nothing is written to the
- * regions in between.
+ * regions in between.  Then the old place is zeroed.
+ *
+ * A disk may grow, or shrink to a size that still suffices.  Then the last block
+ * is another one, and open writes the second copy there, of the generation that
+ * counts; the first copy stands meanwhile.  The former second copy stays where it
+ * was, in the middle or beyond the end, and may be met again when the disk has
+ * its old size:
+ *	- of this formatting, it is as good, or its generation is lower;
+ *	- of an earlier one (another serial), it counts for nothing beside a good
+ *	  first copy in block 0, whatever its generation, and is overwritten;
+ *	- if it counts because the first copy is damaged, its table may name the
+ *	  old place of a region that was moved: nothing is there.
  *
  * SUPERBLOCK, 512 bytes:
  *

@@ -217,6 +217,9 @@ bool format_layout(const struct format_super *super, uint64_t disk_bytes,
 	uint64_t last = format_super_last(disk_bytes), meta;
 	unsigned int i;
 
+	/* The two superblocks are two. */
+	if (front_end(&super->identity) > last)
+		return false;
 	for (i = 0; i < super->region_count; i++) {
 		const struct format_region *region = &super->regions[i];
 

@@ -121,6 +121,20 @@ static int label_second(struct move *move)
 	return error ? error : move_sync(move);
 }
 
+/*
+ * A copy of the old table may still be somewhere: where the disk ended before it
+ * grew, or beyond where it ends now.  If it ever counts again, it is to find
+ * nothing, which is damage, and not a log and a vote from long ago.
+ */
+static int wipe_old(struct move *move, enum store_region kind)
+{
+	const struct format_region *from = format_region(&move->old, kind);
+	int error = move->io->ops->zero(move->io, format_region_offset(from),
+					from->bytes);
+
+	return error ? move_failed(move, "write", error) : move_sync(move);
+}
+
 static int move_prepared(struct move *move, enum store_region kind,
 			 unsigned int bad)
 {
@@ -136,7 +150,7 @@ static int move_prepared(struct move *move, enum store_region kind,
 		error = copy_region(move, kind);
 	for (i = 0; i < 2 && !error; i++)
 		error = write_super(move, &move->new, i);
-	return error;
+	return error ? error : wipe_old(move, kind);
 }
 
 static int move_checked(struct move *move,

@@ -52,11 +52,34 @@ static bool is_expected(const struct copy *copy,
 			     found->node_id == expected->node_id);
 }
 
+/* Else one of the two was left by an earlier formatting. */
+static bool same_formatting(const struct copy *a, const struct copy *b)
+{
+	const struct store_identity *first = &a->super.identity;
+	const struct store_identity *other = &b->super.identity;
+
+	return memcmp(first->volume_id, other->volume_id, STORE_ID_BYTES) ==
+		       0 &&
+	       first->node_id == other->node_id &&
+	       first->serial == other->serial;
+}
+
+/* Does @found prove to be the first copy that we look for? */
+static bool is_first(const struct copy *found,
+		     const struct store_identity *expected,
+		     const struct copy *last)
+{
+	if (found->answer != FORMAT_GOOD)
+		return false;
+	if (expected)
+		return is_expected(found, expected);
+	return last->answer != FORMAT_GOOD || same_formatting(found, last);
+}
+
 /*
- * If the last copy does not say where the first one is: in block 0, or behind a
- * volume of the expected size, or where a bad last copy says; a good copy
- * proves itself.  Block 0 may also hold a replica that is stored in our volume,
- * so one that is expected comes first.
+ * In block 0, or behind a volume of the expected size, or where the last copy
+ * says, even a bad one; a good copy proves itself.  Block 0 may also hold a
+ * replica that is stored in our volume, so one that is expected comes first.
  */
 static void first_find(struct store_io *io,
 		       const struct store_identity *expected,
@@ -67,7 +90,7 @@ static void first_find(struct store_io *io,
 	struct copy found;
 	unsigned int i;
 
-	if (last->answer == FORMAT_BAD)
+	if (last->answer == FORMAT_GOOD || last->answer == FORMAT_BAD)
 		sizes[2] = last->super.identity.volume_bytes;
 	memset(first, 0, sizeof(*first));
 	first->answer = FORMAT_BLANK;
@@ -76,8 +99,7 @@ static void first_find(struct store_io *io,
 			continue;
 		first_read(io, format_round_up(sizes[i], FORMAT_BLOCK), block,
 			   &found);
-		if (found.answer == FORMAT_GOOD &&
-		    is_expected(&found, expected)) {
+		if (is_first(&found, expected, last)) {
 			*first = found;
 			return;
 		}
@@ -85,6 +107,23 @@ static void first_find(struct store_io *io,
 		if (first->answer == FORMAT_BLANK && !first->read_error)
 			*first = found;
 	}
+}
+
+/*
+ * Was the last copy left by an earlier formatting, when the disk was as large
+ * as now?  While it was smaller, nobody could erase it.  One that would have its
+ * first copy in block 0 is no longer a replica's if something else of ours is
+ * there.  A bad first copy proves nothing, and is made good from the last.
+ */
+static bool last_is_left_over(const struct copy *copies)
+{
+	if (copies[1].answer != FORMAT_GOOD ||
+	    !copies[1].super.identity.data_offset)
+		return false;
+	return copies[0].answer == FORMAT_OTHER ||
+	       copies[0].answer == FORMAT_SECOND ||
+	       (copies[0].answer == FORMAT_GOOD &&
+		!same_formatting(&copies[0], &copies[1]));
 }
 
 static int other_version(const struct format_super *super,
@@ -132,13 +171,23 @@ static int super_missing(const struct copy *copies, struct base_error *error)
 }
 
 /* Which table counts? */
-static unsigned int newer(const struct copy *copies)
+static unsigned int counting(const struct copy *copies,
+			     const struct store_identity *expected)
 {
 	if (copies[0].answer != FORMAT_GOOD)
 		return 1;
 	if (copies[1].answer != FORMAT_GOOD)
 		return 0;
+	if (!same_formatting(&copies[0], &copies[1]))
+		return is_expected(&copies[1], expected) &&
+		       !is_expected(&copies[0], expected);
 	return copies[1].super.generation > copies[0].super.generation;
+}
+
+static bool is_current(const struct copy *copy, const struct copy *counts)
+{
+	return copy->answer == FORMAT_GOOD && same_formatting(copy, counts) &&
+	       copy->super.generation == counts->super.generation;
 }
 
 int super_read(struct store_io *io, const struct store_identity *expected,
@@ -153,12 +202,10 @@ int super_read(struct store_io *io, const struct store_identity *expected,
 	copies[1].answer = FORMAT_BLANK;
 	if (last)
 		copy_read(io, last, block, &copies[1]);
-	if (copies[1].answer == FORMAT_GOOD)
-		first_read(io, format_super_first(&copies[1].super.identity),
-			   block, &copies[0]);
-	else
-		first_find(io, expected, &copies[1], block, &copies[0]);
-	good = newer(copies);
+	first_find(io, expected, &copies[1], block, &copies[0]);
+	if (last_is_left_over(copies))
+		copies[1].answer = FORMAT_BLANK;
+	good = counting(copies, expected);
 	if (copies[good].answer != FORMAT_GOOD)
 		return super_missing(copies, error);
 	*super = copies[good].super;
@@ -166,8 +213,7 @@ int super_read(struct store_io *io, const struct store_identity *expected,
 		return 0;
 	*bad = 0;
 	for (i = 0; i < 2; i++)
-		if (copies[i].answer != FORMAT_GOOD ||
-		    copies[i].super.generation != super->generation)
+		if (!is_current(&copies[i], &copies[good]))
 			*bad |= 1U << i;
 	return 0;
 }
@@ -325,13 +371,13 @@ static int too_short(const struct store_io *io,
 	uint64_t second = format_super_bytes(super, 1);
 	bool is_first = io->size < first;
 
-	return base_error_set(error, -EINVAL,
-			      "the %s has %" PRIu64
-			      " bytes, its replica needs %" PRIu64
-			      "; it has become smaller or is an incomplete copy",
-			      is_first ? "disk" : "meta-disk",
-			      is_first ? io->size : io->second_size,
-			      is_first ? first : second);
+	return base_error_set(
+		error, -EINVAL,
+		"the %s has %" PRIu64 " bytes, its replica needs %" PRIu64
+		"; it has become smaller or is an incomplete copy; make it as large again, or format the replica anew, and the other nodes fill it",
+		is_first ? "disk" : "meta-disk",
+		is_first ? io->size : io->second_size,
+		is_first ? first : second);
 }
 
 int super_place(struct store_io *io, const struct format_super *super,

@@ -483,7 +483,7 @@ struct disk *disk_new(uint64_t bytes, uint32_t align, uint64_t seed)
 	struct disk **at = &free_disks;
 	struct disk *disk;
 
-	assert(bytes % 4096 == 0);
+	assert(bytes % DISK_SECTOR == 0);
 	while (*at && (*at)->room < bytes)
 		at = &(*at)->next_free;
 	disk = *at;

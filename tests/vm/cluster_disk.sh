@@ -78,4 +78,51 @@ test_status_answers_while_a_disk_hangs_and_all_goes_on_after() {
 	replicas_equal
 }
 
+# As by lvextend: the room comes while the agent runs, or while it doesn't.
+grow_disk() {
+	truncate -s +64M "/run/qbd-cluster/disks/$1" || fail "grow $1's file"
+	losetup --set-capacity "$(cat "/run/qbd-cluster/$1/file")" ||
+		fail "grow $1's loop device"
+	"$cluster" disk "$1" ok || fail "grow $1's table"
+}
+
+has_second_superblock() {
+	local disk last
+
+	disk=$(disk_of "$1")
+	last=$((($(blockdev --getsize64 "$disk") >> 12) - 1))
+	[ "$(dd if="$disk" bs=4k iflag=direct skip="$last" status=none |
+		head -c 8)" = QBDSUPER ]
+}
+
+test_grown_disk_keeps_its_replica() {
+	local node before
+
+	up --disks dm
+	write_blocks /dev/qbd0 0 100 a || fail "write"
+	before=$(blockdev --getsize64 "$(disk_of n3)")
+	grow_disk n1
+	grow_disk n3
+	[ "$(blockdev --getsize64 "$(disk_of n3)")" -gt "$before" ] ||
+		fail "the disk has not grown"
+	write_blocks /dev/qbd0 50 100 b || fail "write to grown disks"
+	for node in n1 n3; do
+		"$cluster" stop-agent "$node" || fail "stop $node's agent"
+		"$cluster" start-agent "$node" || fail "start $node's agent"
+		"$cluster" wait || fail "$node is not healthy on a grown disk"
+	done
+	"$cluster" kill n2 || fail "kill n2"
+	grow_disk n2
+	"$cluster" start n2 || fail "start n2 on a grown disk"
+	"$cluster" wait || fail "n2 is not healthy on a grown disk"
+	# Each has its second superblock in its last block again.
+	for node in n1 n2 n3; do
+		has_second_superblock "$node" ||
+			fail "$node has no second superblock"
+	done
+	poll 30 blocks_are /dev/qbd0 50 100 b || fail "the last writes are lost"
+	blocks_are /dev/qbd0 0 50 a || fail "the first writes are lost"
+	replicas_equal
+}
+
 run_tests

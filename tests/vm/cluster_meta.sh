@@ -126,4 +126,27 @@ test_wrong_meta_disks_are_refused_by_name() {
 	losetup --detach "$blank"
 }
 
+test_disk_may_shrink_to_what_its_replica_needs() {
+	local file=/run/qbd-cluster/disks/n1
+
+	up --meta 'n1 n2'
+	write_blocks /dev/qbd0 0 100 a || fail "write"
+	"$cluster" kill n1 || fail "kill n1"
+	truncate -s 66M "$file" && losetup --set-capacity "$(disk_of n1)" ||
+		fail "shrink n1's disk"
+	"$cluster" start n1 || fail "start n1 on a smaller disk"
+	"$cluster" wait || fail "not healthy with a smaller disk"
+	poll 30 blocks_are /dev/qbd0 0 100 a || fail "what was written is lost"
+	replicas_equal
+	on n1 qbd down vol0 >/dev/null || fail "down"
+	truncate -s 65M "$file" && losetup --set-capacity "$(disk_of n1)" ||
+		fail "shrink n1's disk more"
+	n1_refuses 3 'its replica needs .*; it has become smaller'
+	truncate -s 66M "$file" && losetup --set-capacity "$(disk_of n1)" ||
+		fail "let n1's disk grow"
+	"$cluster" start-agent n1 || fail "start n1 on a disk of its old size"
+	"$cluster" wait || fail "not healthy with the old size"
+	replicas_equal
+}
+
 run_tests
