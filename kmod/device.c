@@ -301,16 +301,11 @@ int __init qbd_devices_init(void)
 	qbd_read_cache = KMEM_CACHE(qbd_read, 0);
 	if (!qbd_read_cache)
 		goto out_writes;
-	err = qbd_disk_init();
-	if (err)
-		goto out_reads;
 	err = register_pernet_device(&qbd_net_ops);
 	if (err)
-		goto out_disk;
+		goto out_reads;
 	return 0;
 
-out_disk:
-	qbd_disk_exit();
 out_reads:
 	kmem_cache_destroy(qbd_read_cache);
 out_writes:
@@ -328,7 +323,6 @@ out_workqueue:
 void qbd_devices_exit(void)
 {
 	unregister_pernet_device(&qbd_net_ops);
-	qbd_disk_exit();
 	/* a delete work may have put its module reference and still return */
 	destroy_workqueue(qbd_delete_workqueue);
 	kmem_cache_destroy(qbd_read_cache);

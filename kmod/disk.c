@@ -20,8 +20,6 @@
 #define PHYSICAL_BLOCK 4096
 #define SEGMENTS_MAX 16
 
-static int disk_major;
-
 static void disk_submit_bio(struct bio *bio)
 {
 	struct qbd_device *dev = bio->bi_bdev->bd_disk->private_data;
@@ -78,6 +76,10 @@ static const struct attribute_group *disk_attr_groups[] = { &disk_attr_group,
  * The caller undoes it by del_gendisk() and put_disk() for qbd_device.disk,
  * between which nothing uses the disk any more.
  *
+ * Its number is one of the block layer's (major blkext), and its minor is not
+ * that of its name: LVM and others know by the major which devices to use, and a
+ * major of ours would be none of those.
+ *
  * Return: 0 or a negative errno.
  */
 int qbd_disk_add(struct qbd_device *dev)
@@ -98,9 +100,6 @@ int qbd_disk_add(struct qbd_device *dev)
 
 	if (IS_ERR(disk))
 		return PTR_ERR(disk);
-	disk->major = disk_major;
-	disk->first_minor = dev->minor;
-	disk->minors = 1;
 	disk->flags |= GENHD_FL_NO_PART;
 	disk->fops = &disk_fops;
 	disk->private_data = dev;
@@ -111,23 +110,4 @@ int qbd_disk_add(struct qbd_device *dev)
 	if (err)
 		put_disk(disk);
 	return err;
-}
-
-/**
- * qbd_disk_init() - make ready for disks
- *
- * Return: 0 or a negative errno.
- */
-int __init qbd_disk_init(void)
-{
-	disk_major = register_blkdev(0, "qbd");
-	return disk_major < 0 ? disk_major : 0;
-}
-
-/**
- * qbd_disk_exit() - undo qbd_disk_init(); there are no disks any more
- */
-void qbd_disk_exit(void)
-{
-	unregister_blkdev(disk_major, "qbd");
 }

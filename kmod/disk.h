@@ -7,8 +7,6 @@
 
 struct qbd_device;
 
-int qbd_disk_init(void);
-void qbd_disk_exit(void);
 int qbd_disk_add(struct qbd_device *dev);
 
 #endif /* QBD_DISK_H */

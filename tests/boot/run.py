@@ -16,11 +16,12 @@ from guest import NAMES, Failure
 from rig import Rig
 import agent
 import boot
+import layers
 import quickstart
 import shutdown
 import units
 
-MODULES = (quickstart, units, agent, shutdown, boot)
+MODULES = (quickstart, units, agent, layers, shutdown, boot)
 
 
 def collect(options):

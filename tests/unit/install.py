@@ -20,6 +20,7 @@ usr/share/doc/qbd/agent/control/status.schema.json
 usr/share/doc/qbd/agent/control/command.h
 usr/share/doc/qbd/uapi/qbd.yaml usr/share/doc/qbd/uapi/linux/qbd.h
 usr/lib/systemd/system/qbd@.service usr/lib/udev/rules.d/59-qbd.rules
+usr/lib/udev/rules.d/72-qbd-links.rules
 lib/modules/1.2.3/updates/qbd.ko
 """.split()
 FORTIFIED = re.compile(r"__\w+_chk\b")

@@ -7,10 +7,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/genetlink.h>
+#include <linux/major.h>
 #include <linux/netlink.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +34,18 @@ static void lowest_free_minor_is_given(void)
 	tap_check_eq(rig_del(&again, false), 0);
 	tap_check_eq(rig_del(&second, false), 0);
 	tap_check_eq(rig_del(&second, false), (uint64_t)-ENODEV);
+}
+
+/* Else LVM says that the device's type is unknown. */
+static void device_number_is_of_a_major_that_lvm_knows(void)
+{
+	struct rig_device dev;
+	struct stat of;
+
+	tap_need(rig_new(&dev, 0, 1000) == 0);
+	tap_need(stat(dev.path, &of) == 0);
+	tap_check_eq(major(of.st_rdev), BLOCK_EXT_MAJOR);
+	tap_check_eq(rig_del(&dev, false), 0);
 }
 
 static int new_with(uint16_t type, const void *data, uint16_t bytes)
@@ -574,6 +589,7 @@ int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(lowest_free_minor_is_given),
+		TAP_TEST(device_number_is_of_a_major_that_lvm_knows),
 		TAP_TEST(wrong_devices_are_refused_with_a_text),
 		TAP_TEST(name_and_minor_must_both_match),
 		TAP_TEST(what_is_in_use_is_not_removed),

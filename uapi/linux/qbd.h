@@ -29,7 +29,8 @@
  *	(default: 0).  The offset is a multiple of QBD_DATA_ALIGN, so that what
  *	is aligned on the device is aligned on the replica.
  *	A name consists of letters, digits and "._-" and begins with a letter
- *	or digit.  It is unique in a namespace, a minor on the machine.
+ *	or digit.  It is unique in a namespace, a minor on the machine.  The
+ *	device file's own minor (of st_rdev, major blkext) is another number.
  *	Other users of the replica (the agent) must open it without
  *	asking for exclusive access.
  *	-EEXIST name or minor taken; -ENOTBLK, -ENOENT, -EBUSY the replica;
