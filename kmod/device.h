@@ -28,6 +28,18 @@ struct netlink_ext_ack;
 struct qbd_write;
 
 /**
+ * struct qbd_progress - when each queue last went on, in jiffies
+ * @writes: the agent completed a request
+ * @applied: the agent said that more is applied, for which held reads wait
+ * @reads: the replica ended a read
+ */
+struct qbd_progress {
+	unsigned long writes;
+	unsigned long applied;
+	unsigned long reads;
+};
+
+/**
  * struct qbd_device - a device
  * @kref: one for the registry until it is removed, one per user
  * @rcu: frees it
@@ -45,7 +57,7 @@ struct qbd_write;
  * @pool: of struct qbd_write
  * @send_work: sends what could not be sent at once
  * @read_work: passes down reads that had to wait
- * @timeout_work: finds what has exceeded io-timeout
+ * @timeout_work: finds what has stalled for io-timeout
  * @delete_work: removes a device whose namespace went while it was open
  * @lease_timer: shuts the gate
  * @lock: protects everything below
@@ -56,6 +68,7 @@ struct qbd_write;
  * @lease_ns: CLOCK_BOOTTIME
  * @reason: why the gate is as it is
  * @io_timeout_ms: 0: never
+ * @progress: of what waits, for @timeout_work
  * @opening: the open session
  * @session: the agent
  * @table: requests and ranges
@@ -102,6 +115,7 @@ struct qbd_device {
 	u64 lease_ns;
 	char reason[QBD_REASON_MAX + 1];
 	u32 io_timeout_ms;
+	struct qbd_progress progress;
 	struct qbd_opening opening;
 	struct qbd_session session;
 	struct qbd_table table;

@@ -116,6 +116,7 @@ static blk_status_t read_over(struct qbd_read *read, blk_status_t status)
 	qbd_compat_acct_end(dev->disk->part0, REQ_OP_READ,
 			    read->iter.bi_size >> SECTOR_SHIFT, read->arrived);
 	qbd_turn_begin(dev, &turn);
+	dev->progress.reads = jiffies;
 	qbd_range_leave(&dev->table.ranges, &read->range, &turn.freed);
 	/* a NOWAIT read that would block says nothing about the disk */
 	if (unlikely(status && status != BLK_STS_AGAIN)) {

@@ -222,6 +222,7 @@ static int done_one(struct qbd_device *dev, struct qbd_turn *turn,
 		dev->stats.done_refused++;
 		return -ENOENT;
 	}
+	dev->progress.writes = jiffies;
 	req->epoch_granted = done->epoch;
 	if (req->sent == dev->session.generation)
 		session_received(dev, turn, req->wire.tag);
@@ -249,6 +250,8 @@ static int session_done(struct qbd_device *dev, struct qbd_turn *turn,
 		NL_SET_ERR_MSG(extack, "a tag that was not given out yet");
 		return -EINVAL;
 	}
+	if (applied > dev->table.applied)
+		dev->progress.applied = jiffies;
 	qbd_table_applied(&dev->table, applied, &turn->dropped, &turn->freed);
 	if (attrs[QBD_A_DONES])
 		bytes = nla_len(attrs[QBD_A_DONES]);

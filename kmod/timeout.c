@@ -3,8 +3,15 @@
  * qbd: io-timeout, the bound of every wait
  *
  * One delayed work per device.  The first waiting request arms it, and it
- * rearms itself as long as anything waits.  It looks for the oldest; if that
- * one has exceeded io-timeout, everything that waits fails (qbd_gate_abort()).
+ * rearms itself as long as anything waits.  There are three queues, each with
+ * its own kind of progress (struct qbd_progress).  When one of them has stalled
+ * for io-timeout, everything that waits fails (qbd_gate_abort()).
+ *
+ * A request's age does not count: behind a slow network, what was parked last
+ * waits for minutes while writes complete.  Nor does the lease: without one,
+ * nothing is handed over or passed down, so the queues stall; with one, an
+ * agent that completes nothing stalls them as well.
+ *
  * A read in flight at the replica does not count: its pages belong to the disk
  * until the disk has finished.  Opens have their own timeout (opening.c).  A
  * close waits without a bound, and nothing waits for it.
@@ -13,59 +20,61 @@
 #include "gate.h"
 #include "parked.h"
 #include "read.h"
+#include "stall.h"
 #include "timeout.h"
 #include "turn.h"
 #include "write.h"
 
-struct oldest {
-	bool any;
-	unsigned long arrived;
-};
-
-static void oldest_note(struct oldest *oldest, unsigned long arrived)
-{
-	if (!oldest->any || time_before(arrived, oldest->arrived))
-		oldest->arrived = arrived;
-	oldest->any = true;
-}
-
-static void oldest_request(struct oldest *oldest, struct list_head *list)
+static void note_requests(struct qbd_stall *stall, struct list_head *list)
 {
 	struct qbd_request *req;
 
 	list_for_each_entry(req, list, link)
 		if (qbd_write_of(req)->bio)
-			oldest_note(oldest, qbd_write_of(req)->arrived);
+			qbd_stall_note(stall, qbd_write_of(req)->arrived);
 }
 
-static void oldest_read(struct oldest *oldest, struct list_head *list)
+static void note_reads(struct qbd_stall *stall, struct list_head *list)
 {
 	struct qbd_read *read;
 
 	list_for_each_entry(read, list, link)
-		oldest_note(oldest, read->arrived);
+		qbd_stall_note(stall, read->arrived);
 }
 
-static void oldest_bio(struct oldest *oldest, struct bio_list *list)
+static void note_bios(struct qbd_stall *stall, struct bio_list *list)
 {
 	/* they are in order of arrival */
 	if (!bio_list_empty(list))
-		oldest_note(oldest, qbd_bio_arrived(bio_list_peek(list)));
+		qbd_stall_note(stall, qbd_bio_arrived(bio_list_peek(list)));
 }
 
-static struct oldest find_oldest(struct qbd_device *dev)
+/* Return: until the first queue has stalled for too long, in jiffies; 0: one
+ * has; ULONG_MAX: nothing waits. */
+static unsigned long time_left(struct qbd_device *dev)
 {
-	struct oldest oldest = {};
+	unsigned long timeout = msecs_to_jiffies(dev->io_timeout_ms);
+	const struct qbd_progress *progress = &dev->progress;
+	struct qbd_stall writes = {}, held = {}, reads = {};
+	unsigned long now = jiffies, left = ULONG_MAX;
 
 	lockdep_assert_held(&dev->lock);
-	oldest_request(&oldest, &dev->table.outstanding);
-	oldest_request(&oldest, &dev->table.ready);
-	oldest_request(&oldest, &dev->table.blocked);
-	oldest_read(&oldest, &dev->reads_held);
-	oldest_read(&oldest, &dev->reads_ready);
-	oldest_bio(&oldest, &dev->parked_reads);
-	oldest_bio(&oldest, &dev->parked_writes);
-	return oldest;
+	note_requests(&writes, &dev->table.outstanding);
+	note_requests(&writes, &dev->table.ready);
+	note_requests(&writes, &dev->table.blocked);
+	note_bios(&writes, &dev->parked_writes);
+	note_reads(&held, &dev->reads_held);
+	note_reads(&reads, &dev->reads_ready);
+	note_bios(&reads, &dev->parked_reads);
+	if (writes.any)
+		left = qbd_stall_left(&writes, progress->writes, now, timeout);
+	if (held.any)
+		left = min(left, qbd_stall_left(&held, progress->applied, now,
+						timeout));
+	if (reads.any)
+		left = min(left, qbd_stall_left(&reads, progress->reads, now,
+						timeout));
+	return left;
 }
 
 /**
@@ -82,28 +91,24 @@ void qbd_timeout_arm(struct qbd_device *dev)
 }
 
 /**
- * qbd_timeout_work() - has a wait exceeded io-timeout?
+ * qbd_timeout_work() - has a queue stalled for io-timeout?
  * @work: &qbd_device.timeout_work
  */
 void qbd_timeout_work(struct work_struct *work)
 {
 	struct qbd_device *dev =
 		container_of(work, struct qbd_device, timeout_work.work);
-	struct oldest oldest;
+	unsigned long left = ULONG_MAX;
 	struct qbd_turn turn;
-	unsigned long end;
 
 	qbd_turn_begin(dev, &turn);
-	oldest = find_oldest(dev);
-	if (dev->io_timeout_ms && oldest.any && !dev->removed) {
-		end = oldest.arrived + msecs_to_jiffies(dev->io_timeout_ms);
-		if (time_after_eq(jiffies, end)) {
-			dev->stats.timeouts++;
-			qbd_gate_abort(dev, &turn, "io-timeout");
-		} else {
-			queue_delayed_work(qbd_workqueue, &dev->timeout_work,
-					   end - jiffies);
-		}
+	if (dev->io_timeout_ms && !dev->removed)
+		left = time_left(dev);
+	if (!left) {
+		dev->stats.timeouts++;
+		qbd_gate_abort(dev, &turn, "io-timeout");
+	} else if (left != ULONG_MAX) {
+		queue_delayed_work(qbd_workqueue, &dev->timeout_work, left);
 	}
 	qbd_turn_end(dev, &turn);
 }

@@ -10,7 +10,7 @@
  *	log-size = "64M";	# optional, 16M to 1T, a multiple of 4096
  *	block-size = 512;	# optional, 512 or 4096
  *	io-timeout = "30s";	# optional, 100ms to 24h; "0": for ever.  I/O
- *				# that has waited this long fails
+ *				# fails when none has gone on for so long
  *	election-timeout = "1s"; # optional, 100ms to 60s.  Silence of the
  *				# leader after which another is chosen
  *	nodes = (		# 1 to 7

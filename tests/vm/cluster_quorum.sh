@@ -39,6 +39,28 @@ test_io_fails_after_io_timeout() {
 	end_writer
 }
 
+# What the page cache holds is handed over at once, and takes several times
+# io-timeout on its way.
+test_slow_network_fails_nothing_that_goes_on() {
+	local before
+
+	up --network switch --set 'io-timeout = "3s"'
+	write_blocks /dev/qbd0 0 1 a || fail "write"
+	# A queue so short that heartbeats are not late.
+	tc -n n1 qdisc replace dev eth0 root netem rate 30mbit limit 16 ||
+		fail "slow down n1's link"
+	before=$SECONDS
+	head -c 40M /dev/zero | tr '\0' b |
+		dd of=/dev/qbd0 bs=1M iflag=fullblock conv=fsync,notrunc \
+			status=none || fail "a write failed"
+	[ $((SECONDS - before)) -ge 9 ] || fail "the network was not slow"
+	status_is n1 .device.gate active || fail "the gate is not active"
+	tc -n n1 qdisc del dev eth0 root
+	"$cluster" wait || fail "not healthy"
+	blocks_are /dev/qbd0 0 10240 b || fail "what was written is not there"
+	replicas_equal
+}
+
 test_status_and_abort_and_down_work_without_quorum() {
 	up --set 'io-timeout = "0"'
 	start_writer /dev/qbd0

@@ -190,6 +190,86 @@ static void timeout_fails_what_waits_and_fences(void)
 	scene_end(&it);
 }
 
+/* Six writes behind a slow network, each of which takes less than io-timeout */
+static void completions_keep_what_waits_behind_them(void)
+{
+	struct rig_request reqs[6];
+	struct rig_io writers[6];
+	struct scene it;
+	uint64_t start;
+	int i;
+
+	tap_need(scene_start(&it, 2000));
+	start = rig_now_ms();
+	for (i = 0; i < 6; i++) {
+		rig_io_start(&writers[i], 'w', it.fd, (uint64_t)i << 16, 4096,
+			     1);
+		tap_need(rig_next(&it.agent, &reqs[i], RIG_WAIT_MS) == 0);
+	}
+	for (i = 0; i < 6; i++) {
+		rig_sleep_ms(800);
+		tap_check_eq(rig_done(&it.agent, &reqs[i], 0, true), 0);
+	}
+	tap_check(rig_now_ms() - start > 4000);
+	for (i = 0; i < 6; i++)
+		tap_check_eq(rig_io_end(&writers[i]), 0);
+	tap_check_eq(rig_stats(&it.dev).timeouts, 0);
+	tap_check_eq(rig_gate(&it.dev), QBD_GATE_ACTIVE);
+	scene_end(&it);
+}
+
+/* It renews its lease, and applies what was done before, but completes nothing */
+static void agent_that_completes_nothing_is_timed_out(void)
+{
+	struct rig_request first, req;
+	struct rig_io before, writer;
+	struct scene it;
+	uint64_t start;
+
+	tap_need(scene_start(&it, 1500));
+	rig_io_start(&before, 'w', it.fd, 0, 4096, 1);
+	tap_need(rig_next(&it.agent, &first, RIG_WAIT_MS) == 0);
+	rig_done(&it.agent, &first, 0, false);
+	tap_check_eq(rig_io_end(&before), 0);
+	rig_io_start(&writer, 'w', it.fd, 65536, 4096, 1);
+	tap_need(rig_next(&it.agent, &req, RIG_WAIT_MS) == 0);
+	start = rig_now_ms();
+	while (rig_io_waits(&writer, 100) && rig_now_ms() - start < 8000) {
+		rig_lease_ms(&it.agent, 600000);
+		rig_applied(&it.agent, first.wire.tag);
+	}
+	tap_check_eq(rig_io_end(&writer), (uint64_t)-EIO);
+	tap_check(rig_now_ms() - start < 6000);
+	tap_check_eq(rig_gate(&it.dev), QBD_GATE_FENCED);
+	scene_end(&it);
+}
+
+/* Completions are no progress for a read that waits until a write is applied */
+static void agent_that_applies_nothing_is_timed_out(void)
+{
+	struct rig_request req;
+	struct rig_io writer, reader;
+	struct scene it;
+	int i;
+
+	tap_need(scene_start(&it, 1500));
+	rig_io_start(&writer, 'w', it.fd, 0, 4096, 1);
+	tap_need(rig_next(&it.agent, &req, RIG_WAIT_MS) == 0);
+	rig_done(&it.agent, &req, 0, false);
+	tap_check_eq(rig_io_end(&writer), 0);
+	rig_io_start(&reader, 'r', it.fd, 0, 4096, 0);
+	for (i = 0; i < 40 && rig_io_waits(&reader, 100); i++) {
+		rig_io_start(&writer, 'w', it.fd, 65536, 4096, 1);
+		if (rig_next(&it.agent, &req, 2000) == 0)
+			rig_done(&it.agent, &req, 0, false);
+		rig_io_end(&writer);
+	}
+	tap_check(i < 40);
+	tap_check_eq(rig_io_end(&reader), (uint64_t)-EIO);
+	tap_check_eq(rig_gate(&it.dev), QBD_GATE_FENCED);
+	scene_end(&it);
+}
+
 static void timeout_runs_without_an_agent(void)
 {
 	struct rig_io writer;
@@ -507,6 +587,9 @@ int main(int argc, char **argv)
 		TAP_TEST(read_waits_until_the_write_is_applied),
 		TAP_TEST(holds_outlive_the_agent),
 		TAP_TEST(timeout_fails_what_waits_and_fences),
+		TAP_TEST(completions_keep_what_waits_behind_them),
+		TAP_TEST(agent_that_completes_nothing_is_timed_out),
+		TAP_TEST(agent_that_applies_nothing_is_timed_out),
 		TAP_TEST(timeout_runs_without_an_agent),
 		TAP_TEST(timeout_of_zero_waits_until_it_is_set),
 		TAP_TEST(abort_fails_all_at_once),

@@ -194,10 +194,11 @@
  *	fenced		EIO until the last close
  *	removed		EIO; the device is being removed
  *
- * When a request has waited for io-timeout (0: no limit) since its arrival, it
- * fails with EIO, all others fail with it, and the device is fenced, as by
- * QBD_CMD_DEVICE_ABORT.  A read that is in flight at the replica does not
- * count.
+ * When something waits and nothing has gone on for io-timeout (0: no limit), all
+ * that waits fails with EIO, and the device is fenced, as by
+ * QBD_CMD_DEVICE_ABORT.  What goes on is, of writes, a completion of any; of
+ * reads behind a write, that QBD_A_APPLIED rises; of other reads, that one ends.
+ * A read that is in flight at the replica does not wait.
  */
 #ifndef _UAPI_LINUX_QBD_H
 #define _UAPI_LINUX_QBD_H
