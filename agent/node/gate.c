@@ -71,6 +71,8 @@ void node_bound(struct node *node, uint64_t epoch, bool open_for_writing,
 	gate_unbind(node);
 	node->gate.bound = true;
 	node->gate.epoch = open_for_writing ? epoch : 0;
+	node->gate.since = node->gate.epoch ? node->gate.epoch :
+					      node->entries.last;
 	head = entries_head(&node->entries, node->entries.committed);
 	if (node->gate.epoch && head.standing.epoch > node->gate.epoch)
 		gate_fence(node, "opened on another node");
@@ -91,7 +93,14 @@ void node_unbound(struct node *node)
 void gate_open(struct node *node, uint64_t epoch)
 {
 	node->gate.epoch = epoch;
+	node->gate.since = epoch;
 	node->gate.fenced = false;
+}
+
+void gate_truncated(struct node *node, uint64_t from)
+{
+	if (!node->gate.epoch && node->gate.since >= from)
+		node->gate.since = from - 1;
 }
 
 void node_request(struct node *node, const struct node_request *body)

@@ -347,6 +347,8 @@ static void node_take_commit(struct node *node)
 
 		if (entry && raft_op_opens(entry->op) &&
 		    entry->standing.writer != node->config.raft.id &&
+		    (i > node->gate.since ||
+		     planted(PLANTED_FENCED_BY_AN_OLDER)) &&
 		    !planted(PLANTED_NOT_FENCED))
 			gate_fence(node, "opened on another node");
 	}

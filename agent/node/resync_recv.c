@@ -109,10 +109,12 @@ static void resync_reset(struct node *node)
 	node->resync.phase = RESYNC_PREPARING;
 	node->incomplete = true;
 	requests_truncated(node, 1);
+	gate_truncated(node, node->entries.committed + 1);
 	entries_reset(&node->entries, &base);
 	image_reset(node, begin->index);
 	if (base.standing.writer &&
-	    base.standing.writer != node->config.raft.id)
+	    base.standing.writer != node->config.raft.id &&
+	    base.standing.epoch > node->gate.since)
 		gate_fence(node, "opened on another node");
 	job = node_job(node, STORE_JOB_RESET);
 	job->checkpoint = base;

@@ -93,6 +93,9 @@ struct requests {
 struct gate {
 	bool bound;
 	uint64_t epoch; /* open here for writing; 0: not */
+	/* OPENs up to here are no news to what is open: as the epoch, or, where
+	 * that is 0, the log's end when the device was bound. */
+	uint64_t since;
 	bool fenced; /* until CLOSE or a new binding */
 	uint64_t lease_us; /* given; 0: none */
 	const char *no_lease; /* the reason last told for that */
@@ -332,6 +335,8 @@ void requests_ask_at(struct node *node, uint64_t at_us);
 void gate_pump(struct node *node);
 /* The device is open here from now on. */
 void gate_open(struct node *node, uint64_t epoch);
+/* The log ends before @from: an OPEN that takes a place from there is news. */
+void gate_truncated(struct node *node, uint64_t from);
 /* Take back the lease now; nothing may be served from here on. */
 void gate_revoke(struct node *node, const char *reason);
 /* This opening is over, its requests are dropped; the module fails them. */

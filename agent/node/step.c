@@ -50,6 +50,7 @@ static void take_truncate(struct node *node)
 
 	assert(from > node->image.issued);
 	requests_truncated(node, from);
+	gate_truncated(node, from);
 	entries_truncate(&node->entries, from);
 	job = node_job(node, STORE_JOB_TRUNCATE);
 	job->index = from;

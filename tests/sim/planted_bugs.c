@@ -46,6 +46,7 @@ static const struct {
 	[PLANTED_RESENT_TWICE] = { "resent_request_twice", 100 },
 	[PLANTED_RESENT_LATE_TWICE] = { "late_resent_request_twice", 4000 },
 	[PLANTED_NOT_FENCED] = { "not_fenced_by_another_opening", 4000 },
+	[PLANTED_FENCED_BY_AN_OLDER] = { "fenced_by_an_older_opening", 4000 },
 	[PLANTED_COPY_OUTRUN] = { "copy_outrun", 4000 },
 	[PLANTED_COPY_ENDED_EARLY] = { "copy_ended_early", 100 },
 	[PLANTED_COPY_FROM_BEHIND] = { "copy_from_behind", 4000 },

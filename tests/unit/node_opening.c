@@ -112,6 +112,67 @@ static void opening_fails_where_the_node_is_no_member(void)
 	rig_end();
 }
 
+/* A new agent meets in its log what was long over when the device was opened. */
+static void older_opening_of_another_node_fences_nothing(void)
+{
+	uint32_t first = begin(), second = first % 3 + 1;
+	uint64_t epoch;
+
+	rig_pass(6 * 1000000); /* a checkpoint: the next one takes 5 s */
+	request(first, NODE_REQ_CLOSE);
+	rig_open(second);
+	tap_need(rig.nodes[second].done_error == 0);
+	request(second, NODE_REQ_CLOSE);
+	rig_open(first);
+	tap_need(rig.nodes[first].done_error == 0);
+	epoch = rig.nodes[first].opened;
+	rig_kill(first);
+	rig_boot(first);
+	rig.nodes[first].fenced = false;
+	tap_check(rig_view(first).committed_epoch < epoch);
+	node_bound(rig_at(first), epoch, true, rig.tag + 1);
+	rig_pass(6 * RIG_T);
+	tap_check_eq(rig_view(first).committed_epoch, epoch);
+	tap_check(!rig.nodes[first].fenced);
+	rig_end();
+}
+
+/* Of readers the agent knows nothing: it tells the device in any case. */
+static void opening_of_another_node_is_told_where_none_is_open(void)
+{
+	uint32_t first = begin(), second = first % 3 + 1;
+
+	request(first, NODE_REQ_CLOSE);
+	node_bound(rig_at(first), 0, false, rig.tag + 1);
+	rig_pass(RIG_T);
+	tap_check(!rig.nodes[first].fenced);
+	rig_open(second);
+	tap_need(rig.nodes[second].done_error == 0);
+	tap_check(rig.nodes[first].fenced);
+	rig_end();
+}
+
+/* It comes where the log had something else when the device was bound. */
+static void opening_of_another_node_is_told_in_place_of_a_lost_tail(void)
+{
+	uint32_t first = begin(), second = first % 3 + 1;
+	uint64_t last;
+
+	rig_cut_off(first, true);
+	rig_write(first, 8);
+	last = rig_view(first).last;
+	rig_kill(first);
+	rig_boot(first);
+	node_bound(rig_at(first), 0, false, rig.tag + 1);
+	rig_open(second);
+	tap_need(rig.nodes[second].done_error == 0);
+	tap_check(rig.nodes[second].opened <= last);
+	rig_cut_off(first, false);
+	rig_pass(6 * RIG_T);
+	tap_check(rig.nodes[first].fenced);
+	rig_end();
+}
+
 /* It would wait for leadership forever. */
 static void opening_is_fenced_where_the_node_was_made_a_learner(void)
 {
@@ -183,6 +244,10 @@ int main(int argc, char **argv)
 		TAP_TEST(close_does_not_wait_for_an_end_that_was_cut_off),
 		TAP_TEST(removed_node_waits_for_the_end_of_no_opening),
 		TAP_TEST(opening_fails_where_the_node_is_no_member),
+		TAP_TEST(older_opening_of_another_node_fences_nothing),
+		TAP_TEST(opening_of_another_node_is_told_where_none_is_open),
+		TAP_TEST(
+			opening_of_another_node_is_told_in_place_of_a_lost_tail),
 		TAP_TEST(opening_is_fenced_where_the_node_was_made_a_learner),
 		TAP_TEST(
 			failover_takes_little_more_than_the_promise_to_the_dead),

@@ -56,6 +56,7 @@ struct rig {
 	unsigned int count;
 	struct raft_members born;
 	bool cut[RIG_NODES + 1][RIG_NODES + 1];
+	bool apart[RIG_NODES + 1][RIG_NODES + 1]; /* and so without a link */
 	struct rig_node nodes[RIG_NODES + 1]; /* by id, from 1 */
 	uint64_t tag;
 };
@@ -292,6 +293,10 @@ static inline void rig_links(uint32_t id, bool up)
 	for (peer = 1; peer <= rig.count; peer++) {
 		if (peer == id || !rig_at(peer))
 			continue;
+		/* Two that hear nothing of each other do not get acquainted. */
+		rig.apart[id][peer] = up && rig.cut[id][peer];
+		if (rig.apart[id][peer])
+			continue;
 		node_peer_differs(rig_at(peer), id, rig_differs);
 		node_link(rig_at(peer), id, up);
 		if (!rig_at(id))
@@ -467,6 +472,11 @@ static inline void rig_cut(uint32_t a, uint32_t b, bool cut)
 {
 	rig.cut[a][b] = cut;
 	rig.cut[b][a] = cut;
+	if (!cut && (rig.apart[a][b] || rig.apart[b][a])) {
+		rig.apart[a][b] = rig.apart[b][a] = false;
+		node_link(rig_at(a), b, true);
+		node_link(rig_at(b), a, true);
+	}
 }
 
 /* The same between a node and all others. */

@@ -428,6 +428,9 @@ static void op_fence(void *context, const char *reason)
 {
 	struct host *host = context;
 
+	if (host->device.open && !host->device.fenced)
+		host->device.overtaken =
+			strcmp(reason, "opened on another node") == 0;
 	device_fenced(&host->device);
 }
 

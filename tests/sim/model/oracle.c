@@ -201,6 +201,7 @@ void oracle_started(struct host *host, const struct store_boot *boot)
 		log_push(host, boot->entries[i - boot->base_index], false);
 	host->sight.durable = host->sight.last;
 	host->sight.committed = 0;
+	host->device.overtaken = false;
 	host->sight.applying = 0;
 	host->sight.ahead = host->sight.reached;
 }
@@ -634,21 +635,31 @@ bool oracle_change_open(const struct world *world)
 	return false;
 }
 
-/* A node that knows of a later open session has fenced its own. */
+/* A node that knows of a later open session has fenced its own, and no other. */
+static void fence_check(struct host *host, uint64_t epoch)
+{
+	struct device *device = &host->device;
+
+	if (device->open && !device->fenced && epoch > device->epoch)
+		world_fail(host->world, "n%u: epoch %lu is not fenced by %lu",
+			   host->id, (unsigned long)device->epoch,
+			   (unsigned long)epoch);
+	if (device->open && device->overtaken && epoch <= device->epoch)
+		world_fail(host->world, "n%u: epoch %lu is fenced by %lu",
+			   host->id, (unsigned long)device->epoch,
+			   (unsigned long)epoch);
+	device->overtaken = false;
+}
+
 void oracle_pumped(struct host *host)
 {
 	const struct oracle *oracle = host->world->oracle;
-	const struct device *device = &host->device;
 	uint64_t commit = host->sight.committed;
 
 	members_check(host);
-	if (device->open && !device->fenced && commit &&
-	    commit <= oracle->last &&
-	    oracle->ledger[commit].record->head.standing.epoch > device->epoch)
-		world_fail(host->world, "n%u: epoch %lu is not fenced by %lu",
-			   host->id, (unsigned long)device->epoch,
-			   (unsigned long)oracle->ledger[commit]
-				   .record->head.standing.epoch);
+	if (commit && commit <= oracle->last)
+		fence_check(host,
+			    oracle->ledger[commit].record->head.standing.epoch);
 }
 
 void oracle_apply(struct host *host, struct raft_entry *const *entries,

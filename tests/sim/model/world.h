@@ -79,6 +79,7 @@ struct device {
 	bool fenced;
 	uint64_t sent_tag; /* to this agent; later ones wait for their turn */
 	bool resending;
+	bool overtaken; /* just fenced: opened on another node, as it is said */
 	struct slot slots[SLOTS];
 	unsigned int hold_count;
 	struct hold holds[HOLDS]; /* the last member: cleared apart */
