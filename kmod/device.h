@@ -66,6 +66,7 @@ struct qbd_progress {
  * @removed: being taken down
  * @orphan: its namespace is gone
  * @lease_ns: CLOCK_BOOTTIME
+ * @lease_round: how often the gate has ceased to be active
  * @reason: why the gate is as it is
  * @io_timeout_ms: 0: never
  * @progress: of what waits, for @timeout_work
@@ -113,6 +114,7 @@ struct qbd_device {
 	bool orphan;
 	bool sending;
 	u64 lease_ns;
+	u32 lease_round;
 	char reason[QBD_REASON_MAX + 1];
 	u32 io_timeout_ms;
 	struct qbd_progress progress;

@@ -47,6 +47,8 @@ void qbd_gate_update(struct qbd_device *dev, struct qbd_turn *turn,
 		strscpy(dev->reason, reason, sizeof(dev->reason));
 	if (old == new)
 		return;
+	if (old == QBD_GATE_ACTIVE)
+		dev->lease_round++;
 	if (new == QBD_GATE_ACTIVE) {
 		dev->reason[0] = '\0';
 		turn->send = true;
@@ -121,18 +123,20 @@ void qbd_gate_lease(struct qbd_device *dev, struct qbd_turn *turn, u64 until_ns,
 }
 
 /**
- * qbd_gate_fence() - the open session, if there is one, has lost its right
+ * qbd_gate_fence() - what is open here has lost its right
  * @dev: the device, locked
  * @turn: the critical section
  * @reason: for humans
  *
- * All its I/O fails, waiting and future, until the last close.
+ * All its I/O fails, waiting and future, until the last close.  Readers too, if
+ * they are alone: their page cache is of before another node's writes.
  */
 void qbd_gate_fence(struct qbd_device *dev, struct qbd_turn *turn,
 		    const char *reason)
 {
 	lockdep_assert_held(&dev->lock);
-	if (!dev->opening.epoch || dev->fenced || dev->removed)
+	if ((!dev->opening.epoch && !dev->opening.openers) || dev->fenced ||
+	    dev->removed)
 		return;
 	dev->fenced = true;
 	qbd_gate_update(dev, turn, reason);
@@ -153,7 +157,8 @@ void qbd_gate_abort(struct qbd_device *dev, struct qbd_turn *turn,
 		    const char *reason)
 {
 	lockdep_assert_held(&dev->lock);
-	qbd_gate_fence(dev, turn, reason);
+	if (dev->opening.epoch)
+		qbd_gate_fence(dev, turn, reason);
 	qbd_write_fail_all(dev, turn, false);
 	qbd_read_fail_all(dev, turn);
 }

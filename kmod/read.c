@@ -6,7 +6,8 @@
  * the lease has not ended.  It is held while a write that came before it and
  * overlaps it is not applied; a write that comes after it is not sent before it
  * has ended.  A read that must wait for the gate is parked as a bio; so is one
- * that finds no memory, until another read returns some.
+ * that finds no memory, until another read returns some, and one that came back
+ * from the replica after the lease had ended.
  *
  * The reader's own bio goes down, with our end_io in place of the reader's and
  * moved to where the data area begins.  Everything in it is restored when it
@@ -94,6 +95,14 @@ static void pool_return(struct qbd_device *dev, struct qbd_turn *turn,
 	dev->n_reads_free++;
 }
 
+static void read_park(struct qbd_device *dev, struct bio *bio)
+{
+	lockdep_assert_held(&dev->lock);
+	qbd_bio_park(&dev->parked_reads, bio);
+	dev->n_parked_reads++;
+	qbd_timeout_arm(dev);
+}
+
 /* The agent gets the first error, and the next when it has read that. */
 static void note_error(struct qbd_device *dev, struct qbd_turn *turn,
 		       const struct qbd_read *read)
@@ -107,25 +116,51 @@ static void note_error(struct qbd_device *dev, struct qbd_turn *turn,
 	turn->send = true;
 }
 
-/* The replica has finished.  Return: the status for the reader. */
-static blk_status_t read_over(struct qbd_read *read, blk_status_t status)
+/*
+ * What was read after the lease, another node may have overwritten meanwhile.
+ * The one who waits for it may have begun after that write was acknowledged: the
+ * page cache lets many wait for one read.  So only what ends while the lease
+ * holds under which it was passed down is good.
+ */
+static bool is_current(struct qbd_device *dev, struct qbd_turn *turn,
+		       const struct qbd_read *read)
+{
+	lockdep_assert_held(&dev->lock);
+	return qbd_gate_now(dev, turn) == QBD_GATE_ACTIVE &&
+	       read->lease_round == dev->lease_round;
+}
+
+/*
+ * The replica has finished, and @read is gone.  Return: true: the reader gets
+ * *status; false: its bio, as it was given, waits to be read again.
+ */
+static bool read_over(struct qbd_read *read, blk_status_t *status)
 {
 	struct qbd_device *dev = read->dev;
 	struct qbd_turn turn;
+	bool again = false;
 
 	qbd_compat_acct_end(dev->disk->part0, REQ_OP_READ,
 			    read->iter.bi_size >> SECTOR_SHIFT, read->arrived);
 	qbd_turn_begin(dev, &turn);
-	dev->progress.reads = jiffies;
 	qbd_range_leave(&dev->table.ranges, &read->range, &turn.freed);
 	/* a NOWAIT read that would block says nothing about the disk */
-	if (unlikely(status && status != BLK_STS_AGAIN)) {
+	if (unlikely(*status && *status != BLK_STS_AGAIN)) {
 		note_error(dev, &turn, read);
-		status = BLK_STS_IOERR;
+		*status = BLK_STS_IOERR;
+	} else if (unlikely(!*status && !is_current(dev, &turn, read))) {
+		again = !qbd_gate_is_dead(dev);
+		*status = BLK_STS_IOERR;
+	}
+	if (unlikely(again)) {
+		read_park(dev, read->bio);
+		turn.read = true; /* there may be a new lease already */
+	} else {
+		dev->progress.reads = jiffies;
 	}
 	pool_return(dev, &turn, read);
 	qbd_turn_end(dev, &turn);
-	return status;
+	return !again;
 }
 
 static void clone_end_io(struct bio *clone)
@@ -135,7 +170,8 @@ static void clone_end_io(struct bio *clone)
 	blk_status_t status = clone->bi_status;
 
 	bio_uninit(clone);
-	status = read_over(read, status);
+	if (!read_over(read, &status))
+		return;
 	if (status)
 		bio->bi_status = status;
 	bio_endio(bio);
@@ -150,12 +186,14 @@ static void to_data_area(const struct qbd_device *dev, struct bio *bio)
 static void clone_down(struct qbd_read *read, blk_opf_t without)
 {
 	struct block_device *replica = read->dev->replica.bdev;
+	blk_status_t status = BLK_STS_RESOURCE;
 	struct bio *clone = &read->clone;
 	struct bio *bio = read->bio;
 
 	/* nothing in it needs memory: we take no integrity data, no keys */
 	if (bio_init_clone(replica, clone, bio, GFP_NOIO)) {
-		bio->bi_status = read_over(read, BLK_STS_RESOURCE);
+		read_over(read, &status);
+		bio->bi_status = status;
 		bio_endio(bio);
 		return;
 	}
@@ -192,13 +230,17 @@ static void lent_put_back(struct qbd_read *read)
 static void lent_end_io(struct bio *bio)
 {
 	struct qbd_read *read = bio->bi_private;
+	struct qbd_device *dev = read->dev;
+	blk_status_t status = bio->bi_status;
 
 	lent_put_back(read);
+	if (!read_over(read, &status))
+		return;
 	if (bio_flagged(bio, BIO_TRACE_COMPLETION)) {
-		trace_block_bio_complete(read->dev->disk->queue, bio);
+		trace_block_bio_complete(dev->disk->queue, bio);
 		bio_clear_flag(bio, BIO_TRACE_COMPLETION);
 	}
-	bio->bi_status = read_over(read, bio->bi_status);
+	bio->bi_status = status;
 	if (bio->bi_end_io)
 		bio->bi_end_io(bio);
 }
@@ -240,9 +282,7 @@ static void read_wait(struct qbd_device *dev, struct qbd_turn *turn,
 		bio_list_add(&turn->bios, bio);
 		return;
 	}
-	qbd_bio_park(&dev->parked_reads, bio);
-	dev->n_parked_reads++;
-	qbd_timeout_arm(dev);
+	read_park(dev, bio);
 }
 
 /* Return: true when the caller is to pass it down; else it is held. */
@@ -254,6 +294,7 @@ static bool read_enter(struct qbd_device *dev, struct qbd_read *read,
 	read->bio = bio;
 	read->iter = bio->bi_iter;
 	read->arrived = arrived;
+	read->lease_round = dev->lease_round;
 	dev->stats.reads++;
 	dev->stats.read_bytes += read->iter.bi_size;
 	qbd_compat_acct_start(dev->disk->part0, REQ_OP_READ, bio_sectors(bio),
@@ -318,6 +359,7 @@ static struct qbd_read *next_ready(struct qbd_device *dev)
 		if (read) {
 			list_del(&read->link);
 			dev->n_reads_waiting--;
+			read->lease_round = dev->lease_round;
 		}
 	}
 	qbd_turn_end(dev, &turn);
@@ -392,7 +434,8 @@ static void fail_list(struct qbd_device *dev, struct qbd_turn *turn,
  * @dev: the device, locked
  * @turn: the critical section
  *
- * Those in flight at the replica end when the replica ends them.
+ * Those in flight at the replica end when the replica ends them: with EIO where
+ * the gate is fenced or removed by then.
  */
 void qbd_read_fail_all(struct qbd_device *dev, struct qbd_turn *turn)
 {

@@ -23,6 +23,7 @@ struct work_struct;
  * @bio: the reader's
  * @iter: of @bio as it came
  * @arrived: jiffies
+ * @lease_round: &qbd_device.lease_round when it was passed down
  * @end_io: of @bio while the replica has it, like all up to @ioprio
  * @private: of @bio
  * @opf: of @bio
@@ -38,6 +39,7 @@ struct qbd_read {
 	struct bio *bio;
 	struct bvec_iter iter;
 	unsigned long arrived;
+	u32 lease_round;
 	bio_end_io_t *end_io;
 	void *private;
 	blk_opf_t opf;

@@ -34,6 +34,7 @@ static struct bio bio; /* the reader's */
 static struct bio *below; /* what the replica has */
 static struct bio at_end; /* the reader's, at its end */
 static unsigned int ends, traced;
+static bool work; /* the read work is to run */
 static int private;
 
 struct kmem_cache *qbd_read_cache = &read_cache;
@@ -93,6 +94,7 @@ void qbd_turn_leave(struct qbd_device *it, struct qbd_turn *turn)
 		if (range->read)
 			qbd_read_freed(it, range);
 	}
+	work |= turn->read;
 	spin_unlock_irqrestore(&it->lock, turn->flags);
 }
 
@@ -125,6 +127,7 @@ static void start(enum qbd_gate gate)
 	below = NULL;
 	ends = 0;
 	traced = 0;
+	work = false;
 	kshim_now_ns = 5000000000;
 	bio = (struct bio){
 		.bi_bdev = &part0,
@@ -239,6 +242,105 @@ static void cookie_of_a_parked_read_is_gone_before_the_replica_has_it(void)
 	stop();
 }
 
+/* As qbd_gate_update() does it */
+static void gate_becomes(enum qbd_gate gate)
+{
+	if (dev.gate == QBD_GATE_ACTIVE)
+		dev.lease_round++;
+	dev.gate = gate;
+}
+
+static void read_that_ends_after_the_lease_is_read_again(void)
+{
+	start(QBD_GATE_ACTIVE);
+	qbd_read_submit(&dev, &bio);
+	tap_need(below == &bio);
+	gate_becomes(QBD_GATE_SUSPENDED);
+	replica_ends(0);
+	tap_check_eq(ends, 0);
+	tap_check_eq(traced, 0);
+	tap_need(!below && dev.n_parked_reads == 1);
+	tap_check(bio.bi_bdev == &part0);
+	tap_check_eq(bio.bi_iter.bi_sector, GIVEN_SECTOR);
+	tap_check_eq(bio.bi_opf, GIVEN_OPF);
+	tap_check_eq(qbd_bio_arrived(&bio), 5000);
+	gate_becomes(QBD_GATE_ACTIVE);
+	qbd_read_work(&dev.read_work);
+	tap_need(below == &bio);
+	tap_check_eq(bio.bi_iter.bi_sector,
+		     GIVEN_SECTOR + (DATA_OFFSET >> SECTOR_SHIFT));
+	replica_ends(0);
+	check_given_back();
+	tap_check_eq(at_end.bi_status, 0);
+	stop();
+}
+
+/* Another node may have written meanwhile. */
+static void new_lease_does_not_make_an_old_read_good(void)
+{
+	start(QBD_GATE_ACTIVE);
+	qbd_read_submit(&dev, &bio);
+	tap_need(below == &bio);
+	gate_becomes(QBD_GATE_SUSPENDED);
+	gate_becomes(QBD_GATE_ACTIVE);
+	replica_ends(0);
+	tap_need(ends == 0 && dev.n_parked_reads == 1);
+	tap_check(work); /* nothing else would begin it */
+	qbd_read_work(&dev.read_work);
+	tap_need(below == &bio);
+	replica_ends(0);
+	check_given_back();
+	stop();
+}
+
+static void read_that_ends_after_a_fence_fails(void)
+{
+	start(QBD_GATE_ACTIVE);
+	qbd_read_submit(&dev, &bio);
+	tap_need(below == &bio);
+	gate_becomes(QBD_GATE_FENCED);
+	replica_ends(0);
+	check_given_back();
+	tap_check_eq(at_end.bi_status, BLK_STS_IOERR);
+	tap_check_eq(dev.n_parked_reads, 0);
+	/* not the disk's fault */
+	tap_check_eq(dev.stats.replica_errors, 0);
+	stop();
+}
+
+static void disks_error_counts_after_the_lease_too(void)
+{
+	start(QBD_GATE_ACTIVE);
+	qbd_read_submit(&dev, &bio);
+	tap_need(below == &bio);
+	gate_becomes(QBD_GATE_SUSPENDED);
+	replica_ends(BLK_STS_RESOURCE);
+	tap_need(ends == 1);
+	tap_check_eq(at_end.bi_status, BLK_STS_IOERR);
+	tap_check_eq(dev.stats.replica_errors, 1);
+	stop();
+}
+
+static void cloned_read_that_ends_after_the_lease_is_read_again(void)
+{
+	start(QBD_GATE_ACTIVE);
+	bio_set_flag(&bio, BIO_CHAIN);
+	bio_inc_remaining(&bio);
+	qbd_read_submit(&dev, &bio);
+	tap_need(below && below != &bio);
+	gate_becomes(QBD_GATE_SUSPENDED);
+	replica_ends(0);
+	tap_need(dev.n_parked_reads == 1);
+	bio_endio(&bio); /* the other */
+	tap_check_eq(ends, 0);
+	gate_becomes(QBD_GATE_ACTIVE);
+	qbd_read_work(&dev.read_work);
+	tap_need(below != NULL);
+	replica_ends(0);
+	tap_check_eq(ends, 1);
+	stop();
+}
+
 static void what_the_replica_says_of_an_error_is_kept(void)
 {
 	start(QBD_GATE_ACTIVE);
@@ -286,6 +388,11 @@ int main(int argc, char **argv)
 		TAP_TEST(parked_read_may_wait_below_and_comes_back_with_nowait),
 		TAP_TEST(
 			cookie_of_a_parked_read_is_gone_before_the_replica_has_it),
+		TAP_TEST(read_that_ends_after_the_lease_is_read_again),
+		TAP_TEST(new_lease_does_not_make_an_old_read_good),
+		TAP_TEST(read_that_ends_after_a_fence_fails),
+		TAP_TEST(disks_error_counts_after_the_lease_too),
+		TAP_TEST(cloned_read_that_ends_after_the_lease_is_read_again),
 		TAP_TEST(what_the_replica_says_of_an_error_is_kept),
 		TAP_TEST(bio_that_others_hang_on_is_cloned_and_not_touched),
 	};

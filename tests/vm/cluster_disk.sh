@@ -125,4 +125,31 @@ test_grown_disk_keeps_its_replica() {
 	replicas_equal
 }
 
+gate_is_shut() {
+	local gate
+
+	gate=$(status_of "$1" .device.gate) && [ "$gate" != active ]
+}
+
+# Its disk answers after another node has taken over and written.
+test_read_in_flight_at_a_takeover_is_not_returned() {
+	up --disks dm
+	write_blocks /dev/qbd0 0 10 a || fail "write"
+	start_writer /dev/qbd0
+	tell read 0
+	answer a || fail "read: $reply"
+	"$cluster" disk n1 hang
+	tell read 1
+	hear 2 && fail "a disk that hangs answers: $reply"
+	"$cluster" cut n1 n2 && "$cluster" cut n1 n3 || fail "cut"
+	poll 60 write_blocks /dev/qbd1 0 10 b || fail "n2 can't take over"
+	"$cluster" heal || fail "heal"
+	poll 60 gate_is_shut n1 || fail "n1 goes on"
+	"$cluster" disk n1 ok
+	answer EIO 60 || fail "it was returned: $reply"
+	end_writer
+	"$cluster" wait || fail "not healthy"
+	replicas_equal
+}
+
 run_tests

@@ -347,6 +347,45 @@ static void fence_lasts_until_the_last_close(void)
 	tap_check_eq(rig_del(&it.dev, false), 0);
 }
 
+/* What they have read is of before the other node's writes. */
+static void readers_alone_are_fenced_by_a_takeover(void)
+{
+	struct rig_agent agent;
+	struct rig_device dev;
+	struct rig_io io;
+	int fd;
+
+	tap_need(rig_new(&dev, 0, 30000) == 0);
+	tap_need(rig_bind(&agent, &dev, 0) == 0);
+	rig_lease_ms(&agent, 600000);
+	fd = open(dev.path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	tap_need(fd >= 0);
+	/* a timeout or an abort is none */
+	tap_check_eq(rig_abort(&dev), 0);
+	rig_io_start(&io, 'r', fd, 0, 4096, 1);
+	tap_check_eq(rig_io_end(&io), 0);
+	rig_lease(&agent, 0);
+	rig_io_start(&io, 'r', fd, 0, 4096, 1);
+	tap_check(rig_io_waits(&io, 100));
+	tap_check_eq(rig_fence(&agent), 0);
+	tap_check_eq(rig_io_end(&io), (uint64_t)-EIO);
+	rig_lease_ms(&agent, 600000);
+	rig_io_start(&io, 'r', fd, 0, 4096, 1);
+	tap_check_eq(rig_io_end(&io), (uint64_t)-EIO);
+	tap_check_eq(open(dev.path, O_RDONLY), (uint64_t)-1);
+	tap_check_eq(errno, EIO);
+	close(fd);
+	tap_check_eq(rig_gate(&dev), QBD_GATE_ACTIVE);
+	tap_check(rig_silent(&agent, 100));
+	fd = open(dev.path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	tap_need(fd >= 0);
+	rig_io_start(&io, 'r', fd, 0, 4096, 1);
+	tap_check_eq(rig_io_end(&io), 0);
+	close(fd);
+	rig_unbind(&agent);
+	tap_check_eq(rig_del(&dev, false), 0);
+}
+
 static void agents_refusal_is_the_opens_error(void)
 {
 	struct rig_request req;
@@ -594,6 +633,7 @@ int main(int argc, char **argv)
 		TAP_TEST(timeout_of_zero_waits_until_it_is_set),
 		TAP_TEST(abort_fails_all_at_once),
 		TAP_TEST(fence_lasts_until_the_last_close),
+		TAP_TEST(readers_alone_are_fenced_by_a_takeover),
 		TAP_TEST(agents_refusal_is_the_opens_error),
 		TAP_TEST(open_to_read_asks_only_without_a_lease),
 		TAP_TEST(open_to_read_waits_little_and_serves_the_next),

@@ -125,16 +125,19 @@
  *	in:  QBD_A_MINOR, QBD_A_COOKIE, QBD_A_LEASE_NS, [QBD_A_REASON]
  *	The gate is active until this time of CLOCK_BOOTTIME.  0, or a time
  *	that has passed, suspends at once.  Once the call has returned, no read
- *	is passed to the replica after that time.  The agent may grant it only
+ *	is passed to the replica after that time, and what is in flight there
+ *	then is read again under the next lease.  The agent may grant it only
  *	while the node leads, its lease holds, and everything committed is
  *	applied, except the writes for which this module still holds reads.
  *	QBD_A_REASON: why there is no lease, a text for humans.
  *
  * QBD_CMD_FENCE (agent to kernel, no reply)
  *	in:  QBD_A_MINOR, QBD_A_COOKIE, [QBD_A_REASON]
- *	The writer has lost its right: everything that waits, and every later
- *	I/O, fails with EIO until the last close (of readers too, since they
- *	share its cache).  If the device is not open for writing: no effect.
+ *	Another node has the device, or may: everything that waits, and every
+ *	later I/O, fails with EIO until the last close.  That of readers, too,
+ *	also where they are alone: what they have in the page cache is old.  A
+ *	read that is in flight at the replica fails when that ends it.  If the
+ *	device is not open: no effect.
  *
  * QBD_CMD_REPLICA_ERROR (kernel to agent, unicast)
  *	QBD_A_MINOR, QBD_A_GENERATION, QBD_A_REQS with one struct qbd_req of
