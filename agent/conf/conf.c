@@ -12,7 +12,8 @@
  *	io-timeout = "30s";	# optional, 100ms to 24h; "0": for ever.  I/O
  *				# fails when none has gone on for so long
  *	election-timeout = "1s"; # optional, 100ms to 60s.  Silence of the
- *				# leader after which another is chosen
+ *				# leader after which another is chosen;
+ *				# never before the leader's own has passed
  *	nodes = (		# 1 to 7
  *	  {
  *	    name = "n1";	# letters, digits, '.', '_', '-'
@@ -51,7 +52,6 @@
 #define IO_TIMEOUT_MAX_MS (24U * 60 * 60 * 1000)
 #define IO_TIMEOUT_DEFAULT_MS (30U * 1000)
 #define ELECTION_MIN_MS 100
-#define ELECTION_MAX_MS (60U * 1000)
 #define ELECTION_DEFAULT_MS 1000
 #define NODE_ID_MAX 65535
 
@@ -195,8 +195,8 @@ static void set_election_timeout(struct reader *reader,
 {
 	struct conf *conf = into;
 
-	set_duration(reader, setting, ELECTION_MIN_MS, ELECTION_MAX_MS, false,
-		     "100ms to 60s", &conf->election_timeout_ms);
+	set_duration(reader, setting, ELECTION_MIN_MS, CONF_ELECTION_MAX_MS,
+		     false, "100ms to 60s", &conf->election_timeout_ms);
 }
 
 static void set_node_name(struct reader *reader, config_setting_t *setting,

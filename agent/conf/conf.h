@@ -18,6 +18,7 @@
 #define CONF_RUN_DIR "/run/qbd"
 #define CONF_NODES_MAX 7
 #define CONF_NAME_MAX 63
+#define CONF_ELECTION_MAX_MS 60000U
 
 struct conf_node {
 	char name[CONF_NAME_MAX + 1];

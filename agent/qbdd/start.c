@@ -236,6 +236,9 @@ static int open_store(struct qbdd *daemon, struct store_boot *boot,
 	return 0;
 }
 
+_Static_assert(CONF_ELECTION_MAX_MS * 1000ULL <= RAFT_PROMISE_MAX_US,
+	       "a leader may ask for its whole election timeout");
+
 static int make_node(struct qbdd *daemon, struct store_boot *boot,
 		     uint64_t incarnation, struct base_error *error)
 {

@@ -9,11 +9,15 @@
 
 #include <assert.h>
 
+/* Not before our promise is over: a leader may ask for more than our timeout. */
 void raft_election_rearm(struct raft *raft)
 {
 	uint64_t timeout = raft->config.election_timeout_us;
+	uint64_t from_us = raft->now_us + timeout;
 
-	raft->election_due_us = raft->now_us + timeout + raft->random % timeout;
+	if (from_us < raft->promise_until_us)
+		from_us = raft->promise_until_us;
+	raft->election_due_us = from_us + raft->random % timeout;
 }
 
 static void set_role(struct raft *raft, enum raft_role role, uint32_t leader)
@@ -51,8 +55,7 @@ void raft_become_follower(struct raft *raft, uint64_t term, uint32_t leader)
 	if (!led)
 		return;
 	/* Our own voice counted for our lease: so we owe it, too. */
-	raft->promise_until_us =
-		raft->now_us + raft->config.election_timeout_us;
+	raft_promise(raft, (uint32_t)raft->config.election_timeout_us);
 	raft_election_rearm(raft);
 }
 

@@ -85,6 +85,7 @@ static bool is_possible(const struct raft_event *event)
 	uint32_t i;
 
 	if (msg->append.count > RAFT_APPEND_MAX ||
+	    msg->append.promise_us > RAFT_PROMISE_MAX_US ||
 	    (msg->append.count && !entry_terms) ||
 	    msg->append.prev_index > RAFT_INDEX_MAX ||
 	    (msg->append.prev_index == 0) != (term == 0))
@@ -223,8 +224,7 @@ void raft_append_recv(struct raft *raft, const struct raft_event *event)
 	    (raft->leader && raft->leader != msg->from) || !is_possible(event))
 		return;
 	raft_become_follower(raft, msg->term, msg->from);
-	raft->promise_until_us =
-		raft->now_us + raft->config.election_timeout_us;
+	raft_promise(raft, msg->append.promise_us);
 	raft_election_rearm(raft);
 	if (msg->append.sent_us > raft->echo_us)
 		raft->echo_us = msg->append.sent_us;

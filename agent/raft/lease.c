@@ -7,10 +7,40 @@
 #include "base/planted.h"
 #include "raft/state.h"
 
+#include <assert.h>
+
 /*
- * Each follower that echoed sent_us has heard us later than that, and grants
- * no vote for an election timeout on its clock; ours may run faster than that
- * by drift_ppm.
+ * @us from now on we neither vote nor campaign.  It must outlive a crash of ours:
+ * what the disk says is raised before an answer leaves, as every answer waits
+ * for the state.  It falls again when no longer promise is left that it stood
+ * for.  Our own timeout is the least, so nodes that are configured alike never
+ * save it again.
+ */
+void raft_promise(struct raft *raft, uint32_t us)
+{
+	uint32_t longest = (uint32_t)raft->config.election_timeout_us;
+	uint64_t until_us;
+
+	assert(us <= RAFT_PROMISE_MAX_US);
+	if (planted(PLANTED_PROMISE_OWN))
+		us = longest;
+	if (longest < us)
+		longest = us;
+	until_us = raft->now_us + us;
+	if (until_us > raft->promise_until_us || planted(PLANTED_PROMISE_CUT))
+		raft->promise_until_us = until_us;
+	if (raft->now_us + longest < raft->promise_until_us &&
+	    longest < raft->hard.promise_us)
+		return;
+	if (raft->hard.promise_us != longest)
+		raft->hard_dirty = true;
+	raft->hard.promise_us = longest;
+}
+
+/*
+ * Each follower that echoed sent_us has heard us later than that, and keeps the
+ * promise that our messages ask for, an election timeout of ours, on its clock;
+ * ours may run slower than that by drift_ppm.
  */
 uint64_t raft_lease_until(const struct raft *raft)
 {

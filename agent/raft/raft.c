@@ -15,7 +15,7 @@ static void check_config(const struct raft_config *config)
 	assert(!raft_members_check(&config->members));
 	assert(config->heartbeat_us > 0);
 	assert(config->election_timeout_us > config->heartbeat_us);
-	assert(config->election_timeout_us < (1ULL << 40));
+	assert(config->election_timeout_us <= RAFT_PROMISE_MAX_US);
 	assert(config->drift_ppm < 1000000);
 }
 
@@ -53,9 +53,20 @@ struct raft *raft_new(const struct raft_config *config,
 
 	raft->now_us = boot->now_us;
 	raft->random = boot->random;
+	/*
+	 * When a promise given before the restart ends is not known, but how
+	 * long the longest was.  And what we give from now on, as a leader to
+	 * ourselves, is no shorter than our own timeout.
+	 */
+	if (raft->hard.promise_us < config->election_timeout_us) {
+		raft->hard.promise_us = (uint32_t)config->election_timeout_us;
+		raft->hard_dirty = true;
+	}
+	raft->promise_until_us = boot->now_us + raft->hard.promise_us;
+	if (planted(PLANTED_PROMISE_FORGOTTEN))
+		raft->promise_until_us =
+			boot->now_us + config->election_timeout_us;
 	raft_election_rearm(raft);
-	/* A promise given before the restart is not on the disk. */
-	raft->promise_until_us = boot->now_us + config->election_timeout_us;
 	if (planted(PLANTED_VOTE_FORGOTTEN)) {
 		raft->hard.vote = 0;
 		raft->promise_until_us = 0;

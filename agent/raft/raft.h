@@ -42,6 +42,7 @@
 #define RAFT_INFLIGHT_MAX 1024 /* entries sent to a peer and not yet durable */
 #define RAFT_UNCOMMITTED_MAX 16384 /* a leader's entries; more are refused */
 #define RAFT_BEHIND_MAX 128 /* entries a learner may lack to be promoted */
+#define RAFT_PROMISE_MAX_US 60000000U /* the longest election timeout */
 
 enum raft_role {
 	RAFT_FOLLOWER,
@@ -81,6 +82,12 @@ struct raft_hard_state {
 	 * entries, whatever its own log seems to hold.
 	 */
 	bool damaged;
+	/*
+	 * The longest promise to a leader that may not be over: for so long
+	 * after a restart the replica neither votes nor campaigns.  Never less
+	 * than our own election timeout, since leading is a promise as well.
+	 */
+	uint32_t promise_us;
 };
 
 /* A run of entries of one term: from this index to the next run. */
@@ -155,6 +162,9 @@ struct raft_msg {
 			uint64_t prev_term;
 			uint64_t commit;
 			uint64_t sent_us; /* leader's clock, for the lease */
+			uint32_t promise_us; /* asked for: neither vote nor
+					      * campaign for so long; at most
+					      * RAFT_PROMISE_MAX_US */
 			uint32_t count; /* entries prev_index + 1 ... */
 			uint64_t rejoin; /* to a barred peer: what holds the
 					  * log durably up to here lacks nothing
@@ -184,8 +194,7 @@ enum raft_event_type {
 			    * is not the new one, even if terms are alike */
 	RAFT_EV_STATE_SAVED, /* seq */
 	RAFT_EV_CAMPAIGN, /* start an election now (PreVote first); refused
-			   * while a leader was heard within an election
-			   * timeout, or we started within it */
+			   * while a promise to a leader holds */
 	RAFT_EV_TRANSFER, /* peer: hand leadership over; 0: give it up;
 			   * refused if the peer is not there to take it */
 	RAFT_EV_COMPACTED, /* index: entries up to it are gone from the disk */
@@ -343,8 +352,9 @@ uint64_t raft_entry_term(const struct raft *raft, uint64_t index);
  * raft_lease_until() - the leader's lease ends then (our clock, us)
  * 0 where there is none: not leader, no majority yet, a transfer has begun.
  * Thesis 6.4.1: begin of the newest round that a majority answered, plus the
- * election timeout less drift.  Followers keep their side: none grants a vote
- * within the election timeout since it heard the leader (nor since it started).
+ * promise that it asked for, less drift.  Followers keep their side: none grants
+ * a vote for as long as it was asked since it heard the leader, nor for the
+ * longest promise that it remembers since it started.
  */
 uint64_t raft_lease_until(const struct raft *raft);
 

@@ -33,6 +33,7 @@ static void append_to(struct raft *raft, struct raft_peer *peer, uint32_t count)
 	msg->append.prev_term = raft_log_term(&raft->log, peer->next - 1);
 	msg->append.commit = raft->commit;
 	msg->append.sent_us = raft->now_us;
+	msg->append.promise_us = (uint32_t)raft->config.election_timeout_us;
 	msg->append.count = count;
 	msg->append.rejoin = peer->barred ? peer->rejoin : 0;
 	peer->next += count;

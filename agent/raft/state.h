@@ -87,7 +87,8 @@ struct raft {
 	uint64_t election_due_us; /* not leading: when to campaign */
 	/*
 	 * No vote before then but for a transfer: the lease of a leader that we
-	 * heard (or were) rests on it.  Never taken back, whatever the term.
+	 * heard (or were) rests on it.  Of all promises the one that ends last;
+	 * never taken back, whatever the term.
 	 */
 	uint64_t promise_until_us;
 	/* The node that got our last vote: so long for it to win. */
@@ -218,6 +219,7 @@ void raft_commit_advance(struct raft *raft);
 void raft_append_reply_recv(struct raft *raft, const struct raft_msg *msg);
 
 /* lease.c */
+void raft_promise(struct raft *raft, uint32_t us);
 uint64_t raft_quorum_due(const struct raft *raft);
 void raft_rejoin_update(struct raft *raft);
 

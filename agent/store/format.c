@@ -79,6 +79,7 @@ void format_slot_encode(const struct store_identity *identity,
 		put32(bytes + 100,
 		      (slot->state.joined ? STATE_JOINED : 0) |
 			      (slot->state.damaged ? STATE_DAMAGED : 0));
+		put32(bytes + 216, slot->state.promise_us);
 	}
 	if (slot->kind == FORMAT_CHECKPOINT) {
 		put64(bytes + 104, checkpoint->applied);
@@ -118,7 +119,8 @@ static bool slot_possible(const struct format_slot *slot, uint32_t align)
 	if (raft_members_said(&slot->checkpoint.standing.members) &&
 	    raft_members_check(&slot->checkpoint.standing.members))
 		return false;
-	return mark->fork <= mark->durable && base->start % align == 0 &&
+	return slot->state.promise_us <= RAFT_PROMISE_MAX_US &&
+	       mark->fork <= mark->durable && base->start % align == 0 &&
 	       base->index <= slot->checkpoint.applied &&
 	       base->term <= slot->checkpoint.applied_term;
 }
@@ -162,6 +164,7 @@ bool format_slot_decode(const struct store_identity *identity,
 	slot->base.index = get64(bytes + 136);
 	slot->base.term = get64(bytes + 144);
 	get_standing(bytes + 152, &checkpoint->standing);
+	slot->state.promise_us = get32(bytes + 216);
 	return !(state_flags & ~(STATE_JOINED | STATE_DAMAGED)) &&
 	       !(checkpoint_flags &
 		 ~(CHECKPOINT_INCOMPLETE | CHECKPOINT_WITNESS)) &&

@@ -102,7 +102,8 @@
  *	136  8  base index: of the entry before it
  *	144  8  base term
  *	152 64  standing of the entry `applied`
- *	216     zeroes
+ *	216  4  state: longest promise to a leader, microseconds
+ *	220     zeroes
  *
  * STANDING.  What is cumulative (raft/standing.h), 64 bytes, in checkpoints and
  * records:

@@ -11,7 +11,7 @@
  *
  * VOTE goes on with last_index, last_term (8 bytes each); APPEND_REPLY with
  * match, hint, sent_us (8 each); APPEND with prev_index, prev_term, commit,
- * sent_us, rejoin (8 each), count (4), 0 (4) and count entries of
+ * sent_us, rejoin (8 each), count, promise_us (4 each) and count entries of
  * WIRE_ENTRY_BYTES:
  *
  *	 0	8	index: prev_index + 1, + 2, ...
@@ -114,7 +114,7 @@ static void put_append(struct wire_writer *writer, const struct wire_msg *wire)
 	wire_put64(writer, msg->append.sent_us);
 	wire_put64(writer, msg->append.rejoin);
 	wire_put32(writer, msg->append.count);
-	wire_put32(writer, 0);
+	wire_put32(writer, msg->append.promise_us);
 	for (i = 0; i < msg->append.count; i++) {
 		assert(wire->raft.entries[i]->index ==
 		       msg->append.prev_index + 1 + i);
@@ -237,7 +237,7 @@ static int get_append(struct wire_decoder *decoder, struct wire_msg *wire)
 {
 	struct wire_reader *fixed = &decoder->fixed;
 	struct raft_msg *msg = &wire->raft.msg;
-	uint32_t count, zero;
+	uint32_t count;
 
 	msg->append.prev_index = wire_get64(fixed);
 	msg->append.prev_term = wire_get64(fixed);
@@ -245,8 +245,12 @@ static int get_append(struct wire_decoder *decoder, struct wire_msg *wire)
 	msg->append.sent_us = wire_get64(fixed);
 	msg->append.rejoin = wire_get64(fixed);
 	count = wire_get32(fixed);
-	zero = wire_get32(fixed);
-	if (zero || count > RAFT_APPEND_MAX ||
+	msg->append.promise_us = wire_get32(fixed);
+	if (msg->append.promise_us > RAFT_PROMISE_MAX_US)
+		return base_error_set(
+			decoder->error, -EBADMSG,
+			"RAFT: an append that asks for a longer promise than any election-timeout");
+	if (count > RAFT_APPEND_MAX ||
 	    wire_left(fixed) != (size_t)count * WIRE_ENTRY_BYTES)
 		return base_error_set(decoder->error, -EBADMSG,
 				      "RAFT: an append whose count is wrong");

@@ -83,6 +83,7 @@ static void make_append(struct input *input, struct wire_msg *msg)
 		raft->append.prev_index ? input_near(input, view.term) : 0;
 	raft->append.commit = input_near(input, raft->append.prev_index);
 	raft->append.sent_us = input_near(input, host.now_us);
+	raft->append.promise_us = (uint32_t)input_near(input, 300000);
 	raft->append.rejoin = input_near(input, 0);
 	if (raft->append.prev_index > UINT64_MAX - 8)
 		count = 0;

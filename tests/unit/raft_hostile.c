@@ -70,6 +70,7 @@ static struct raft_msg any_msg(uint64_t *terms)
 				near(raft_term(raft));
 		msg.append.commit = near(raft_commit_index(raft));
 		msg.append.sent_us = near(rig.now);
+		msg.append.promise_us = (uint32_t)near(below(2) * RIG_T);
 		msg.append.count =
 			below(3) ? 0 : (uint32_t)below(RAFT_APPEND_MAX + 3);
 		msg.append.rejoin = below(2) ? 0 : near(last);

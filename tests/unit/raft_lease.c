@@ -374,6 +374,142 @@ static void new_link_lets_a_candidate_ask_again(void)
 	tap_check_eq(raft_role(rig_raft(1)), RAFT_LEADER);
 }
 
+/* Three, led by 1, whose election timeout is longer than the others'. */
+static void lead_three_by_the_longest(void)
+{
+	rig_start(3, &rig_veteran);
+	rig.nodes[1].config.election_timeout_us = 9 * RIG_T;
+	rig_boot(1, &rig_veteran);
+	rig.now += 8 * RIG_T;
+	rig_elect(1);
+	tap_need(rig_leader() == 1);
+	rig_settle();
+}
+
+/* Until another than 1 leads; the lease of 1 must be over then. */
+static void nobody_leads_while_1_has_a_lease(void)
+{
+	rig_isolate(1, true);
+	tap_check(raft_lease_until(rig_raft(1)) > rig.now + 7 * RIG_T);
+	while (raft_role(rig_raft(2)) != RAFT_LEADER &&
+	       raft_role(rig_raft(3)) != RAFT_LEADER) {
+		rig.now += 10000;
+		rig_tick(2);
+		rig_tick(3);
+		rig_settle();
+		tap_need(rig.now < 40 * RIG_T);
+	}
+	tap_check(raft_lease_until(rig_raft(1)) <= rig.now);
+}
+
+static void longer_lease_than_the_followers_timeout_is_kept(void)
+{
+	lead_three_by_the_longest();
+	nobody_leads_while_1_has_a_lease();
+}
+
+static void longer_lease_is_kept_over_restarts_of_all_followers(void)
+{
+	lead_three_by_the_longest();
+	rig_isolate(1, true);
+	rig.now += RIG_T;
+	rig_restart(2);
+	rig_restart(3);
+	tap_check_eq(rig.nodes[2].disk_state.promise_us, 9 * RIG_T);
+	nobody_leads_while_1_has_a_lease();
+}
+
+static void own_lease_is_kept_with_a_shorter_timeout_after_a_restart(void)
+{
+	struct raft_event campaign = { .type = RAFT_EV_CAMPAIGN };
+
+	lead_three_by_the_longest();
+	rig_isolate(1, true);
+	rig.nodes[1].config.election_timeout_us = RIG_T;
+	rig_restart(1);
+	rig.now += 9 * RIG_T - 1;
+	rig_step(1, &campaign);
+	tap_check(refused(1));
+	rig.now++;
+	rig_step(1, &campaign);
+	tap_check(!refused(1));
+}
+
+static const struct raft_msg *append_asking(uint32_t from, uint64_t term,
+					    uint64_t promise_us)
+{
+	struct raft_msg msg = rig_append_msg(from, 2, term, 10, 1, 0);
+
+	msg.append.promise_us = (uint32_t)promise_us;
+	return rig_append_to(2, msg, NULL);
+}
+
+static void answer_waits_until_a_longer_promise_is_durable(void)
+{
+	const struct raft_msg *reply;
+
+	rig_start(3, &rig_veteran);
+	append_asking(1, 2, RIG_T);
+	rig.nodes[2].hold_state = true;
+	reply = append_asking(1, 2, RIG_T);
+	tap_need(reply);
+	tap_check(!reply->needs_state);
+	reply = append_asking(1, 2, 5 * RIG_T);
+	tap_need(reply);
+	tap_check(reply->needs_state);
+	tap_check_eq(rig.nodes[2].update.state.promise_us, 5 * RIG_T);
+	reply = append_asking(1, 2, 5 * RIG_T);
+	tap_need(reply);
+	tap_check(reply->needs_state);
+	tap_check(!(rig.nodes[2].update.flags & RAFT_UP_STATE));
+}
+
+static bool votes_for_3(void)
+{
+	struct raft_msg msg = { .type = RAFT_MSG_VOTE, .term = 9 };
+
+	msg.from = 3;
+	msg.to = 2;
+	msg.vote.last_index = 10;
+	msg.vote.last_term = 8;
+	rig_recv(2, &msg, NULL);
+	return rig_said(2, RAFT_MSG_VOTE_REPLY) != NULL;
+}
+
+static void shorter_promise_does_not_end_a_longer_one(void)
+{
+	rig_start(3, &rig_veteran);
+	append_asking(1, 2, 5 * RIG_T);
+	rig.now += RIG_T;
+	append_asking(3, 3, RIG_T);
+	tap_check_eq(rig.nodes[2].disk_state.promise_us, 5 * RIG_T);
+	rig.now += 4 * RIG_T - 1;
+	tap_check(!votes_for_3());
+	rig.now++;
+	tap_check(votes_for_3());
+}
+
+static void promise_on_the_disk_falls_when_no_longer_one_is_left(void)
+{
+	rig_start(3, &rig_veteran);
+	append_asking(1, 2, 5 * RIG_T);
+	rig.now += 4 * RIG_T - 1;
+	append_asking(3, 3, RIG_T);
+	tap_check_eq(rig.nodes[2].disk_state.promise_us, 5 * RIG_T);
+	rig.now++;
+	append_asking(3, 3, RIG_T);
+	tap_check_eq(rig.nodes[2].disk_state.promise_us, RIG_T);
+}
+
+static void promise_that_no_configuration_asks_for_is_not_given(void)
+{
+	rig_start(3, &rig_veteran);
+	tap_check(!append_asking(1, 2, RAFT_PROMISE_MAX_US + 1ULL));
+	rig.now += RIG_T;
+	tap_check(votes_for_3());
+	tap_check(append_asking(1, 10, RAFT_PROMISE_MAX_US) != NULL);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -397,6 +533,14 @@ int main(int argc, char **argv)
 		TAP_TEST(leadership_can_be_given_up_without_an_heir),
 		TAP_TEST(timeout_now_of_a_stranger_is_ignored),
 		TAP_TEST(new_link_lets_a_candidate_ask_again),
+		TAP_TEST(longer_lease_than_the_followers_timeout_is_kept),
+		TAP_TEST(longer_lease_is_kept_over_restarts_of_all_followers),
+		TAP_TEST(
+			own_lease_is_kept_with_a_shorter_timeout_after_a_restart),
+		TAP_TEST(answer_waits_until_a_longer_promise_is_durable),
+		TAP_TEST(shorter_promise_does_not_end_a_longer_one),
+		TAP_TEST(promise_on_the_disk_falls_when_no_longer_one_is_left),
+		TAP_TEST(promise_that_no_configuration_asks_for_is_not_given),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);

@@ -286,6 +286,9 @@ static inline void rig_boot(uint32_t id, const struct raft_boot *boot)
 	raft_free(node->raft);
 	with_time.now_us = rig.now;
 	with_time.random = rig_random(id);
+	if (!with_time.state.promise_us)
+		with_time.state.promise_us =
+			(uint32_t)node->config.election_timeout_us;
 	node->held_count = 0;
 	node->log_seq = 1;
 	node->disk_state = boot->state;
@@ -445,6 +448,7 @@ static inline struct raft_msg rig_append_msg(uint32_t from, uint32_t to,
 	msg.append.prev_term = prev_term;
 	msg.append.count = count;
 	msg.append.sent_us = 500;
+	msg.append.promise_us = RIG_T;
 	return msg;
 }
 

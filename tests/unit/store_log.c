@@ -295,7 +295,9 @@ static void reset_empties_the_log_for_good(void)
 
 static void state_is_kept(void)
 {
-	struct raft_hard_state state = { .term = 7, .vote = 3, .joined = true };
+	struct raft_hard_state state = {
+		.term = 7, .vote = 3, .joined = true, .promise_us = 18000000
+	};
 
 	tap_need(setup(512));
 	tap_check_eq(store_state_save(store, &state), 0);
@@ -304,6 +306,7 @@ static void state_is_kept(void)
 	tap_check_eq(boot.state.term, 7);
 	tap_check_eq(boot.state.vote, 3);
 	tap_check(boot.state.joined && !boot.state.damaged);
+	tap_check_eq(boot.state.promise_us, 18000000);
 	teardown();
 }
 

@@ -93,6 +93,7 @@ static inline void rig_append(struct wire_msg *msg, uint32_t count,
 	raft->append.prev_term = raft->append.prev_index ? term : 0;
 	raft->append.commit = rig_random();
 	raft->append.sent_us = rig_random();
+	raft->append.promise_us = (uint32_t)rig_below(RAFT_PROMISE_MAX_US + 1);
 	raft->append.rejoin = rig_random();
 	raft->append.count = count;
 	for (i = 0; i < count; i++) {

@@ -115,7 +115,9 @@ static void impossible_appends_are_refused(void)
 		{ FIXED + 64, 4, 5, "count is wrong" },
 		{ FIXED + 64, 4, 0xffffffff, "count is wrong" },
 		{ FIXED + 64, 4, 129, "count is wrong" },
-		{ FIXED + 68, 4, 1, "count is wrong" },
+		{ FIXED + 68, 4, 60000000, NULL },
+		{ FIXED + 68, 4, 60000001, "longer promise" },
+		{ FIXED + 68, 4, 0xffffffff, "longer promise" },
 	};
 	struct wire_msg msg;
 

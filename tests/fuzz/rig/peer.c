@@ -58,6 +58,7 @@ static void lead(const struct host *host, const struct node_view *view,
 	append->append.prev_term = host->terms[view->last % HOST_TERMS];
 	append->append.commit = view->last;
 	append->append.sent_us = host->now_us;
+	append->append.promise_us = 300000;
 	append->append.rejoin = bits & 2 ? view->last : 0;
 	append->append.count = bits >> 2 & 3;
 	for (i = 0; i < append->append.count; i++) {

@@ -192,6 +192,7 @@ static void run_restart(struct scene_args *args)
 		memset(&node->disk, 0, sizeof(node->disk));
 	if (scene_flag(args, "damaged"))
 		node->disk.state.damaged = true;
+	scene_timeout(args, scene_node_id(node));
 	scene_boot(node);
 	for (id = 1; id <= scene.count && !scene_flag(args, "alone"); id++)
 		if (id != scene_node_id(node) && scene.nodes[id].raft)

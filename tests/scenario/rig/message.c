@@ -43,6 +43,11 @@ static void write_append(struct scene_args *args, struct raft_msg *msg,
 		    &msg->append.prev_term);
 	msg->append.commit = scene_number(args, "commit", 0);
 	msg->append.sent_us = sent_us(args);
+	msg->append.promise_us =
+		scene_arg(args, "promise") ?
+			(uint32_t)scene_us(args, scene_arg(args, "promise")) :
+			(uint32_t)scene.nodes[msg->to]
+				.config.election_timeout_us;
 	msg->append.rejoin = scene_number(args, "rejoin", 0);
 	msg->append.count = scene_terms(args, scene_arg(args, "terms"), terms,
 					RAFT_APPEND_MAX + 1);

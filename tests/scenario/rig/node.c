@@ -75,9 +75,8 @@ void scene_boot(struct scene_node *node)
 {
 	static struct raft_run runs[SCENE_LOG_MAX];
 	static struct raft_member_run members[SCENE_LOG_MAX];
-	const struct scene_disk *disk = &node->disk;
+	struct scene_disk *disk = &node->disk;
 	struct raft_boot boot = {
-		.state = disk->state,
 		.base_index = disk->base_index,
 		.base_term = disk->base_term,
 		.last_index = disk->last_index,
@@ -89,6 +88,11 @@ void scene_boot(struct scene_node *node)
 	};
 	uint64_t index;
 
+	/* As if it had started before: a first step would save it. */
+	if (!disk->state.promise_us)
+		disk->state.promise_us =
+			(uint32_t)node->config.election_timeout_us;
+	boot.state = disk->state;
 	for (index = disk->base_index + 1; index <= disk->last_index; index++) {
 		uint64_t term = disk->terms[index];
 

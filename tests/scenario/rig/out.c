@@ -135,6 +135,11 @@ static void append_text(char *text, size_t size, const struct scene_mail *mail)
 	if (msg->append.rejoin)
 		snprintf(text + strlen(text), size - strlen(text),
 			 " rejoin=%" PRIu64, msg->append.rejoin);
+	if (msg->append.promise_us !=
+	    scene.nodes[msg->to].config.election_timeout_us)
+		snprintf(text + strlen(text), size - strlen(text),
+			 " promise=%" PRIu32 "ms",
+			 msg->append.promise_us / 1000);
 	snprintf(text + strlen(text), size - strlen(text), " @%s",
 		 scene_time(msg->append.sent_us));
 }
@@ -228,7 +233,7 @@ void scene_say_update(const struct scene_node *node,
 		      const struct raft_update *update, const uint64_t *terms)
 {
 	const struct raft_hard_state *state = &update->state;
-	char vote[32] = "nobody";
+	char vote[32] = "nobody", promise[32] = "";
 
 	if (update->flags & RAFT_UP_REFUSED)
 		scene_tell("  impossible");
@@ -241,10 +246,13 @@ void scene_say_update(const struct scene_node *node,
 			   raft_term(node->raft));
 	if (state->vote)
 		snprintf(vote, sizeof(vote), "n%u", state->vote);
+	if (state->promise_us != node->config.election_timeout_us)
+		snprintf(promise, sizeof(promise), " promise=%" PRIu32 "ms",
+			 state->promise_us / 1000);
 	if (update->flags & RAFT_UP_STATE)
-		scene_tell("  save term=%" PRIu64 " vote=%s%s%s", state->term,
+		scene_tell("  save term=%" PRIu64 " vote=%s%s%s%s", state->term,
 			   vote, state->joined ? "" : " not-joined",
-			   state->damaged ? " damaged" : "");
+			   state->damaged ? " damaged" : "", promise);
 	if (update->flags & RAFT_UP_COMMIT)
 		scene_tell("  commit %" PRIu64, raft_commit_index(node->raft));
 }

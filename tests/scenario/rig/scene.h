@@ -201,6 +201,7 @@ void scene_safety_check(void);
 void scene_run(const char *line);
 void scene_cluster(struct scene_args *args);
 void scene_replica(struct scene_args *args);
+void scene_timeout(struct scene_args *args, uint32_t id);
 void scene_lead(struct scene_args *args);
 void scene_receive(struct scene_args *args);
 extern const struct scene_command scene_mail_commands[]; /* end with NULL */

@@ -42,10 +42,19 @@ static void describe(struct scene_args *args, struct scene_disk *disk)
 	disk->state.damaged = scene_flag(args, "damaged");
 }
 
+/* timeout=1s: of its configuration from the next start on */
+void scene_timeout(struct scene_args *args, uint32_t id)
+{
+	struct scene_node *node = &scene.nodes[id];
+	const char *timeout = scene_arg(args, "timeout");
+
+	if (timeout)
+		node->config.election_timeout_us = scene_us(args, timeout);
+}
+
 static void configure(struct scene_args *args, uint32_t id)
 {
 	struct raft_config *config = &scene.nodes[id].config;
-	const char *timeout = scene_arg(args, "timeout");
 	const char *members = scene_arg(args, "members");
 	char everybody[16];
 
@@ -53,8 +62,8 @@ static void configure(struct scene_args *args, uint32_t id)
 	snprintf(everybody, sizeof(everybody), "%u", scene.count);
 	scene_members_parse(args, members ? members : everybody,
 			    &config->members);
-	config->election_timeout_us = timeout ? scene_us(args, timeout) :
-						1000000;
+	config->election_timeout_us = 1000000;
+	scene_timeout(args, id);
 	config->heartbeat_us = 100000;
 	config->drift_ppm = (uint32_t)scene_number(args, "drift", 10000);
 }
@@ -86,7 +95,7 @@ void scene_cluster(struct scene_args *args)
 	}
 }
 
-/* replica n2 [what its disk holds]: instead of what the cluster gave it */
+/* replica n2 [timeout=1s] [what its disk holds]: instead of what cluster gave */
 void scene_replica(struct scene_args *args)
 {
 	struct scene_node *node = scene_node(args, 1, false);
@@ -95,6 +104,7 @@ void scene_replica(struct scene_args *args)
 		return;
 	scene_crash(node);
 	describe(args, &node->disk);
+	scene_timeout(args, scene_node_id(node));
 	if (!args->error)
 		boot_earlier(node);
 }

@@ -199,8 +199,8 @@ static void host_config(const struct host *host, struct node_config *config)
 	for (i = 0; i < host->world->count; i++)
 		config->nodes[config->node_count++] = i + 1;
 	config->raft.members = host->world->born;
-	config->raft.election_timeout_us = WORLD_ELECTION_US;
-	config->raft.heartbeat_us = WORLD_HEARTBEAT_US;
+	config->raft.election_timeout_us = host->election_us;
+	config->raft.heartbeat_us = host->election_us / WORLD_HEARTBEATS;
 	config->raft.drift_ppm = WORLD_DRIFT_PPM;
 	config->volume_bytes = host->world->volume_bytes;
 	config->align = DISK_SECTOR;
@@ -228,12 +228,26 @@ static void host_start_failed(struct host *host, const char *text)
 	host_replace_later(host, 1000 + world_draw(world, 1000000));
 }
 
+/* The configuration is edited, one node at a time. */
+static void host_timeout(struct host *host)
+{
+	struct world *world = host->world;
+
+	if (host->election_us && (!world->unlike || world_draw(world, 3)))
+		return;
+	host->election_us = WORLD_ELECTION_US;
+	if (world->unlike)
+		host->election_us += world_draw(world, (WORLD_TIMEOUTS -
+							1) * WORLD_ELECTION_US);
+}
+
 static void host_run(struct host *host, struct store_boot *boot)
 {
 	struct world *world = host->world;
 	uint64_t random = world_draw(world, UINT64_MAX);
 	struct node_config config;
 
+	host_timeout(host);
 	host_config(host, &config);
 	oracle_started(host, boot);
 	jobs_start(host);

@@ -159,6 +159,7 @@ static void temper_draw(struct world *world)
 	world->close_one_in = 20 + (unsigned int)world_draw(world, 400);
 	world->open_one_in = 2 + (unsigned int)world_draw(world, 10);
 	world->fault_until_us = draw_scale(world, 1000000, 3);
+	world->unlike = world_chance(world, 2);
 	faults_draw(world);
 }
 

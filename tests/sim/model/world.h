@@ -24,8 +24,9 @@
 #define WORLD_VOLUME_STEPS 14 /* up to four chunks of a copy */
 #define WORLD_LOG_STEP (64U << 10)
 #define WORLD_LOG_MIN (256U << 10) /* wraps and copies often */
-#define WORLD_ELECTION_US 300000
-#define WORLD_HEARTBEAT_US 60000
+#define WORLD_ELECTION_US 300000 /* the shortest timeout */
+#define WORLD_TIMEOUTS 4 /* the longest one, in the shortest */
+#define WORLD_HEARTBEATS 5 /* in an election timeout */
 #define WORLD_DRIFT_PPM 1000 /* of two clocks against each other */
 #define WORLD_EVENTS_MAX 4000000 /* of a run that has gone mad */
 
@@ -116,6 +117,7 @@ struct sight {
 struct host {
 	struct world *world;
 	uint32_t id;
+	uint64_t election_us; /* its timeout; an edit shows at the next start */
 	uint64_t life; /* grows at each start and death: stale events differ */
 	bool starting;
 	int64_t clock_offset_us;
@@ -230,6 +232,7 @@ struct world {
 	unsigned int heap_count;
 	unsigned int heap_room;
 	unsigned int count;
+	bool unlike; /* each host has an election timeout of its own */
 	struct raft_members born; /* who the volume is born with */
 	struct host hosts[WORLD_NODES_MAX];
 	struct link links[WORLD_NODES_MAX][WORLD_NODES_MAX];

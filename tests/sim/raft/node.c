@@ -414,6 +414,20 @@ void node_resume(struct sim_node *node)
 	node->waiting_count = 0;
 }
 
+/* The configuration may have been edited between two starts. */
+static void configure(struct sim_node *node)
+{
+	struct raft_config *config = &node->config;
+
+	if (config->election_timeout_us && (!sim.unlike || sim_chance(700000)))
+		return;
+	config->election_timeout_us = sim.timeout_us;
+	if (sim.unlike)
+		config->election_timeout_us +=
+			sim_below((SIM_TIMEOUTS - 1) * sim.timeout_us);
+	config->heartbeat_us = config->election_timeout_us / (4 + sim.seed % 7);
+}
+
 void node_start(struct sim_node *node)
 {
 	static struct raft_run runs[SIM_INDEX_MAX];
@@ -431,6 +445,7 @@ void node_start(struct sim_node *node)
 	for (peer = 1; oracle_committed() && peer <= sim.count; peer++)
 		raft_members_set(&node->config.members, peer,
 				 RAFT_MEMBER_VOTER);
+	configure(node);
 	disk_boot(node, &boot, runs, members);
 	boot.now_us = sim_clock(node);
 	boot.random = sim_random();

@@ -308,6 +308,7 @@ void sim_world_begin(uint64_t seed)
 		sim.count = 3;
 	members_begin();
 	sim.timeout_us = 100000 + sim_below(400000);
+	sim.unlike = sim_chance(500000);
 	sim.drift_ppm = sim_chance(300000) ? 200000 : sim_below(50000);
 	oracle_begin();
 	faults_begin();
@@ -317,8 +318,6 @@ void sim_world_begin(uint64_t seed)
 		node->id = id;
 		node->config.id = id;
 		node->config.members = sim.born;
-		node->config.election_timeout_us = sim.timeout_us;
-		node->config.heartbeat_us = sim.timeout_us / (4 + sim.seed % 7);
 		node->config.drift_ppm = (uint32_t)sim.drift_ppm;
 		node->jobs_tail = &node->jobs;
 		node->saves_tail = &node->saves;
@@ -328,7 +327,8 @@ void sim_world_begin(uint64_t seed)
 
 void sim_world_run(void)
 {
-	uint64_t rest_us = 60 * sim.timeout_us + 1000000;
+	uint64_t rest_us =
+		60 * sim.timeout_us * (sim.unlike ? SIM_TIMEOUTS : 1) + 1000000;
 
 	while (sim.queue_count) {
 		struct sim_event event = next_event();

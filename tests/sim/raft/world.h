@@ -24,6 +24,7 @@
 #define SIM_INDEX_MAX 8192 /* entries in one run */
 #define SIM_TERMS_MAX 16384
 #define SIM_NEVER UINT64_MAX
+#define SIM_TIMEOUTS 4 /* the longest election timeout, in the shortest */
 
 /* chain sums up everything up to this entry: equal chains, equal logs. */
 struct sim_entry {
@@ -173,7 +174,8 @@ struct sim_world {
 	bool hunts_copiers; /* the next to fill a peer will crash */
 	unsigned int count;
 	struct raft_members born; /* the members at first */
-	uint64_t timeout_us;
+	uint64_t timeout_us; /* the shortest election timeout */
+	bool unlike; /* each node has its own, and another after a start */
 	uint64_t drift_ppm;
 	struct sim_weather weather;
 	struct sim_node nodes[SIM_NODES_MAX + 1]; /* by id, from 1 */
