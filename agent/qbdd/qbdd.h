@@ -46,7 +46,13 @@
 #define DEVICE_RETRY_MIN_US 200000
 #define DEVICE_RETRY_MAX_US 5000000
 #define QBD_DISKS_TEXT_MAX 2100 /* two paths, see conf_disks_text() */
-#define DRIFT_PPM 1000 /* two clocks, each slewed by NTP's at most 500 */
+/*
+ * How far a clock's rate may be off: adjtimex(2) changes it by up to 10 % (tick),
+ * 500 ppm (frequency) and 500 ppm (adjtime).  And from that, by how much the
+ * slowest falls behind the fastest: agent/raft/README.md, "Clocks".
+ */
+#define RATE_PPM 101000U
+#define DRIFT_PPM (2000000ULL * RATE_PPM / (1000000 + RATE_PPM) + 1)
 #define HEARTBEAT_SHARE 10 /* of the election timeout */
 
 /* Exit statuses; systemd need not start again what ended with 2 or 3. */

@@ -107,7 +107,8 @@ struct raft_config {
 	struct raft_members members; /* as long as no entry has said */
 	uint64_t election_timeout_us; /* drawn from [T, 2T) each time */
 	uint64_t heartbeat_us;
-	uint32_t drift_ppm; /* bound of two clocks' rates against each other */
+	uint32_t drift_ppm; /* of what the fastest clock counts, the slowest
+			     * lacks at most this */
 };
 
 /* What recovery found. The log holds (base_index, last_index]. */

@@ -31,6 +31,7 @@ static const struct {
 	[PLANTED_VOTE_NOT_SYNCED] = { "vote_not_synced", 100 },
 	[PLANTED_OLDER_TERM_COUNTED] = { "older_term_counted", 100 },
 	[PLANTED_LEASE_TOO_LONG] = { "lease_too_long", 4000 },
+	[PLANTED_CLOCKS_TRUSTED] = { "clocks_trusted", 4000 },
 	[PLANTED_PROMISE_BROKEN] = { "promise_broken", 4000 },
 	[PLANTED_PROMISE_OWN] = { "promise_by_own_timeout", 4000 },
 	[PLANTED_PROMISE_CUT] = { "promise_cut_short_by_the_next", 4000 },

@@ -28,7 +28,10 @@ static uint64_t host_true(const struct host *host, uint64_t local_us)
 		return host->world->now_us;
 	if (local_us - now > 3600000000ULL)
 		return host->world->now_us + 3600000000ULL;
-	return host->world->now_us + (local_us - now) * 1001 / 1000 + 1;
+	return host->world->now_us +
+	       (local_us - now) * 1000000 /
+		       (uint64_t)(1000000 + host->clock_ppm) +
+	       1;
 }
 
 bool host_paused(const struct host *host)
@@ -183,8 +186,12 @@ void host_init(struct host *host)
 	host->device.host = host;
 	host->clock_offset_us =
 		1000000000 + (int64_t)world_draw(world, 1000000000);
-	host->clock_ppm = (int32_t)world_draw(world, WORLD_DRIFT_PPM - 1) -
-			  WORLD_DRIFT_PPM / 2;
+	host->clock_ppm = (int32_t)world_draw(world, 2 * WORLD_RATE_PPM + 1) -
+			  WORLD_RATE_PPM;
+	/* The extremes are what breaks leases. */
+	if (world_draw(world, 2))
+		host->clock_ppm = world_draw(world, 2) ? WORLD_RATE_PPM :
+							 -WORLD_RATE_PPM;
 	host_reformat(host);
 	if (host->user)
 		client_start(host);

@@ -27,7 +27,9 @@
 #define WORLD_ELECTION_US 300000 /* the shortest timeout */
 #define WORLD_TIMEOUTS 4 /* the longest one, in the shortest */
 #define WORLD_HEARTBEATS 5 /* in an election timeout */
-#define WORLD_DRIFT_PPM 1000 /* of two clocks against each other */
+#define WORLD_RATE_PPM 101000 /* a clock is at most so much off */
+#define WORLD_DRIFT_PPM \
+	(2000000ULL * WORLD_RATE_PPM / (1000000 + WORLD_RATE_PPM) + 1)
 #define WORLD_EVENTS_MAX 4000000 /* of a run that has gone mad */
 
 struct world;

@@ -54,7 +54,7 @@ void sim_fail(const char *format, ...)
 }
 
 /*
- * Rates stay within drift_ppm of each other.  A drift is in force from its
+ * The slowest rate is the fastest less drift_ppm.  A drift is in force from its
  * change on; the clock never jumps while the machine is up.
  */
 uint64_t sim_clock(const struct sim_node *node)
@@ -78,7 +78,7 @@ uint64_t sim_clock_to_real(const struct sim_node *node, uint64_t own_us)
 
 void sim_clock_drift(struct sim_node *node)
 {
-	uint64_t most = sim.drift_ppm * 49 / 100;
+	uint64_t most = sim.drift_ppm * 1000000 / (2000000 - sim.drift_ppm);
 
 	node->clock_own_us = sim_clock(node);
 	node->clock_real_us = sim.now_us;
