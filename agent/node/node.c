@@ -322,6 +322,14 @@ void node_step_down(struct node *node)
 	node_step(node, &event, NULL);
 }
 
+void node_late(struct node *node, uint64_t now_us)
+{
+	struct raft_event event = { .type = RAFT_EV_LATE };
+
+	node->now_us = now_us;
+	node_step(node, &event, NULL);
+}
+
 static void node_tick(struct node *node)
 {
 	struct raft_event event = { .type = RAFT_EV_TICK };

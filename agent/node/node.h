@@ -180,6 +180,13 @@ enum node_member_op {
  */
 int node_member_change(struct node *node, enum node_member_op op, uint32_t id);
 
+/**
+ * node_late() - the loop was not run for a while
+ * Before this iteration's events: what came meanwhile from peers is still to be
+ * read, so that their silence is not held against them at once.
+ */
+void node_late(struct node *node, uint64_t now_us);
+
 /** node_step_down() - the daemon stops: give up the lease and leadership */
 void node_step_down(struct node *node);
 

@@ -146,6 +146,19 @@ static void loop_event(struct qbdd *daemon, uint64_t source, uint32_t events)
 	}
 }
 
+/*
+ * The time that the loop wanted to be run at has passed by much: on a starved
+ * machine, or while something in here took long.
+ */
+static void loop_late(struct qbdd *daemon)
+{
+	uint64_t bound_us =
+		(uint64_t)daemon->conf.election_timeout_ms * 1000 / LATE_SHARE;
+
+	if (daemon->timer_us && daemon->now_us > daemon->timer_us + bound_us)
+		node_late(daemon->node, daemon->now_us);
+}
+
 static void loop_wait(struct qbdd *daemon)
 {
 	const struct timespec held = { .tv_nsec = LANES_HELD_US * 1000 };
@@ -169,6 +182,7 @@ static void loop_wait(struct qbdd *daemon)
 	qbdd_queue_awake(&daemon->errands);
 	daemon->now_us = qbdd_now_us();
 	pulse_turn(&daemon->pulse, daemon->now_us);
+	loop_late(daemon);
 	for (i = 0; i < count; i++)
 		loop_event(daemon, events[i].data.u64, events[i].events);
 	pulse_doing(&daemon->pulse, "peers");

@@ -54,6 +54,7 @@
 #define RATE_PPM 101000U
 #define DRIFT_PPM (2000000ULL * RATE_PPM / (1000000 + RATE_PPM) + 1)
 #define HEARTBEAT_SHARE 10 /* of the election timeout */
+#define LATE_SHARE 8 /* of it, that the loop is late: the node is told */
 
 /* Exit statuses; systemd need not start again what ended with 2 or 3. */
 enum qbdd_exit {

@@ -173,10 +173,31 @@ void raft_campaign(struct raft *raft, bool transfer)
 		stand_for_election(raft, false);
 }
 
+/*
+ * A quarter of a timeout to read what has come.  Once for each deadline: a node
+ * that is always late must neither wait for ever nor lead for ever.
+ */
+void raft_late(struct raft *raft)
+{
+	uint64_t until_us = raft->now_us + raft->config.election_timeout_us / 4;
+	uint64_t due_us = raft->role == RAFT_LEADER ? raft_quorum_due(raft) :
+						      raft->election_due_us;
+
+	if (due_us == raft->excused_due_us || until_us <= due_us)
+		return;
+	raft->excused_due_us = due_us;
+	raft->excused_until_us = until_us;
+}
+
+uint64_t raft_excused(const struct raft *raft, uint64_t due_us)
+{
+	return due_us == raft->excused_due_us ? raft->excused_until_us : due_us;
+}
+
 void raft_election_tick(struct raft *raft)
 {
 	assert(raft->role != RAFT_LEADER);
-	if (raft->now_us < raft->election_due_us)
+	if (raft->now_us < raft_excused(raft, raft->election_due_us))
 		return;
 	if (raft_may_campaign(raft) && raft->now_us >= raft->promise_until_us) {
 		raft_campaign(raft, false);

@@ -69,11 +69,11 @@ uint64_t raft_entry_term(const struct raft *raft, uint64_t index)
 
 uint64_t raft_deadline(const struct raft *raft)
 {
-	uint64_t due = raft->election_due_us;
+	uint64_t due;
 
 	if (raft->role != RAFT_LEADER)
-		return due;
-	due = raft_quorum_due(raft);
+		return raft_excused(raft, raft->election_due_us);
+	due = raft_excused(raft, raft_quorum_due(raft));
 	if (raft->heartbeat_due_us < due)
 		due = raft->heartbeat_due_us;
 	if (raft->transferee && raft->transfer_due_us < due)

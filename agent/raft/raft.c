@@ -92,7 +92,7 @@ static void tick(struct raft *raft)
 		raft_election_tick(raft);
 		return;
 	}
-	if (raft->now_us >= raft_quorum_due(raft)) {
+	if (raft->now_us >= raft_excused(raft, raft_quorum_due(raft))) {
 		raft_become_follower(raft, raft->hard.term, 0);
 		return;
 	}
@@ -270,6 +270,9 @@ void raft_step(struct raft *raft, const struct raft_event *event,
 		break;
 	case RAFT_EV_DAMAGED:
 		raft_damaged(raft);
+		break;
+	case RAFT_EV_LATE:
+		raft_late(raft);
 		break;
 	case RAFT_EV_LINK:
 		link_up(raft, event->peer);

@@ -211,6 +211,8 @@ enum raft_event_type {
 			 * raft_members() are the entry's */
 	RAFT_EV_DAMAGED, /* the replica is not what it has to be: from now on it
 			  * is barred, see raft_hard_state.damaged */
+	RAFT_EV_LATE, /* the caller was not run for a while: what came meanwhile
+		       * is still unread, so silence proves nothing yet */
 	RAFT_EV_LINK, /* peer: its connection is new; what was in flight is
 		       * lost: probe again */
 };

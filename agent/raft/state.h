@@ -85,6 +85,9 @@ struct raft {
 	enum raft_role role;
 	uint32_t leader;
 	uint64_t election_due_us; /* not leading: when to campaign */
+	/* We were late, and so this deadline is later: see raft_excused(). */
+	uint64_t excused_due_us;
+	uint64_t excused_until_us;
 	/*
 	 * No vote before then but for a transfer: the lease of a leader that we
 	 * heard (or were) rests on it.  Of all promises the one that ends last;
@@ -186,6 +189,9 @@ void raft_become_follower(struct raft *raft, uint64_t term, uint32_t leader);
 void raft_campaign(struct raft *raft, bool transfer);
 bool raft_may_campaign(const struct raft *raft);
 void raft_election_tick(struct raft *raft);
+void raft_late(struct raft *raft);
+/* When silence that would count at @due_us counts, as we were late. */
+uint64_t raft_excused(const struct raft *raft, uint64_t due_us);
 void raft_election_saved(struct raft *raft);
 void raft_election_link(struct raft *raft, uint32_t peer);
 void raft_vote_recv(struct raft *raft, const struct raft_msg *msg);

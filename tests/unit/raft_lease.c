@@ -510,6 +510,55 @@ static void promise_that_no_configuration_asks_for_is_not_given(void)
 	tap_check(append_asking(1, 10, RAFT_PROMISE_MAX_US) != NULL);
 }
 
+static void late(uint32_t id)
+{
+	rig_step(id, &(struct raft_event){ .type = RAFT_EV_LATE });
+}
+
+static void late_follower_hears_what_came_before_it_campaigns(void)
+{
+	lead_three();
+	rig_isolate(1, true);
+	rig.now += 3 * RIG_T;
+	late(2);
+	rig_tick(2);
+	tap_check_eq(raft_role(rig_raft(2)), RAFT_FOLLOWER);
+	tap_check_eq(raft_leader(rig_raft(2)), 1);
+	tap_check_eq(raft_deadline(rig_raft(2)), rig.now + RIG_T / 4);
+	append_asking(1, raft_term(rig_raft(1)), RIG_T);
+	rig.now += RIG_T - 1;
+	rig_tick(2);
+	tap_check_eq(raft_leader(rig_raft(2)), 1);
+}
+
+static void follower_that_is_late_again_and_again_campaigns(void)
+{
+	lead_three();
+	rig_isolate(1, true);
+	rig.now += 3 * RIG_T;
+	late(2);
+	rig.now += RIG_T / 4;
+	late(2);
+	rig_tick(2);
+	tap_check_eq(raft_role(rig_raft(2)), RAFT_PRECANDIDATE);
+}
+
+static void late_leader_counts_the_answers_before_it_steps_down(void)
+{
+	lead_three();
+	rig_isolate(1, true);
+	rig.now += 3 * RIG_T;
+	late(1);
+	rig_tick(1);
+	tap_check_eq(raft_role(rig_raft(1)), RAFT_LEADER);
+	/* Its lease is over all the same. */
+	tap_check(raft_lease_until(rig_raft(1)) <= rig.now);
+	rig.now += RIG_T / 4;
+	late(1);
+	rig_tick(1);
+	tap_check_eq(raft_role(rig_raft(1)), RAFT_FOLLOWER);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -541,6 +590,9 @@ int main(int argc, char **argv)
 		TAP_TEST(shorter_promise_does_not_end_a_longer_one),
 		TAP_TEST(promise_on_the_disk_falls_when_no_longer_one_is_left),
 		TAP_TEST(promise_that_no_configuration_asks_for_is_not_given),
+		TAP_TEST(late_follower_hears_what_came_before_it_campaigns),
+		TAP_TEST(follower_that_is_late_again_and_again_campaigns),
+		TAP_TEST(late_leader_counts_the_answers_before_it_steps_down),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);

@@ -97,11 +97,15 @@ static void host_do_pump(struct world *world, void *object, uint64_t life,
 	if (!host->node || host->life != life || host->pump_at != due)
 		return;
 	if (host_paused(host)) {
+		host->late = true;
 		host->pump_at = host->paused_until;
 		world_at(world, host->pump_at, host_do_pump, host, life,
 			 host->pump_at);
 		return;
 	}
+	if (host->late)
+		node_late(host->node, host_now(host));
+	host->late = false;
 	random = world_draw(world, UINT64_MAX);
 	node_pump(host->node, host_now(host), random);
 	oracle_step(host);

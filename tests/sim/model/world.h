@@ -125,6 +125,7 @@ struct host {
 	int64_t clock_offset_us;
 	int32_t clock_ppm;
 	uint64_t paused_until; /* the agent; the module goes on */
+	bool late; /* a pump was due meanwhile */
 	uint64_t pump_at; /* true time of the pump that is due */
 	struct disk *disk;
 	struct disk *meta; /* its log and metadata by themselves; NULL: on disk */

@@ -13,7 +13,7 @@ static const char *const role_names[] = { "follower", "precandidate",
 static const char *const event_names[] = {
 	"tick",	  "recv",     "propose",  "send",      "persisted",
 	"saved",  "campaign", "transfer", "compacted", "reset",
-	"member", "damaged",  "link",
+	"member", "damaged",  "late",	  "link",
 };
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
@@ -402,10 +402,12 @@ void node_handle(struct sim_node *node, struct sim_event *event)
 
 void node_resume(struct sim_node *node)
 {
+	struct raft_event late = { .type = RAFT_EV_LATE };
 	unsigned int i, count = node->waiting_count;
 
 	sim_note("n%u goes on", node->id);
 	node->paused = false;
+	node_step(node, &late, NULL);
 	/* Nothing of this takes time, so nothing new comes in between. */
 	for (i = 0; i < count; i++) {
 		process(node, &node->waiting[i]);
