@@ -26,6 +26,7 @@
 #define NET_READ_BYTES_MAX (512U << 10) /* of a connection per iteration */
 #define NET_WRITE_BYTES_MAX (4U << 20)
 #define NET_QUEUE_FRAMES_MAX 32768
+#define NET_URGENT_BYTES (64U << 10) /* of urgent ones in a full queue */
 #define NET_IOV_MAX 256 /* of one sendmsg() */
 #define NET_SOCKET_BYTES (4 << 20) /* the kernel's buffers */
 #define NET_UNSENT_BYTES (256 << 10) /* what it may hold unsent */
@@ -87,12 +88,13 @@ struct net_frame;
 struct net_queue {
 	struct net_frame *first;
 	struct net_frame *last;
+	struct net_frame *urgent; /* the last of those, NULL: none waits */
 	size_t done; /* bytes of first that are sent */
 	size_t bytes; /* not yet sent */
 	unsigned int frames;
 };
 
-/** net_queue_add() - 0 or -ENOMEM */
+/** net_queue_add() - behind all, or all that is not urgent; 0 or -ENOMEM */
 int net_queue_add(struct net_queue *queue, const struct wire_msg *msg);
 /**
  * net_queue_write() - to a non-blocking socket, at most about @budget bytes

@@ -267,11 +267,14 @@ int net_send(struct net *net, uint32_t id, const struct wire_msg *msg)
 {
 	struct net_peer *peer = net_peer_find(net, id);
 	struct net_conn *conn = peer ? peer->conn : NULL;
+	size_t most;
 	int err;
 
 	if (!net_conn_up(conn))
 		return -ENOTCONN;
-	if (conn->queue.bytes + wire_msg_bytes(msg) > NET_QUEUE_BYTES_MAX ||
+	most = wire_msg_urgent(msg) ? NET_QUEUE_BYTES_MAX + NET_URGENT_BYTES :
+				      NET_QUEUE_BYTES_MAX;
+	if (conn->queue.bytes + wire_msg_bytes(msg) > most ||
 	    conn->queue.frames >= NET_QUEUE_FRAMES_MAX) {
 		conn->starved = true;
 		return -EAGAIN;

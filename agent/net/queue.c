@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What waits to be sent on one connection: whole frames in order, the first of
- * them perhaps sent in part.  Payloads are referenced, not copied, and many
+ * them perhaps sent in part.  Urgent ones go before all others, in their order,
+ * but behind that first one.  Payloads are referenced, not copied, and many
  * frames go to the socket in one call.
  */
 #include <assert.h>
@@ -33,6 +34,28 @@ static void frame_free(struct net_frame *frame)
 	free(frame);
 }
 
+/* @before: NULL: as the first */
+static void put_behind(struct net_queue *queue, struct net_frame *before,
+		       struct net_frame *frame)
+{
+	struct net_frame **place = before ? &before->next : &queue->first;
+
+	frame->next = *place;
+	*place = frame;
+	if (queue->last == before)
+		queue->last = frame;
+}
+
+static void put_urgent(struct net_queue *queue, struct net_frame *frame)
+{
+	struct net_frame *before = queue->urgent;
+
+	if (!before && queue->done)
+		before = queue->first;
+	put_behind(queue, before, frame);
+	queue->urgent = frame;
+}
+
 int net_queue_add(struct net_queue *queue, const struct wire_msg *msg)
 {
 	struct wire_frame encoded;
@@ -57,11 +80,10 @@ int net_queue_add(struct net_queue *queue, const struct wire_msg *msg)
 		frame->pieces[i].iov = encoded.iov[i];
 		frame->pieces[i].buf = encoded.bufs[i];
 	}
-	if (queue->last)
-		queue->last->next = frame;
+	if (wire_msg_urgent(msg))
+		put_urgent(queue, frame);
 	else
-		queue->first = frame;
-	queue->last = frame;
+		put_behind(queue, queue->last, frame);
 	queue->bytes += frame->bytes;
 	queue->frames++;
 	return 0;
@@ -107,6 +129,8 @@ static void queue_sent(struct net_queue *queue, size_t bytes)
 
 		queue->done -= frame->bytes;
 		queue->first = frame->next;
+		if (queue->urgent == frame)
+			queue->urgent = NULL;
 		queue->frames--;
 		frame_free(frame);
 	}

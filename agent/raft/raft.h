@@ -167,6 +167,9 @@ struct raft_msg {
 					      * campaign for so long; at most
 					      * RAFT_PROMISE_MAX_US */
 			uint32_t count; /* entries prev_index + 1 ... */
+			bool urgent; /* not sent along: nothing that the peer
+				      * has yet to acknowledge is named, so it
+				      * may overtake entries */
 			uint64_t rejoin; /* to a barred peer: what holds the
 					  * log durably up to here lacks nothing
 					  * and may vote; 0: not known yet */

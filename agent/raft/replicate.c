@@ -44,14 +44,37 @@ void raft_heartbeat(struct raft *raft, struct raft_peer *peer)
 	append_to(raft, peer, 0);
 }
 
-/* Paced by the clock alone: a lease must not depend on the load. */
+/*
+ * A heartbeat behind entries that are on their way would come as late as they
+ * do.  This one names an entry that the peer is known to hold: wherever it
+ * overtakes them, it is accepted.
+ */
+static void beat(struct raft *raft, struct raft_peer *peer)
+{
+	struct raft_peer held = *peer;
+	bool known = !peer->probing && peer->match >= raft->log.base_index;
+
+	held.next = held.match + 1;
+	if (known) {
+		append_to(raft, &held, 0);
+		raft->update->msgs[raft->update->msg_count - 1].append.urgent =
+			true;
+	}
+	if (!known || peer->next > held.next)
+		raft_heartbeat(raft, peer);
+}
+
+/*
+ * Paced by the clock alone: a lease must not depend on the load.  Behind entries
+ * goes another heartbeat in their order: should they be lost, its refusal tells.
+ */
 void raft_heartbeat_all(struct raft *raft)
 {
 	unsigned int i;
 
 	for (i = 0; i < RAFT_PEERS_MAX; i++)
 		if (is_other(raft, &raft->peers[i]))
-			raft_heartbeat(raft, &raft->peers[i]);
+			beat(raft, &raft->peers[i]);
 	raft->heartbeat_due_us = raft->now_us + raft->config.heartbeat_us;
 }
 

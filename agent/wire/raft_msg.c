@@ -65,6 +65,23 @@ static uint32_t flags_of(const struct raft_msg *msg)
 	return 0;
 }
 
+bool wire_msg_urgent(const struct wire_msg *msg)
+{
+	if (msg->type != WIRE_RAFT)
+		return false;
+	switch (msg->raft.msg.type) {
+	case RAFT_MSG_VOTE:
+	case RAFT_MSG_VOTE_REPLY:
+		return true;
+	case RAFT_MSG_APPEND:
+		return msg->raft.msg.append.urgent;
+	case RAFT_MSG_APPEND_REPLY:
+	case RAFT_MSG_TIMEOUT_NOW:
+		break;
+	}
+	return false;
+}
+
 size_t wire_raft_bytes(const struct wire_msg *msg)
 {
 	size_t bytes = WIRE_RAFT_BYTES_MIN;

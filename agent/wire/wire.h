@@ -156,6 +156,12 @@ struct wire_msg {
 /** wire_msg_clear() - drop the references that @msg holds */
 void wire_msg_clear(struct wire_msg *msg);
 
+/**
+ * wire_msg_urgent() - may it overtake others on its connection?
+ * True of what leases and elections wait for, is small and seldom, and is right
+ * in any order.
+ */
+bool wire_msg_urgent(const struct wire_msg *msg);
 /** wire_msg_bytes() - size of the whole frame, for windows and bounds */
 size_t wire_msg_bytes(const struct wire_msg *msg);
 

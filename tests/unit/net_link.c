@@ -186,6 +186,49 @@ static void a_full_queue_refuses_and_tells_when_there_is_room(void)
 	rig_stop_all();
 }
 
+static unsigned int copies_come, copies_before;
+
+static void count_copies_before_votes(struct rig_node *node, uint32_t peer,
+				      struct wire_msg *msg)
+{
+	if (msg->type == WIRE_COPY_DATA)
+		copies_come++;
+	else
+		copies_before = copies_come;
+}
+
+/* One frame is half on its way, and what the socket has taken is gone. */
+static void urgent_messages_overtake_what_waits(void)
+{
+	struct wire_msg msg = rig_copy(WIRE_COPY_DATA_MAX, 1);
+	struct wire_msg vote = { .type = WIRE_RAFT };
+	unsigned int sent = 0;
+
+	copies_come = 0;
+	copies_before = 0;
+	tap_need(rig_begin(2));
+	tap_need(rig_until(rig_both_up(1, 2)));
+	rig_nodes[2].on_received = count_copies_before_votes;
+	vote.raft.msg.type = RAFT_MSG_VOTE;
+	vote.raft.msg.from = 1;
+	vote.raft.msg.to = 2;
+	vote.raft.msg.term = 1;
+	/* Node 2's loop stands still. */
+	while (net_send(rig_nodes[1].net, 2, &msg) == 0) {
+		sent++;
+		net_flush(rig_nodes[1].net);
+		tap_need(sent < 1000);
+	}
+	tap_check_eq(net_send(rig_nodes[1].net, 2, &vote), 0);
+	vote.raft.msg.term++;
+	tap_check_eq(net_send(rig_nodes[1].net, 2, &vote), 0);
+	tap_check(rig_until(rig_nodes[2].received[1] == sent + 2));
+	tap_check_eq(copies_come, sent);
+	tap_check(copies_before < sent - 30);
+	wire_msg_clear(&msg);
+	rig_stop_all();
+}
+
 /* The socket may take it all in net_flush(): nothing else would tell then. */
 static void room_is_told_after_a_flush_that_took_all(void)
 {
@@ -527,6 +570,7 @@ int main(int argc, char **argv)
 		TAP_TEST(payloads_of_all_sizes_arrive_and_stay),
 		TAP_TEST(appends_arrive_with_their_entries),
 		TAP_TEST(a_full_queue_refuses_and_tells_when_there_is_room),
+		TAP_TEST(urgent_messages_overtake_what_waits),
 		TAP_TEST(room_is_told_after_a_flush_that_took_all),
 		TAP_TEST(many_small_messages_are_bounded_too),
 		TAP_TEST(nobody_is_sent_to_who_is_not_up),

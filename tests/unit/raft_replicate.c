@@ -377,6 +377,52 @@ static void late_answers_do_not_end_probing(void)
 	tap_check_eq(view.next, 13);
 }
 
+/* The leader's messages to @to in its last step; of those the one that is @urgent. */
+static unsigned int sent_to(uint32_t to, bool urgent, struct raft_msg *found)
+{
+	const struct raft_update *update = &rig.nodes[1].update;
+	unsigned int count = 0, i;
+
+	for (i = 0; i < update->msg_count; i++) {
+		const struct raft_msg *msg = &update->msgs[i];
+
+		if (msg->to != to)
+			continue;
+		tap_check_eq(msg->append.count, 0);
+		count++;
+		if (msg->append.urgent == urgent)
+			*found = *msg;
+	}
+	return count;
+}
+
+static void heartbeat_may_overtake_entries_on_their_way(void)
+{
+	struct raft_msg urgent = { .to = 0 }, behind = { .to = 0 };
+	const struct raft_msg *reply;
+
+	rig_start(3, &rig_veteran);
+	rig_elect(1);
+	rig_pass(2 * RIG_BEAT);
+	rig_isolate(2, true);
+	rig_propose(1, 8);
+	rig_settle();
+	rig.now += RIG_BEAT;
+	rig_tick(1);
+	tap_check_eq(sent_to(2, true, &urgent), 2);
+	sent_to(2, false, &behind);
+	tap_check_eq(urgent.append.prev_index, 11);
+	tap_check_eq(behind.append.prev_index, 19);
+	/* One is enough where nothing is on its way. */
+	tap_check_eq(sent_to(3, true, &behind), 1);
+	rig_recv(2, &urgent, NULL);
+	reply = rig_said(2, RAFT_MSG_APPEND_REPLY);
+	tap_need(reply);
+	tap_check(reply->append_reply.ok);
+	tap_check_eq(reply->append_reply.match, 11);
+	tap_check_eq(reply->append_reply.sent_us, rig.now);
+}
+
 static void committed_entries_are_never_truncated(void)
 {
 	const uint64_t terms[] = { 3 };
@@ -499,6 +545,7 @@ int main(int argc, char **argv)
 		TAP_TEST(lost_entries_are_sent_again),
 		TAP_TEST(new_link_means_probing),
 		TAP_TEST(late_answers_do_not_end_probing),
+		TAP_TEST(heartbeat_may_overtake_entries_on_their_way),
 		TAP_TEST(committed_entries_are_never_truncated),
 		TAP_TEST(leader_that_contradicts_itself_is_ignored),
 		TAP_TEST(two_leaders_of_one_term_are_not_believed),

@@ -251,6 +251,7 @@ int links_send(struct host *host, uint32_t peer, const struct wire_msg *msg)
 	struct link *link = link_of(world, host->id, peer);
 	struct way *way = way_of(world, host->id, peer);
 	struct frame *frame;
+	uint64_t at_us;
 
 	oracle_sends(host, msg);
 	if (!link->up)
@@ -267,9 +268,15 @@ int links_send(struct host *host, uint32_t peer, const struct wire_msg *msg)
 	way->queued += (uint32_t)frame->size;
 	if (way->last_us < world->now_us)
 		way->last_us = world->now_us;
-	/* Nothing overtakes on a connection. */
-	way->last_us += link_time(world, link);
-	world_at(world, way->last_us + world->net_us / 2, links_arrive, frame,
+	at_us = link_time(world, link);
+	/* Nothing but what is urgent overtakes on a connection. */
+	if (wire_msg_urgent(msg)) {
+		at_us += world->now_us;
+	} else {
+		at_us += way->last_us;
+		way->last_us = at_us;
+	}
+	world_at(world, at_us + world->net_us / 2, links_arrive, frame,
 		 world->seq, 0);
 	return 0;
 }
