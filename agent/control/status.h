@@ -36,6 +36,8 @@
  *			"configuration" (a mistake in it; changes no state)
  *			"nodes-differ" (that node lists other nodes in its
  *			configuration; changes no state)
+ *			"timeout-differs" (that node has another
+ *			election-timeout; changes no state)
  *			of this node's replica: "disk-failed" "damaged" "filled"
  *			"behind" "catching-up" "no-member" "no-quorum"
  *			of another node: "node-missing" "node-refused" (by it or

@@ -230,8 +230,9 @@ static uint32_t peer_append_fits(const struct node *node,
 static bool peer_bears_another(const struct node *node, const struct peer *peer,
 			       const struct raft_msg *msg)
 {
-	return peer->differs && msg->type == RAFT_MSG_VOTE &&
-	       msg->vote.last_index == 0 && node->entries.last == 0;
+	return (peer->differs & ~WIRE_DIFFERS_TIMEOUT) &&
+	       msg->type == RAFT_MSG_VOTE && msg->vote.last_index == 0 &&
+	       node->entries.last == 0;
 }
 
 /*

@@ -335,18 +335,28 @@ static void judge_size(struct judge *judge, unsigned int i)
 		    judge->identity->self->name);
 }
 
+/* What the nodes should be told alike, but need not be while it is changed. */
 static void judge_lists(struct judge *judge)
 {
 	const struct conf *conf = judge->identity->conf;
 	unsigned int i;
 
-	for (i = 0; i < conf->node_count; i++)
-		if (judge->published->links[i].differs & WIRE_DIFFERS_NODES)
+	for (i = 0; i < conf->node_count; i++) {
+		uint32_t differs = judge->published->links[i].differs;
+
+		if (differs & WIRE_DIFFERS_NODES)
 			add(judge, "nodes-differ", conf->nodes[i].id,
 			    "%s and %s have different lists of nodes; make the "
 			    "list in the configuration the same on all: until "
 			    "then a new volume does not start",
 			    conf->nodes[i].name, judge->identity->self->name);
+		if (differs & WIRE_DIFFERS_TIMEOUT)
+			add(judge, "timeout-differs", conf->nodes[i].id,
+			    "%s and %s have different values of "
+			    "election-timeout; set the same on all: until then "
+			    "a failover takes as long as the longest",
+			    conf->nodes[i].name, judge->identity->self->name);
+	}
 }
 
 static void judge_peers(struct judge *judge)

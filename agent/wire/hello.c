@@ -14,7 +14,7 @@
  *	16	8	volume_bytes
  *	24	16	volume_id
  *	40	4	members_crc
- *	44	4	0
+ *	44	4	election_timeout_ms
  *	48	8	incarnation
  *	56	64	volume_name, zeroes to the end
  *	120	64	node_name, zeroes to the end
@@ -44,7 +44,7 @@ void wire_hello_put(struct wire_writer *writer, const struct wire_hello *hello)
 	wire_put64(writer, hello->volume_bytes);
 	wire_put(writer, hello->volume_id, sizeof(hello->volume_id));
 	wire_put32(writer, hello->members_crc);
-	wire_put32(writer, 0);
+	wire_put32(writer, hello->election_timeout_ms);
 	wire_put64(writer, hello->incarnation);
 	/* Bytes behind a name in memory must not leave the process. */
 	memset(name, 0, sizeof(name));
@@ -76,7 +76,6 @@ static bool name_possible(const char name[64])
 int wire_hello_get(struct wire_decoder *decoder, struct wire_hello *hello)
 {
 	struct wire_reader *fixed = &decoder->fixed;
-	uint32_t zero;
 
 	hello->version_min = wire_get16(fixed);
 	hello->version_max = wire_get16(fixed);
@@ -86,7 +85,7 @@ int wire_hello_get(struct wire_decoder *decoder, struct wire_hello *hello)
 	hello->volume_bytes = wire_get64(fixed);
 	wire_get(fixed, hello->volume_id, sizeof(hello->volume_id));
 	hello->members_crc = wire_get32(fixed);
-	zero = wire_get32(fixed);
+	hello->election_timeout_ms = wire_get32(fixed);
 	hello->incarnation = wire_get64(fixed);
 	wire_get(fixed, hello->volume_name, sizeof(hello->volume_name));
 	wire_get(fixed, hello->node_name, sizeof(hello->node_name));
@@ -94,9 +93,9 @@ int wire_hello_get(struct wire_decoder *decoder, struct wire_hello *hello)
 	    !name_possible(hello->node_name))
 		return base_error_set(decoder->error, -EBADMSG,
 				      "HELLO: an impossible name");
-	if (zero || !hello->version_min ||
-	    hello->version_min > hello->version_max || !hello->from ||
-	    !hello->to || !hello->block_size || !hello->volume_bytes)
+	if (!hello->version_min || hello->version_min > hello->version_max ||
+	    !hello->from || !hello->to || !hello->block_size ||
+	    !hello->volume_bytes)
 		return base_error_set(decoder->error, -EBADMSG,
 				      "HELLO: an impossible value");
 	return 0;
@@ -261,6 +260,8 @@ uint32_t wire_hello_differs(const struct wire_hello *ours,
 		differs |= WIRE_DIFFERS_NODES;
 	if (theirs->volume_bytes != ours->volume_bytes)
 		differs |= WIRE_DIFFERS_SIZE;
+	if (theirs->election_timeout_ms != ours->election_timeout_ms)
+		differs |= WIRE_DIFFERS_TIMEOUT;
 	return differs;
 }
 

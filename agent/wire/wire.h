@@ -56,15 +56,17 @@ struct wire_hello {
 	uint64_t volume_bytes;
 	uint32_t block_size;
 	uint32_t members_crc; /* of ids and names, sorted by id */
+	uint32_t election_timeout_ms;
 	uint64_t incarnation; /* random, of this process */
 };
 
 /*
  * What two nodes that talk to each other may have told differently.  A node is
- * added, and a volume grows, node by node.
+ * added, a volume grows and a timeout is changed node by node.
  */
 #define WIRE_DIFFERS_NODES (1U << 0) /* lists of nodes in the configuration */
 #define WIRE_DIFFERS_SIZE (1U << 1) /* volume_bytes */
+#define WIRE_DIFFERS_TIMEOUT (1U << 2) /* election_timeout_ms */
 
 /* Bits of wire_status.flags */
 #define WIRE_NODE_INCOMPLETE (1U << 0) /* its image is being copied */

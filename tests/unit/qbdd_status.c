@@ -346,8 +346,8 @@ static void a_path_that_drops_large_packets_is_told(void)
 	check_degraded("path-stuck", "n3", "check the MTU");
 }
 
-/* A list is no harm; of another size nothing is copied, link or not. */
-static void another_list_or_size_is_told(void)
+/* A list or timeout is no harm; of another size nothing is copied, link or not. */
+static void another_list_timeout_or_size_is_told(void)
 {
 	struct published_link *link = &published.links[2];
 
@@ -357,6 +357,12 @@ static void another_list_or_size_is_told(void)
 	tap_check_str(text("state"), "ok");
 	tap_check(told("nodes-differ", "n3",
 		       "n3 and n1 have different lists of nodes; make"));
+	json_decref(status);
+	link->differs = WIRE_DIFFERS_TIMEOUT;
+	make();
+	tap_check_str(text("state"), "ok");
+	tap_check(told("timeout-differs", "n3",
+		       "n3 and n1 have different values of election-timeout"));
 	json_decref(status);
 	link->differs = WIRE_DIFFERS_SIZE;
 	link->volume_bytes = 128ULL << 20;
@@ -485,7 +491,7 @@ int main(int argc, char **argv)
 		TAP_TEST(a_node_that_is_not_heard_is_silent),
 		TAP_TEST(a_silent_writer_is_none),
 		TAP_TEST(a_path_that_drops_large_packets_is_told),
-		TAP_TEST(another_list_or_size_is_told),
+		TAP_TEST(another_list_timeout_or_size_is_told),
 		TAP_TEST(a_refusal_is_told_with_its_reason),
 		TAP_TEST(an_agent_that_is_not_well_is_degraded),
 		TAP_TEST(a_leader_that_has_yet_to_apply_is_catching_up),

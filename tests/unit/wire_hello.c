@@ -123,8 +123,8 @@ static void equal_configurations_get_on(void)
 		     0);
 }
 
-/* A node is added, and a volume grows, node by node. */
-static void another_list_or_size_is_no_ground_to_refuse(void)
+/* A node is added, a volume grows, a timeout is changed: node by node. */
+static void other_lists_sizes_and_timeouts_are_no_ground_to_refuse(void)
 {
 	struct base_error error;
 	uint16_t version;
@@ -138,6 +138,10 @@ static void another_list_or_size_is_no_ground_to_refuse(void)
 	pair.theirs.volume_bytes *= 2;
 	tap_check_eq(wire_hello_differs(&pair.theirs, &pair.ours),
 		     WIRE_DIFFERS_NODES | WIRE_DIFFERS_SIZE);
+	pair.theirs.election_timeout_ms++;
+	tap_check_eq(wire_hello_differs(&pair.theirs, &pair.ours),
+		     WIRE_DIFFERS_NODES | WIRE_DIFFERS_SIZE |
+			     WIRE_DIFFERS_TIMEOUT);
 	tap_check_eq(wire_hello_check(&pair.ours, &pair.theirs, &version,
 				      &error),
 		     0);
@@ -255,7 +259,8 @@ int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(equal_configurations_get_on),
-		TAP_TEST(another_list_or_size_is_no_ground_to_refuse),
+		TAP_TEST(
+			other_lists_sizes_and_timeouts_are_no_ground_to_refuse),
 		TAP_TEST(the_highest_common_version_is_spoken),
 		TAP_TEST(each_difference_is_told_with_its_remedy),
 		TAP_TEST(both_sides_see_a_difference),

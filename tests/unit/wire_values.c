@@ -316,7 +316,7 @@ static void impossible_hellos_and_refusals_are_refused(void)
 		{ FIXED + 8, 4, 0, "impossible value" },
 		{ FIXED + 12, 4, 0, "impossible value" },
 		{ FIXED + 16, 8, 0, "impossible value" },
-		{ FIXED + 44, 4, 1, "impossible value" },
+		{ FIXED + 44, 4, 1, NULL },
 		{ FIXED + 56, 1, 0, "impossible name" },
 		{ FIXED + 57, 1, '\n', "impossible name" },
 		{ FIXED + 56 + 63, 1, 'x', "impossible name" },
