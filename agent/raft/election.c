@@ -9,11 +9,15 @@
 
 #include <assert.h>
 
+#define PATIENCE_MAX 2
+#define SOON_TIMEOUTS 16 /* who leads again by then was alive */
+#define CALM_TIMEOUTS 64 /* until all is as before */
+
 /* Not before our promise is over: a leader may ask for more than our timeout. */
 void raft_election_rearm(struct raft *raft)
 {
 	uint64_t timeout = raft->config.election_timeout_us;
-	uint64_t from_us = raft->now_us + timeout;
+	uint64_t from_us = raft->now_us + (timeout << raft->patience);
 
 	if (from_us < raft->promise_until_us)
 		from_us = raft->promise_until_us;
@@ -164,6 +168,7 @@ void raft_election_saved(struct raft *raft)
 void raft_campaign(struct raft *raft, bool transfer)
 {
 	assert(raft_may_campaign(raft));
+	raft->handed_over = transfer;
 	if (transfer && raft->log.last_index > 0) {
 		stand_for_election(raft, true);
 		return;
@@ -171,6 +176,34 @@ void raft_campaign(struct raft *raft, bool transfer)
 	stand(raft, RAFT_PRECANDIDATE, false);
 	if (has_won(raft))
 		stand_for_election(raft, false);
+}
+
+void raft_usurp(struct raft *raft)
+{
+	raft->usurped = raft->handed_over ? 0 : raft->heard_leader;
+	raft->usurped_us = raft->now_us;
+}
+
+/*
+ * It was slow, not dead: a starved machine, or a slow network.  Taking its
+ * leadership again and again helps no one, so its next silence may be longer.
+ * Only our timer waits: a node that wants the device campaigns without it.
+ */
+void raft_usurped(struct raft *raft, uint32_t leader)
+{
+	uint64_t timeout = raft->config.election_timeout_us;
+
+	if (raft->patience && raft->now_us >= raft->impatient_us)
+		raft->patience = 0;
+	raft->heard_leader = leader;
+	if (leader != raft->usurped)
+		return;
+	raft->usurped = 0;
+	if (raft->now_us - raft->usurped_us >= SOON_TIMEOUTS * timeout)
+		return;
+	if (raft->patience < PATIENCE_MAX)
+		raft->patience++;
+	raft->impatient_us = raft->now_us + CALM_TIMEOUTS * timeout;
 }
 
 /*

@@ -224,6 +224,7 @@ void raft_append_recv(struct raft *raft, const struct raft_event *event)
 	    (raft->leader && raft->leader != msg->from) || !is_possible(event))
 		return;
 	raft_become_follower(raft, msg->term, msg->from);
+	raft_usurped(raft, msg->from);
 	raft_promise(raft, msg->append.promise_us);
 	raft_election_rearm(raft);
 	if (msg->append.sent_us > raft->echo_us)

@@ -173,6 +173,7 @@ void raft_lead(struct raft *raft)
 	raft->led_since_us = raft->now_us;
 	raft->lease_floor_us = 0;
 	raft->transferee = 0;
+	raft_usurp(raft);
 	raft->term_start = raft->log.last_index + 1;
 	append_own(raft, 1);
 	raft->update->append_noop = true;

@@ -94,6 +94,16 @@ struct raft {
 	 * never taken back, whatever the term.
 	 */
 	uint64_t promise_until_us;
+	/*
+	 * Whose silence made us leader, by our own timer, and when.  If it leads
+	 * again soon it had been alive, and we wait longer: see raft_usurped().
+	 */
+	uint32_t heard_leader; /* the last one, also of earlier terms */
+	uint32_t usurped;
+	uint64_t usurped_us;
+	unsigned int patience; /* the timeout is doubled so often */
+	uint64_t impatient_us; /* when that ends */
+	bool handed_over; /* we stand since a leader has told us to */
 	/* The node that got our last vote: so long for it to win. */
 	uint64_t polls_until_us;
 
@@ -190,6 +200,10 @@ void raft_campaign(struct raft *raft, bool transfer);
 bool raft_may_campaign(const struct raft *raft);
 void raft_election_tick(struct raft *raft);
 void raft_late(struct raft *raft);
+/* We lead from now on: did we take it from a leader that was silent? */
+void raft_usurp(struct raft *raft);
+/* @leader leads: is it the one we took it from? */
+void raft_usurped(struct raft *raft, uint32_t leader);
 /* When silence that would count at @due_us counts, as we were late. */
 uint64_t raft_excused(const struct raft *raft, uint64_t due_us);
 void raft_election_saved(struct raft *raft);

@@ -559,6 +559,69 @@ static void late_leader_counts_the_answers_before_it_steps_down(void)
 	tap_check_eq(raft_role(rig_raft(1)), RAFT_FOLLOWER);
 }
 
+/* Until 2 leads by its timer, for 1 is not heard. */
+static void take_it_by_the_timer(void)
+{
+	rig_isolate(1, true);
+	while (raft_role(rig_raft(2)) != RAFT_LEADER) {
+		rig.now += 10000;
+		rig_tick(2);
+		rig_settle();
+		tap_need(rig.now < 1000 * RIG_T);
+	}
+	rig_isolate(1, false);
+	rig_link(2, 1);
+	rig_settle();
+}
+
+static uint64_t wait_of_2(void)
+{
+	rig_step(1, &(struct raft_event){ .type = RAFT_EV_SEND, .peer = 2 });
+	rig_settle();
+	return raft_deadline(rig_raft(2)) - rig.now;
+}
+
+static void leadership_of_the_living_is_taken_more_slowly(void)
+{
+	lead_three();
+	tap_check(wait_of_2() < 2 * RIG_T);
+	take_it_by_the_timer();
+	transfer(2, 1);
+	rig_settle();
+	tap_need(rig_leader() == 1);
+	tap_check(wait_of_2() >= 2 * RIG_T);
+	/* Its promise is not longer for that. */
+	rig.now += RIG_T;
+	tap_check(votes_for_3());
+	rig_pass(8 * RIG_T);
+	tap_need(rig_leader() != 0);
+}
+
+static void calm_makes_a_follower_as_quick_as_before(void)
+{
+	lead_three();
+	take_it_by_the_timer();
+	transfer(2, 1);
+	rig_settle();
+	tap_need(rig_leader() == 1);
+	rig_pass(63 * RIG_T);
+	tap_check(wait_of_2() >= 2 * RIG_T);
+	rig_pass(RIG_T);
+	tap_check(wait_of_2() < 2 * RIG_T);
+}
+
+static void leadership_that_was_handed_over_is_no_sign_of_haste(void)
+{
+	lead_three();
+	transfer(1, 2);
+	rig_settle();
+	tap_need(rig_leader() == 2);
+	transfer(2, 1);
+	rig_settle();
+	tap_need(rig_leader() == 1);
+	tap_check(wait_of_2() < 2 * RIG_T);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -593,6 +656,9 @@ int main(int argc, char **argv)
 		TAP_TEST(late_follower_hears_what_came_before_it_campaigns),
 		TAP_TEST(follower_that_is_late_again_and_again_campaigns),
 		TAP_TEST(late_leader_counts_the_answers_before_it_steps_down),
+		TAP_TEST(leadership_of_the_living_is_taken_more_slowly),
+		TAP_TEST(calm_makes_a_follower_as_quick_as_before),
+		TAP_TEST(leadership_that_was_handed_over_is_no_sign_of_haste),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);

@@ -321,13 +321,20 @@ static void ask(struct sim_node *node, enum raft_event_type type, uint32_t peer)
 		node_step(node, &event, NULL);
 }
 
+/* For entries of its own, and the no-ops of later leaders. */
+static bool has_room(const struct sim_node *node)
+{
+	return raft_last_index(node->raft) <
+	       SIM_INDEX_MAX - (sim.healed ? 500 : 2500);
+}
+
 static void change_member(void)
 {
 	struct raft_event event = { .type = RAFT_EV_MEMBER };
 	struct sim_node *node = some_leader();
 	unsigned int tries = 8;
 
-	if (!node->up || node->paused)
+	if (!node->up || node->paused || !has_room(node))
 		return;
 	do {
 		event.peer = any_node()->id;
@@ -426,9 +433,7 @@ void faults_client(void)
 		return;
 	if (sim_chance(sim.weather.changes / 2))
 		change_member();
-	if (node->up && !node->paused &&
-	    raft_last_index(node->raft) <
-		    SIM_INDEX_MAX - (sim.healed ? 500 : 2500)) {
+	if (node->up && !node->paused && has_room(node)) {
 		event.count = 1 + (uint32_t)sim_below(8);
 		node_step(node, &event, NULL);
 	}
