@@ -23,7 +23,8 @@
  *			"starting"	recovering, or no leader yet 5 s after
  *					the agent's start
  *			"no-quorum"	no leader with a majority is known
- *			"damaged"	this replica must be filled by a leader
+ *			"damaged"	this replica must be filled by a leader, or
+ *					contradicts it
  *			"disk-failed"	this node's disk has failed
  *			"hung"		the agent's loop hangs
  *	since_ms	how long it has been in this state
@@ -38,13 +39,16 @@
  *			configuration; changes no state)
  *			"timeout-differs" (that node has another
  *			election-timeout; changes no state)
- *			of this node's replica: "disk-failed" "damaged" "filled"
+ *			of this node's replica: "diverged" (it contradicts the
+ *			leader's, so the node has stopped) "disk-failed"
+ *			"damaged" "filled"
  *			"behind" "catching-up" "no-member" "no-quorum"
  *			of another node: "node-missing" "node-refused" (by it or
  *			by us) "node-silent" (its link is up, nothing arrives)
  *			"path-stuck" (large packets are lost on the way)
  *			"node-disk-failed" "node-damaged" "node-filled"
  *			"node-blank" (and no leader: it can't begin the volume)
+ *			"node-diverged" (its log contradicts the others')
  *			"node-behind" "size-differs" (of the volume there)
  *	  node		the node it is about
  *	  text		for humans, with the remedy

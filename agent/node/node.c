@@ -151,6 +151,7 @@ void node_link(struct node *node, uint32_t id, bool up)
 		return;
 	peer->up = up;
 	peer->known = false;
+	peer->differs_said = false;
 	resync_link(node, peer);
 	if (!up)
 		return;
@@ -173,6 +174,7 @@ void node_recv(struct node *node, uint32_t id, const struct wire_msg *msg,
 		peer->status = msg->status;
 		peer->known = true;
 		members_told(node, &msg->status);
+		diverge_in_status(node, peer);
 		return;
 	}
 	if (node->dead)

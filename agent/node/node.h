@@ -216,6 +216,7 @@ struct node_peer_view {
 	uint32_t id;
 	bool up;
 	bool known; /* status below has been received */
+	bool differs; /* its log is another than ours */
 	struct wire_status status;
 	uint64_t heard_us;
 	enum raft_member_role member;
@@ -255,6 +256,7 @@ struct node_view {
 	bool damaged;
 	bool blank; /* never joined */
 	bool disk_failed;
+	bool diverged; /* stopped: its log contradicts a peer's */
 	uint64_t copy_received; /* bytes of the copy that fills us */
 	char problem[160]; /* why there is no lease or no progress, "" */
 	unsigned int peer_count;

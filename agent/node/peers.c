@@ -274,6 +274,8 @@ void peer_recv_raft(struct node *node, struct peer *peer,
 	    peer_bears_another(node, peer, &raft_msg))
 		return;
 	peer_asks_blank(node, peer, &raft_msg);
+	if (raft_msg.type == RAFT_MSG_APPEND && diverge_in_append(node, msg))
+		return;
 	if (raft_msg.type == RAFT_MSG_APPEND) {
 		if (raft_msg.append.count && resync_blocks_log(node))
 			return;

@@ -15,6 +15,7 @@
  *	image.c		the data area: applying, and checkpoints
  *	step.c		a step of the core and what it says is to be done
  *	send.c		the core's messages, held until the hard state is saved
+ *	diverge.c	a log that is another than a peer's: stop, and say so
  *	gate.c		the device's binding, epoch, lease and fence
  *	requests.c	what the device waits for
  *	resync.c	what other files need of a resync; its early end
@@ -129,6 +130,7 @@ struct peer {
 	uint32_t differs; /* WIRE_DIFFERS_*, as its last HELLO said */
 	struct wire_status status;
 	uint64_t heard_us;
+	bool differs_said; /* diverge.c: that its log is another than ours */
 	bool reading; /* log_read under way for it */
 	uint64_t refused_us; /* peers.c: its blank replica, last told; 0: never */
 	struct resync_send resync;
@@ -169,6 +171,7 @@ struct node {
 	uint64_t random;
 	bool stopping;
 	bool disk_failed;
+	bool diverged; /* diverge.c; dead for that */
 	bool dead; /* takes no part any more */
 	uint64_t dead_at_us;
 	unsigned int peer_count;
@@ -341,6 +344,18 @@ void gate_truncated(struct node *node, uint64_t from);
 void gate_revoke(struct node *node, const char *reason);
 /* This opening is over, its requests are dropped; the module fails them. */
 void gate_fence(struct node *node, const char *reason);
+
+/* diverge.c */
+/* The core found an entry that contradicts a committed one: stops the node. */
+void diverge_committed(struct node *node,
+		       const struct raft_contradiction *found);
+/*
+ * Does the log that an append goes on from differ from ours, or its entries
+ * from those that we have?  Then the node has stopped.
+ */
+bool diverge_in_append(struct node *node, const struct wire_msg *msg);
+/* Does what a peer has applied differ from ours, as its status says? */
+void diverge_in_status(struct node *node, struct peer *peer);
 
 /* send.c */
 void send_raft(struct node *node, const struct raft_msg *msg);

@@ -24,6 +24,8 @@ static uint32_t status_flags(const struct node *node)
 		flags |= WIRE_NODE_DAMAGED;
 	if (node_wants_lead(node))
 		flags |= WIRE_NODE_WANTS_LEAD;
+	if (node->diverged)
+		flags |= WIRE_NODE_DIVERGED;
 	return flags;
 }
 
@@ -59,6 +61,8 @@ void status_pump(struct node *node)
 		.durable = raft_durable_index(node->raft),
 		.commit = raft_commit_index(node->raft),
 		.applied = node->image.applied,
+		.chain = entries_head(&node->entries, node->image.applied)
+				 .standing.chain,
 		.members_since = raft_members_since(node->raft),
 	};
 	if (msg.status.members_since)

@@ -81,6 +81,10 @@ static void take_append(struct node *node, const struct wire_msg *received)
 			entry->standing.members = *raft_members(node->raft);
 			if (raft_op_opens(entry->op))
 				entry->standing.epoch = entry->index;
+			entry->standing.chain = raft_entry_chain(
+				entries_head(&node->entries, node->entries.last)
+					.standing.chain,
+				entry);
 		}
 		assert(entry->index == update->append_first + i);
 		entries_push(&node->entries, entry);
@@ -141,6 +145,10 @@ const struct raft_update *node_step(struct node *node, struct raft_event *event,
 		event->now_us = node->now_us;
 	event->random = node_random(node);
 	raft_step(node->raft, event, &node->update);
+	if (update->flags & RAFT_UP_CONTRADICTED) {
+		diverge_committed(node, &update->contradiction);
+		return &nothing;
+	}
 	if (!node->disk_failed) {
 		if (update->flags & RAFT_UP_TRUNCATE)
 			take_truncate(node);

@@ -23,7 +23,9 @@ static void view_problem(const struct node *node, struct node_view *view)
 	char *text = view->problem;
 	size_t size = sizeof(view->problem);
 
-	if (node->disk_failed)
+	if (node->diverged)
+		snprintf(text, size, "stopped: %.145s", node->damage);
+	else if (node->disk_failed)
 		snprintf(text, size, "disk failed: %.130s", node->damage);
 	else if (state->damaged)
 		snprintf(text, size, "replica damaged: %.130s", node->damage);
@@ -59,6 +61,7 @@ static void view_peer(const struct node *node, const struct peer *peer,
 	view->member = member_role(node, peer->id);
 	view->up = peer->up;
 	view->known = peer->known;
+	view->differs = peer->differs_said;
 	view->status = peer->status;
 	view->heard_us = peer->heard_us;
 	view->copy = peer->resync.phase != RESYNC_IDLE ? NODE_COPY_RUNNING :
@@ -111,6 +114,7 @@ void node_view(const struct node *node, uint64_t now_us, struct node_view *view)
 	view->damaged = raft_hard_state(node->raft)->damaged;
 	view->blank = !raft_hard_state(node->raft)->joined;
 	view->disk_failed = node->disk_failed;
+	view->diverged = node->diverged;
 	view->copy_received = node->resync.written;
 	view_problem(node, view);
 	view->peer_count = node->peer_count;

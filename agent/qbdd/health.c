@@ -132,6 +132,10 @@ static const char *own_state(struct judge *judge)
 {
 	const struct node_view *view = judge->view;
 
+	if (view->diverged) {
+		worse(judge, HEALTH_DAMAGED);
+		return "diverged";
+	}
 	if (view->disk_failed) {
 		worse(judge, HEALTH_DISK_FAILED);
 		return "disk-failed";
@@ -303,6 +307,17 @@ static void judge_replica(struct judge *judge, const struct conf_node *node,
 	if (peer->status.flags & WIRE_NODE_DISK_FAILED)
 		add(judge, "node-disk-failed", node->id,
 		    "%s: its disk failed; replace it, then qbd format there",
+		    node->name);
+	else if (peer->status.flags & WIRE_NODE_DIVERGED)
+		add(judge, "node-diverged", node->id,
+		    "%s has stopped: its log contradicts the leader's; qbd "
+		    "format and qbd up there, unless another replica was put "
+		    "back from an older copy",
+		    node->name);
+	else if (peer->differs)
+		add(judge, "node-diverged", node->id,
+		    "%s has other contents in its log than this node; the one "
+		    "that differs from the leader has to be formatted",
 		    node->name);
 	else if (peer->status.flags & WIRE_NODE_DAMAGED)
 		add(judge, "node-damaged", node->id,

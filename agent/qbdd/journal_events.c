@@ -34,6 +34,8 @@ const struct journal_event journal_events[] = {
 	{ "peer-disk-failed", "184c359d1587487c98f30a022e68b8d8" },
 	{ "peer-damaged", "495dedad828744349c9f42f0b51bbf14" },
 	{ "peer-repaired", "f019164db07e48be85c306e68093b4f9" },
+	{ "diverged", "b83449ef854949278a2a0c2385ad3a25" },
+	{ "peer-diverged", "10e982bf7f4e4934be0d149795de028d" },
 	{ "copy-begins", "96c8f1a83668449c980fab693696fdf1" },
 	{ "copy-progress", "cd0e5c309e994f17b98a3f171a97fbf3" },
 	{ "copy-done", "9de763ed0f5a4041a13f9080d0198a48" },

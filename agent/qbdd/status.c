@@ -177,6 +177,8 @@ static const char *peer_problem(const struct status *status, unsigned int i,
 		return "";
 	if (peer->status.flags & WIRE_NODE_DISK_FAILED)
 		return "disk failed";
+	if (peer->status.flags & WIRE_NODE_DIVERGED || peer->differs)
+		return "log contradicts the others'";
 	if (peer->status.flags & WIRE_NODE_DAMAGED)
 		return "replica damaged";
 	if (peer->status.flags & WIRE_NODE_INCOMPLETE)

@@ -40,6 +40,34 @@ uint32_t raft_entry_data_bytes(const struct raft_entry *entry)
 	return raft_op_has_data(entry->op) && !entry->bare ? entry->length : 0;
 }
 
+/* The finaliser of splitmix64: each bit of the input changes half of them. */
+static uint64_t mix(uint64_t sum, uint64_t word)
+{
+	uint64_t z = (sum ^ word) + 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+uint64_t raft_entry_chain(uint64_t before, const struct raft_entry *entry)
+{
+	const struct raft_standing *standing = &entry->standing;
+	uint64_t sum = mix(before, entry->index);
+	unsigned int i;
+
+	sum = mix(sum, entry->term);
+	sum = mix(sum, entry->offset);
+	sum = mix(sum, (uint64_t)entry->length << 32 | entry->data_crc);
+	sum = mix(sum, (uint64_t)entry->op << 32 | standing->writer);
+	sum = mix(sum, standing->epoch);
+	sum = mix(sum, standing->tag);
+	for (i = 0; i < RAFT_MEMBERS_MAX; i++)
+		sum = mix(sum, standing->members.ids[i]);
+	sum = mix(sum, standing->members.roles);
+	return sum ? sum : 1;
+}
+
 const char *raft_entry_check(const struct raft_entry *entry,
 			     const struct raft_entry *before,
 			     uint64_t volume_bytes)

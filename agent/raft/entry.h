@@ -100,6 +100,15 @@ void raft_entry_put(struct raft_entry *entry);
 uint32_t raft_entry_data_bytes(const struct raft_entry *entry);
 
 /**
+ * raft_entry_chain() - what standing.chain of an entry has to be
+ * @before: the chain of the entry before; 0 before the first entry
+ * Covers all that replicas have in common: index, term, op, range, the payload's
+ * checksum (which a witness keeps, too) and the standing.
+ * Return: never 0.
+ */
+uint64_t raft_entry_chain(uint64_t before, const struct raft_entry *entry);
+
+/**
  * raft_entry_check() - is this a possible entry of a volume?
  * @before: one that is, whose members are not checked again; or NULL
  * @volume_bytes: size of the data area

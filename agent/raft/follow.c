@@ -183,6 +183,23 @@ static void rejoin_if_whole(struct raft *raft)
 	raft->hard_dirty = true;
 }
 
+/* What the leader has at @index can't be, beside what is committed here. */
+static void contradicted(struct raft *raft, const struct raft_msg *msg,
+			 uint64_t index, uint64_t their_term)
+{
+	struct raft_contradiction *found = &raft->update->contradiction;
+
+	if (index > raft->commit)
+		return;
+	raft->update->flags |= RAFT_UP_CONTRADICTED;
+	found->leader = msg->from;
+	found->leader_term = msg->term;
+	found->leader_commit = msg->append.commit;
+	found->index = index;
+	found->our_term = raft_log_term(&raft->log, index);
+	found->their_term = their_term;
+}
+
 /* The message's place fits: take what is new of it and answer. */
 static void take(struct raft *raft, const struct raft_event *event)
 {
@@ -194,8 +211,11 @@ static void take(struct raft *raft, const struct raft_event *event)
 	if (held < msg->append.count && first <= raft->log.last_index) {
 		/* A leader never contradicts itself or what is committed. */
 		if (first <= raft->commit || first <= raft->agreed ||
-		    first <= raft_membership_floor(raft))
+		    first <= raft_membership_floor(raft)) {
+			contradicted(raft, msg, first,
+				     event->entry_terms[held]);
 			return;
+		}
 		drop_from(raft, first);
 	}
 	if (held < msg->append.count)
@@ -239,6 +259,8 @@ void raft_append_recv(struct raft *raft, const struct raft_event *event)
 		/* See take(). */
 		if (prev > raft->commit && prev > raft->agreed)
 			reply_refused(raft, prev);
+		else
+			contradicted(raft, msg, prev, msg->append.prev_term);
 		return;
 	}
 	take(raft, event);

@@ -246,8 +246,24 @@ enum raft_update_flag {
 	RAFT_UP_COMMIT = 1 << 3, /* commit has risen */
 	RAFT_UP_ROLE = 1 << 4, /* role, term or leader changed */
 	RAFT_UP_MEMBERS = 1 << 6, /* other members are in force */
+	RAFT_UP_CONTRADICTED = 1 << 7, /* see raft_contradiction */
 	RAFT_UP_REFUSED = 1 << 5, /* the event was not possible: not leader,
 				   * transfer under way, ... Nothing changed */
+};
+
+/*
+ * A leader has another entry where ours is committed.  Raft rules that out, so
+ * one of both replicas is not what it promised to be.  The core takes nothing
+ * of such a message and does not answer it; which replica is wrong it can't
+ * know.  The caller stops the node.
+ */
+struct raft_contradiction {
+	uint32_t leader;
+	uint64_t leader_term; /* the leader's term of office */
+	uint64_t leader_commit; /* as far as it said */
+	uint64_t index; /* of the entry, at most our commit index */
+	uint64_t our_term; /* the entry's term here */
+	uint64_t their_term; /* and there */
 };
 
 struct raft_update {
@@ -267,6 +283,7 @@ struct raft_update {
 	uint32_t append_count;
 	uint32_t append_skip;
 	bool append_noop;
+	struct raft_contradiction contradiction; /* with the flag */
 	unsigned int msg_count;
 	struct raft_msg msgs[RAFT_MSGS_MAX];
 };

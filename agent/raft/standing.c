@@ -6,5 +6,6 @@ bool raft_standing_equal(const struct raft_standing *a,
 			 const struct raft_standing *b)
 {
 	return a->writer == b->writer && a->epoch == b->epoch &&
-	       a->tag == b->tag && raft_members_equal(&a->members, &b->members);
+	       a->tag == b->tag && a->chain == b->chain &&
+	       raft_members_equal(&a->members, &b->members);
 }

@@ -25,6 +25,11 @@ struct raft_standing {
 	uint64_t epoch; /* index of the OPEN entry it belongs to, 0: none */
 	uint64_t tag; /* the kernel's number of the request */
 	struct raft_members members; /* all zero: no entry has said */
+	/*
+	 * Checksum of all entries up to this one, see raft_entry_chain(); 0: not
+	 * known.  Logs with the same entry have the same here.
+	 */
+	uint64_t chain;
 };
 
 bool raft_standing_equal(const struct raft_standing *a,

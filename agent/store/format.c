@@ -45,6 +45,7 @@ static void put_standing(uint8_t *at, const struct raft_standing *standing)
 	put64(at + 8, standing->tag);
 	put32(at + 16, standing->writer);
 	put_members(at + 20, &standing->members);
+	put64(at + 36, standing->chain);
 }
 
 static void get_standing(const uint8_t *at, struct raft_standing *standing)
@@ -53,6 +54,7 @@ static void get_standing(const uint8_t *at, struct raft_standing *standing)
 	standing->tag = get64(at + 8);
 	standing->writer = get32(at + 16);
 	get_members(at + 20, &standing->members);
+	standing->chain = get64(at + 36);
 }
 
 void format_slot_encode(const struct store_identity *identity,

@@ -114,7 +114,8 @@
  *	 20 14  members: seven ids of 2 bytes, rising, the free ones last and 0
  *	 34  2  their roles, bits 2i and 2i + 1 for place i: 1 voter, 2 learner,
  *	        3 witness
- *	 36     zeroes
+ *	 36  8  chain, 0: not known
+ *	 44     zeroes
  *
  * State and checkpoint are saved into slot 0, synced, then into slot 1, synced,
  * and only then acknowledged.  So at any time one of the two holds what was

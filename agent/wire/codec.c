@@ -4,7 +4,7 @@
  *
  * MEMBERS: seven ids of 2 bytes, rising, the free ones last and 0; their roles
  * (2), bits 2i and 2i + 1 for place i.  STANDING: epoch, tag (8 each), writer
- * (4), members (16).
+ * (4), members (16), chain (8).
  */
 #include "wire/codec.h"
 
@@ -34,6 +34,7 @@ void wire_standing_put(struct wire_writer *writer,
 	wire_put64(writer, standing->tag);
 	wire_put32(writer, standing->writer);
 	wire_members_put(writer, &standing->members);
+	wire_put64(writer, standing->chain);
 }
 
 void wire_standing_get(struct wire_reader *reader,
@@ -43,4 +44,5 @@ void wire_standing_get(struct wire_reader *reader,
 	standing->tag = wire_get64(reader);
 	standing->writer = wire_get32(reader);
 	wire_members_get(reader, &standing->members);
+	standing->chain = wire_get64(reader);
 }

@@ -4,16 +4,17 @@
  * device.
  *
  * STATUS: flags (4), 0 (4), epoch, term, last, durable, commit, applied,
- * members_since (8 each), members (16).  OPEN_ASK: serial, epoch (8 each).  OPEN_REPLY: serial (8), error (4,
+ * members_since (8 each), members (16), chain (8).  OPEN_ASK: serial, epoch (8 each).  OPEN_REPLY: serial (8), error (4,
  * a negative errno or 0), writer (4).
  */
 #include <errno.h>
 
 #include "wire/codec.h"
 
-#define STATUS_FLAGS                                    \
-	(WIRE_NODE_INCOMPLETE | WIRE_NODE_DEVICE_OPEN | \
-	 WIRE_NODE_DISK_FAILED | WIRE_NODE_DAMAGED | WIRE_NODE_WANTS_LEAD)
+#define STATUS_FLAGS                                                        \
+	(WIRE_NODE_INCOMPLETE | WIRE_NODE_DEVICE_OPEN |                     \
+	 WIRE_NODE_DISK_FAILED | WIRE_NODE_DAMAGED | WIRE_NODE_WANTS_LEAD | \
+	 WIRE_NODE_DIVERGED)
 
 static void put_status(struct wire_writer *writer,
 		       const struct wire_status *status)
@@ -29,6 +30,7 @@ static void put_status(struct wire_writer *writer,
 	wire_put64(writer, status->applied);
 	wire_put64(writer, status->members_since);
 	wire_members_put(writer, &status->members);
+	wire_put64(writer, status->chain);
 }
 
 void wire_node_put(struct wire_writer *writer, const struct wire_msg *msg)
@@ -66,6 +68,7 @@ static int get_status(struct wire_decoder *decoder, struct wire_status *status)
 	status->applied = wire_get64(fixed);
 	status->members_since = wire_get64(fixed);
 	wire_members_get(fixed, &status->members);
+	status->chain = wire_get64(fixed);
 	if (zero || (status->flags & ~STATUS_FLAGS))
 		return base_error_set(decoder->error, -EBADMSG,
 				      "STATUS: unknown bits");

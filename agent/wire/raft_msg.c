@@ -21,7 +21,7 @@
  *	28	4	CRC32C of its payload, 0 without one
  *	32	2	op, enum raft_op
  *	34	2	bits, 1 bare: a WRITE without its payload
- *	36	36	standing, see codec.c
+ *	36	44	standing, see codec.c
  *
  * The payloads of WRITE entries that are not bare follow the fixed part in their
  * order.

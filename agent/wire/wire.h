@@ -28,7 +28,7 @@
 #define WIRE_HEAD_BYTES 32
 #define WIRE_COPY_DATA_MAX (256U << 10) /* bytes of one COPY_DATA */
 #define WIRE_FRAME_BYTES_MAX (1U << 20) /* with head */
-#define WIRE_FRONT_BYTES_MAX (10U << 10)
+#define WIRE_FRONT_BYTES_MAX (11U << 10)
 #define WIRE_TEXT_MAX 255
 #define WIRE_IOV_MAX (RAFT_APPEND_MAX + 1)
 
@@ -74,6 +74,7 @@ struct wire_hello {
 #define WIRE_NODE_DISK_FAILED (1U << 2)
 #define WIRE_NODE_DAMAGED (1U << 3)
 #define WIRE_NODE_WANTS_LEAD (1U << 4) /* its opening waits for leadership */
+#define WIRE_NODE_DIVERGED (1U << 5) /* it has stopped: contradicts others */
 
 struct wire_status {
 	uint32_t flags;
@@ -83,6 +84,7 @@ struct wire_status {
 	uint64_t durable;
 	uint64_t commit;
 	uint64_t applied;
+	uint64_t chain; /* standing.chain of the entry `applied`, 0: not known */
 	/* in force there since that entry; all zero: no entry has said */
 	uint64_t members_since;
 	struct raft_members members;

@@ -67,6 +67,7 @@ static inline struct raft_entry *rig_entry(uint64_t index, uint64_t term,
 	entry->standing.writer = 1 + (uint32_t)rig_below(7);
 	entry->standing.epoch = rig_below(index + 1);
 	entry->standing.tag = rig_random();
+	entry->standing.chain = rig_random();
 	if (entry->op == RAFT_OP_OPEN)
 		entry->standing.epoch = index;
 	if (entry->op == RAFT_OP_ZERO) {
@@ -163,13 +164,14 @@ static inline void rig_hello(struct wire_hello *hello)
 
 static inline void rig_status(struct wire_status *status)
 {
-	status->flags = (uint32_t)rig_below(32);
+	status->flags = (uint32_t)rig_below(64);
 	status->epoch = rig_random();
 	status->term = rig_random();
 	status->last = rig_random();
 	status->durable = rig_random();
 	status->commit = rig_random();
 	status->applied = rig_random();
+	status->chain = rig_random();
 }
 
 static inline void rig_copy_begin(struct wire_copy_begin *begin)
@@ -182,6 +184,7 @@ static inline void rig_copy_begin(struct wire_copy_begin *begin)
 	begin->standing.writer = (uint32_t)rig_below(8);
 	begin->standing.epoch = rig_below(begin->index);
 	begin->standing.tag = rig_random();
+	begin->standing.chain = rig_random();
 	raft_members_set(&begin->standing.members,
 			 1 + (uint32_t)rig_below(65535), RAFT_MEMBER_VOTER);
 }

@@ -9,7 +9,7 @@
 #include "wire_rig.h"
 
 #define FIXED WIRE_HEAD_BYTES
-#define ENTRY(i) (FIXED + 72 + 72 * (i))
+#define ENTRY(i) (FIXED + 72 + 80 * (i))
 
 struct change {
 	size_t at;
@@ -288,8 +288,8 @@ static void impossible_copies_are_refused(void)
 static void impossible_states_and_answers_are_refused(void)
 {
 	static const struct change status_changes[] = {
-		{ FIXED + 0, 4, 31, NULL },
-		{ FIXED + 0, 4, 32, "unknown bits" },
+		{ FIXED + 0, 4, 63, NULL },
+		{ FIXED + 0, 4, 64, "unknown bits" },
 		{ FIXED + 4, 4, 1, "unknown bits" },
 		{ FIXED + 64, 2, 5, "impossible members" },
 		{ FIXED + 78, 2, 1, "impossible members" },

@@ -253,6 +253,16 @@ void scene_say_update(const struct scene_node *node,
 		scene_tell("  save term=%" PRIu64 " vote=%s%s%s%s", state->term,
 			   vote, state->joined ? "" : " not-joined",
 			   state->damaged ? " damaged" : "", promise);
+	if (update->flags & RAFT_UP_CONTRADICTED)
+		scene_tell("  contradicted by n%u term=%" PRIu64
+			   " commit=%" PRIu64 ": entry %" PRIu64
+			   " has term %" PRIu64 ", not %" PRIu64,
+			   update->contradiction.leader,
+			   update->contradiction.leader_term,
+			   update->contradiction.leader_commit,
+			   update->contradiction.index,
+			   update->contradiction.our_term,
+			   update->contradiction.their_term);
 	if (update->flags & RAFT_UP_COMMIT)
 		scene_tell("  commit %" PRIu64, raft_commit_index(node->raft));
 }

@@ -1,0 +1,229 @@
+/* build: tests/lib/disk.c */
+// SPDX-License-Identifier: GPL-2.0
+/* A replica that contradicts the others is noticed, and stops. */
+#include "node_rig.h"
+
+#define SECOND_US 1000000
+
+static uint32_t other_than(uint32_t a, uint32_t b)
+{
+	uint32_t id = 1;
+
+	while (id == a || id == b)
+		id++;
+	return id;
+}
+
+/* What node @id last said of itself, as @to heard it. */
+static const struct wire_status *said(uint32_t to, uint32_t id)
+{
+	static struct node_view view;
+	unsigned int i;
+
+	view = rig_view(to);
+	for (i = 0; i < view.peer_count; i++)
+		if (view.peers[i].id == id)
+			return &view.peers[i].status;
+	abort();
+}
+
+static bool differs(uint32_t to, uint32_t id)
+{
+	struct node_view view = rig_view(to);
+	unsigned int i;
+
+	for (i = 0; i < view.peer_count; i++)
+		if (view.peers[i].id == id)
+			return view.peers[i].differs;
+	abort();
+}
+
+/* It serves nothing, answers nothing, and says what is wrong. */
+static void check_stopped(uint32_t id, const char *what)
+{
+	struct node_view view = rig_view(id);
+
+	tap_check(view.diverged);
+	tap_check(strstr(view.problem, what) != NULL);
+	tap_check_eq(view.leader, 0);
+	tap_check_eq(rig.nodes[id].lease_us, 0);
+}
+
+/* A leader of a later term says that a committed entry has another term. */
+static void contradiction_of_a_committed_entry_stops_the_node(void)
+{
+	struct wire_msg msg = { .type = WIRE_RAFT };
+	uint32_t leader = rig_begin(3, 3);
+	uint32_t one = other_than(leader, 0), two = other_than(leader, one);
+	struct node_view before;
+
+	rig_write(leader, 5);
+	rig_cut_off(one, true);
+	before = rig_view(one);
+	msg.raft.msg = (struct raft_msg){
+		.type = RAFT_MSG_APPEND,
+		.from = two,
+		.to = one,
+		.term = before.term + 2,
+		.append = { .prev_index = before.commit - 1,
+			    .prev_term = before.term + 2,
+			    .commit = before.commit - 1 },
+	};
+	node_recv(rig_at(one), two, &msg, rig.now, 1);
+	rig_turns(1);
+	check_stopped(one, "committed entry");
+	tap_check_eq(rig_view(one).last, before.last);
+	rig_cut_off(one, false);
+	rig_pass(SECOND_US);
+	tap_check(said(leader, one)->flags & WIRE_NODE_DIVERGED);
+	tap_check_eq(rig_view(leader).role, RAFT_LEADER);
+	rig_write(leader, 5);
+	check_stopped(one, "committed entry");
+	tap_check_eq(rig_view(one).last, before.last);
+	rig_end();
+}
+
+/* The device's node: its lease is taken back and its opening ends. */
+static void contradicted_writer_is_fenced(void)
+{
+	struct wire_msg msg = { .type = WIRE_RAFT };
+	uint32_t leader = rig_begin(3, 3);
+	uint32_t one = other_than(leader, 0);
+	struct node_view before = rig_view(leader);
+
+	msg.raft.msg = (struct raft_msg){
+		.type = RAFT_MSG_APPEND,
+		.from = one,
+		.to = leader,
+		.term = before.term + 1,
+		.append = { .prev_index = before.commit,
+			    .prev_term = before.term + 1 },
+	};
+	tap_check(rig.nodes[leader].lease_us > rig.now);
+	node_recv(rig_at(leader), one, &msg, rig.now, 1);
+	check_stopped(leader, "committed entry");
+	tap_check(rig.nodes[leader].fenced);
+	rig_end();
+}
+
+/* Same index, same term, other contents: only the checksum can tell. */
+static void entries_that_differ_in_contents_stop_the_node(void)
+{
+	struct wire_msg msg = { .type = WIRE_RAFT };
+	uint32_t leader = rig_begin(3, 3);
+	uint32_t one = other_than(leader, 0);
+	struct node_view before;
+	struct raft_entry *entry = raft_entry_new();
+
+	rig_write(leader, 5);
+	rig_cut_off(one, true);
+	before = rig_view(one);
+	entry->op = RAFT_OP_ZERO;
+	entry->length = 512;
+	entry->index = before.last + 1;
+	entry->term = before.term;
+	entry->standing.members = rig.born;
+	entry->standing.chain = 4711;
+	msg.raft.msg = (struct raft_msg){
+		.type = RAFT_MSG_APPEND,
+		.from = leader,
+		.to = one,
+		.term = before.term,
+		.append = { .prev_index = before.last,
+			    .prev_term = before.term,
+			    .count = 1 },
+	};
+	msg.raft.entries[0] = entry;
+	node_recv(rig_at(one), leader, &msg, rig.now, 1);
+	rig_turns(1);
+	check_stopped(one, "differs");
+	tap_check_eq(rig_view(one).last, before.last);
+	raft_entry_put(entry);
+	rig_end();
+}
+
+/* Without a write: the leader's next status does. */
+static void status_of_a_log_that_differs_stops_the_follower(void)
+{
+	struct wire_msg msg = { .type = WIRE_STATUS };
+	uint32_t leader = rig_begin(3, 3);
+	uint32_t one = other_than(leader, 0);
+
+	rig_write(leader, 5);
+	rig_pass(SECOND_US);
+	msg.status = *said(one, leader);
+	tap_check(msg.status.chain != 0);
+	tap_check_eq(msg.status.applied, rig_view(one).applied);
+	node_recv(rig_at(one), leader, &msg, rig.now, 1);
+	tap_check(!rig_view(one).diverged);
+	msg.status.chain++;
+	node_recv(rig_at(one), leader, &msg, rig.now, 1);
+	check_stopped(one, "differs");
+	rig_end();
+}
+
+/* The leader has a majority: it goes on, and names who differs. */
+static void leader_names_the_follower_that_differs(void)
+{
+	struct wire_msg msg = { .type = WIRE_STATUS };
+	uint32_t leader = rig_begin(3, 3);
+	uint32_t one = other_than(leader, 0), two = other_than(leader, one);
+
+	rig_write(leader, 5);
+	rig_pass(SECOND_US);
+	msg.status = *said(leader, one);
+	msg.status.chain++;
+	node_recv(rig_at(leader), one, &msg, rig.now, 1);
+	tap_check(differs(leader, one));
+	tap_check(!differs(leader, two));
+	tap_check_eq(rig_view(leader).role, RAFT_LEADER);
+	tap_check(rig.nodes[leader].lease_us > rig.now);
+	rig_end();
+}
+
+/* The checksum is kept by the log, checkpoints, restarts and copies. */
+static void equal_replicas_have_equal_checksums(void)
+{
+	uint32_t leader = rig_begin(3, 3);
+	uint32_t one = other_than(leader, 0), two = other_than(leader, one);
+	uint64_t chain;
+
+	rig_write(leader, 60);
+	rig_pass(6 * SECOND_US); /* a checkpoint */
+	rig_kill(one);
+	rig_kill(two);
+	rig_turns(2);
+	rig_format(two);
+	rig_boot(one);
+	rig_boot(two);
+	rig_pass(6 * SECOND_US);
+	leader = rig_leader();
+	tap_need(leader != 0);
+	rig_open(leader);
+	rig_write(leader, 60);
+	rig_pass(2 * SECOND_US);
+	one = other_than(leader, 0);
+	two = other_than(leader, one);
+	chain = said(one, leader)->chain;
+	tap_check(chain != 0);
+	tap_check_eq(said(leader, one)->chain, chain);
+	tap_check_eq(said(leader, two)->chain, chain);
+	tap_check_eq(said(leader, two)->applied, rig_view(leader).applied);
+	tap_check(!rig_view(1).diverged && !rig_view(2).diverged &&
+		  !rig_view(3).diverged);
+	rig_end();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct tap_test tests[] = {
+		TAP_TEST(contradiction_of_a_committed_entry_stops_the_node),
+		TAP_TEST(contradicted_writer_is_fenced),
+		TAP_TEST(entries_that_differ_in_contents_stop_the_node),
+		TAP_TEST(status_of_a_log_that_differs_stops_the_follower),
+		TAP_TEST(leader_names_the_follower_that_differs),
+		TAP_TEST(equal_replicas_have_equal_checksums),
+	};
+
+	return tap_main(tests, TAP_COUNT(tests), argc, argv);
+}
