@@ -51,6 +51,7 @@ enum planted_bug {
 	PLANTED_FAILURE_FORGOTTEN,
 	PLANTED_BLANK_ELECTED,
 	PLANTED_UNREAD_SKIPPED,
+	PLANTED_SET_BACK_TRUSTED,
 	PLANTED_COUNT, /* of those that planted_bugs looks for */
 	/* planted_core's: what comes of them takes faults that raft_sim aims */
 	PLANTED_REJOINED_UNDURABLE = PLANTED_COUNT,

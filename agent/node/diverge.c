@@ -33,8 +33,8 @@ static void stop(struct node *node, const char *what)
 	node->diverged = true;
 	node->dead = true;
 	node_set_damage(node, what);
-	gate_revoke(node, "replica contradicts the leader");
-	gate_fence(node, "replica contradicts the leader");
+	gate_revoke(node, "replica contradicts the others");
+	gate_fence(node, "replica contradicts the others");
 	status_soon(node);
 }
 
@@ -76,6 +76,18 @@ static void stop_at(struct node *node, uint32_t peer, uint64_t index,
 		 "wrong (see log)",
 		 index);
 	stop(node, what);
+}
+
+void diverge_cloned(struct node *node, uint32_t peer)
+{
+	node_say(node, BASE_LOG_ERROR,
+		 "event=cloned peer=#%u reason=\"the peer has met this node "
+		 "since, from another copy of its disk\" remedy=\"two machines "
+		 "have this node's disk: stop one for good, then qbd up on the "
+		 "other\"",
+		 peer);
+	stop(node, "another machine has taken this node's place, with a copy "
+		   "of its disk; stop one of them for good");
 }
 
 /* Of the entry at @index; false: not known. */

@@ -109,6 +109,7 @@ struct node *node_new(const struct node_config *config, struct store_boot *boot,
 	node->incomplete = boot->checkpoint.incomplete;
 	image_reset(node, boot->checkpoint.applied);
 	node_set_damage(node, boot->damage);
+	past_init(node, &boot->state.past);
 	store_job_pool_init(&node->jobs, NODE_JOBS_MAX);
 	requests_init(node);
 	peers_init(node);
@@ -144,7 +145,6 @@ void node_peer_differs(struct node *node, uint32_t id, uint32_t differs)
 
 void node_link(struct node *node, uint32_t id, bool up)
 {
-	struct raft_event event = { .type = RAFT_EV_LINK, .peer = id };
 	struct peer *peer = peer_find(node, id);
 
 	if (!peer)
@@ -152,12 +152,12 @@ void node_link(struct node *node, uint32_t id, bool up)
 	peer->up = up;
 	peer->known = false;
 	peer->differs_said = false;
+	meet_link(peer);
 	resync_link(node, peer);
 	if (!up)
 		return;
 	send_forget(node, id); /* they belonged to the old connection */
 	status_again(node);
-	node_step(node, &event, NULL);
 }
 
 void node_recv(struct node *node, uint32_t id, const struct wire_msg *msg,
@@ -174,11 +174,18 @@ void node_recv(struct node *node, uint32_t id, const struct wire_msg *msg,
 		peer->status = msg->status;
 		peer->known = true;
 		members_told(node, &msg->status);
+		past_heard_status(node, peer);
 		diverge_in_status(node, peer);
 		return;
 	}
 	if (node->dead)
 		return;
+	if (msg->type == WIRE_LIFE) {
+		meet_told(node, peer, &msg->life);
+		return;
+	}
+	if (!peer->ready)
+		return; /* it may have been set back in time */
 	switch (msg->type) {
 	case WIRE_RAFT:
 		if (!node_jobs_out(node)) /* else lost: it comes again */
@@ -218,9 +225,11 @@ static void log_done(struct node *node, const struct store_job *job)
 		return;
 	}
 	node_durable_tell(node);
-	if (job->type == STORE_JOB_STATE)
+	if (job->type == STORE_JOB_STATE) {
+		past_saved(node, job->index);
 		node_state_saved(node, job->seq);
-	else if (job->type == STORE_JOB_RESET)
+	}
+	if (job->type == STORE_JOB_RESET)
 		resync_recv_log_was_reset(node);
 }
 
@@ -375,6 +384,7 @@ void node_pump(struct node *node, uint64_t now_us, uint64_t random)
 	node_durable_tell(node);
 	node_tick(node);
 	if (!node->dead) {
+		meet_pump(node);
 		members_pump(node);
 		gate_pump(node);
 		opening_pump(node);
@@ -416,6 +426,8 @@ uint64_t node_deadline(const struct node *node)
 		earlier(&deadline, node->image.due_us);
 	if (node->disk_failed)
 		earlier(&deadline, node->dead_at_us);
+	else if (!node_jobs_short(node))
+		earlier(&deadline, node->past.due_us);
 	if (node_leads(node))
 		earlier(&deadline, resync_send_deadline(node));
 	return deadline;

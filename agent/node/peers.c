@@ -108,7 +108,7 @@ void peers_pump(struct node *node)
 	if (!node_leads(node))
 		return;
 	for (i = 0; i < node->peer_count; i++)
-		if (node->peers[i].up)
+		if (node->peers[i].ready)
 			peer_send_entries(node, &node->peers[i]);
 }
 
@@ -163,7 +163,7 @@ void peer_log_was_read(struct node *node, const struct store_job *job)
 		if (job->entries[i]->term !=
 		    raft_entry_term(node->raft, job->index + i))
 			return; /* overruled since */
-	if (!node_leads(node) || !peer->up ||
+	if (!node_leads(node) || !peer->ready ||
 	    !raft_peer(node->raft, peer->id, &view) ||
 	    view.next != job->index || !raft_send_due(node->raft, peer->id))
 		return;
@@ -288,4 +288,5 @@ void peer_recv_raft(struct node *node, struct peer *peer,
 		event.members = members;
 	}
 	node_step(node, &event, msg);
+	past_heard_raft(node, &raft_msg);
 }

@@ -133,7 +133,7 @@ static bool resync_stalled(const struct node *node,
 /* Can this peer take a resync, if it needs one? */
 static bool resync_can_go(const struct peer *peer, enum raft_member_role role)
 {
-	if (!peer->up || !peer->known ||
+	if (!peer->ready || !peer->known ||
 	    peer->status.flags & WIRE_NODE_DISK_FAILED)
 		return false;
 	return role == RAFT_MEMBER_WITNESS ||

@@ -11,9 +11,12 @@
 
 void send_raft(struct node *node, const struct raft_msg *raft_msg)
 {
+	const struct peer *peer = peer_find(node, raft_msg->to);
 	struct wire_msg msg; /* large: only what is used of it is set */
 	uint32_t i;
 
+	if (!peer || !peer->ready)
+		return;
 	msg.type = WIRE_RAFT;
 	msg.raft.msg = *raft_msg;
 	msg.raft.bare = member_role(node, raft_msg->to) == RAFT_MEMBER_WITNESS;

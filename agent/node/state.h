@@ -13,10 +13,12 @@
  *	members.c	commands that change members, and the consequences
  *	peers.c		the log to and from peers
  *	image.c		the data area: applying, and checkpoints
+ *	meet.c		with whom we may talk: is one of us set back in time?
  *	step.c		a step of the core and what it says is to be done
  *	send.c		the core's messages, held until the hard state is saved
  *	diverge.c	a log that is another than a peer's: stop, and say so
  *	gate.c		the device's binding, epoch, lease and fence
+ *	past.c		what is remembered of our lives and the others'
  *	requests.c	what the device waits for
  *	resync.c	what other files need of a resync; its early end
  *	status.c	reports to peers
@@ -123,9 +125,23 @@ struct resync_send {
 	uint64_t rest_until_us; /* heeded while the device writes */
 };
 
+/* meet.c: until both know who the other is, on this connection */
+struct meeting {
+	struct wire_life life; /* its last word */
+	bool fresh; /* that is not judged yet */
+	bool due; /* it must be told of us */
+	bool judged; /* what it remembers of us */
+	bool noting; /* its life is saved with note_version */
+	bool noted; /* its life is saved */
+	uint64_t note_version;
+};
+
 struct peer {
 	uint32_t id;
 	bool up;
+	bool ready; /* meet.c: up, and nothing is in the core's way */
+	struct raft_life met_in; /* our life when it was, 0: never */
+	struct meeting meeting;
 	bool known; /* status is of this connection */
 	uint32_t differs; /* WIRE_DIFFERS_*, as its last HELLO said */
 	struct wire_status status;
@@ -155,6 +171,15 @@ struct resync_recv {
 	bool ended; /* COPY_END has come */
 	struct wire_copy_begin begin;
 	uint64_t reset_seq; /* of the core's reset */
+};
+
+/* past.c */
+struct past {
+	struct raft_past now; /* as the next save has it */
+	uint64_t version; /* counts changes that must be saved at once */
+	uint64_t life_version; /* that began the present life */
+	uint64_t saved; /* version on disk */
+	uint64_t due_us; /* of a save; UINT64_MAX: nothing to save */
 };
 
 struct held_msg {
@@ -200,6 +225,7 @@ struct node {
 	struct store_job_pool jobs; /* what may be under way */
 	unsigned int image_jobs; /* of any kind but the log's, under way */
 
+	struct past past;
 	struct entries entries;
 	uint64_t log_capacity; /* bytes */
 	struct image image;
@@ -356,6 +382,36 @@ void diverge_committed(struct node *node,
 bool diverge_in_append(struct node *node, const struct wire_msg *msg);
 /* Does what a peer has applied differ from ours, as its status says? */
 void diverge_in_status(struct node *node, struct peer *peer);
+
+/* Another node has taken our place, from a copy of our disk: stops the node. */
+void diverge_cloned(struct node *node, uint32_t peer);
+
+/* past.c */
+void past_init(struct node *node, const struct raft_past *found);
+/* The present life. */
+struct raft_life past_life(const struct node *node);
+/* Of our own life @number; 0: not known. */
+uint32_t past_nonce(const struct node *node, uint32_t number);
+/* Where @number does not follow on the present one, the others are forgotten. */
+void past_begin_life(struct node *node, uint32_t number, uint32_t random);
+/* What is remembered of a node; NULL: no place for it. */
+struct raft_known *past_known(struct node *node, uint32_t id);
+void past_note_life(struct node *node, struct raft_known *known,
+		    const struct raft_life *life);
+/* What a peer has said shows how far it is. */
+void past_heard_raft(struct node *node, const struct raft_msg *msg);
+void past_heard_status(struct node *node, const struct peer *peer);
+/* The job saves the hard state: and this with it. */
+void past_saving(struct node *node, struct store_job *job);
+void past_saved(struct node *node, uint64_t version);
+/* Begin a save that is due. */
+void past_save(struct node *node);
+
+/* meet.c */
+void meet_link(struct peer *peer);
+void meet_told(struct node *node, struct peer *peer,
+	       const struct wire_life *life);
+void meet_pump(struct node *node);
 
 /* send.c */
 void send_raft(struct node *node, const struct raft_msg *msg);

@@ -100,6 +100,7 @@ static void take_state(struct node *node)
 
 	job->state = node->update.state;
 	job->seq = node->update.state_seq;
+	past_saving(node, job);
 	node_begin(node, job);
 }
 

@@ -34,6 +34,8 @@ const struct journal_event journal_events[] = {
 	{ "peer-disk-failed", "184c359d1587487c98f30a022e68b8d8" },
 	{ "peer-damaged", "495dedad828744349c9f42f0b51bbf14" },
 	{ "peer-repaired", "f019164db07e48be85c306e68093b4f9" },
+	{ "set-back", "bc12d06beb1a43f59e92e73614c288e2" },
+	{ "cloned", "14f61824730e4e9b9fd1f52e0b8c86b9" },
 	{ "diverged", "b83449ef854949278a2a0c2385ad3a25" },
 	{ "peer-diverged", "10e982bf7f4e4934be0d149795de028d" },
 	{ "copy-begins", "96c8f1a83668449c980fab693696fdf1" },

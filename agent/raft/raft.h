@@ -35,6 +35,7 @@
 #include <stdint.h>
 
 #include "raft/members.h"
+#include "raft/past.h"
 
 #define RAFT_MSGS_MAX (4 * RAFT_MEMBERS_MAX) /* messages in one update */
 #define RAFT_APPEND_MAX 128 /* entries in one append message */
@@ -88,6 +89,7 @@ struct raft_hard_state {
 	 * than our own election timeout, since leading is a promise as well.
 	 */
 	uint32_t promise_us;
+	struct raft_past past; /* the caller's; the core does not look at it */
 };
 
 /* A run of entries of one term: from this index to the next run. */

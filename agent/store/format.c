@@ -10,6 +10,9 @@
 #include "base/crc.h"
 #include "store/format_bytes.h"
 
+#define PAST_AT 220
+#define KNOWN_BYTES 28
+
 static const uint8_t slot_magic[8] = "QBDSLOT1";
 static const uint8_t record_magic[4] = "QREC";
 
@@ -57,6 +60,44 @@ static void get_standing(const uint8_t *at, struct raft_standing *standing)
 	standing->chain = get64(at + 36);
 }
 
+static void put_past(uint8_t *at, const struct raft_past *past)
+{
+	unsigned int i;
+
+	put32(at, past->number);
+	for (i = 0; i < RAFT_PAST_LIVES; i++)
+		put32(at + 4 + 4 * i, past->nonces[i]);
+	at += 4 + 4 * RAFT_PAST_LIVES;
+	for (i = 0; i < RAFT_MEMBERS_MAX; i++, at += KNOWN_BYTES) {
+		const struct raft_known *known = &past->known[i];
+
+		put32(at, known->id);
+		put32(at + 4, known->life.number);
+		put32(at + 8, known->life.nonce);
+		put64(at + 12, known->term);
+		put64(at + 20, known->index);
+	}
+}
+
+static void get_past(const uint8_t *at, struct raft_past *past)
+{
+	unsigned int i;
+
+	past->number = get32(at);
+	for (i = 0; i < RAFT_PAST_LIVES; i++)
+		past->nonces[i] = get32(at + 4 + 4 * i);
+	at += 4 + 4 * RAFT_PAST_LIVES;
+	for (i = 0; i < RAFT_MEMBERS_MAX; i++, at += KNOWN_BYTES) {
+		struct raft_known *known = &past->known[i];
+
+		known->id = get32(at);
+		known->life.number = get32(at + 4);
+		known->life.nonce = get32(at + 8);
+		known->term = get64(at + 12);
+		known->index = get64(at + 20);
+	}
+}
+
 void format_slot_encode(const struct store_identity *identity,
 			const struct format_slot *slot, uint8_t *bytes)
 {
@@ -82,6 +123,7 @@ void format_slot_encode(const struct store_identity *identity,
 		      (slot->state.joined ? STATE_JOINED : 0) |
 			      (slot->state.damaged ? STATE_DAMAGED : 0));
 		put32(bytes + 216, slot->state.promise_us);
+		put_past(bytes + PAST_AT, &slot->state.past);
 	}
 	if (slot->kind == FORMAT_CHECKPOINT) {
 		put64(bytes + 104, checkpoint->applied);
@@ -156,6 +198,7 @@ bool format_slot_decode(const struct store_identity *identity,
 	state_flags = get32(bytes + 100);
 	slot->state.joined = state_flags & STATE_JOINED;
 	slot->state.damaged = state_flags & STATE_DAMAGED;
+	get_past(bytes + PAST_AT, &slot->state.past);
 	checkpoint->applied = get64(bytes + 104);
 	checkpoint->applied_term = get64(bytes + 112);
 	checkpoint_flags = get32(bytes + 120);

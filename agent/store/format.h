@@ -103,7 +103,15 @@
  *	144  8  base term
  *	152 64  standing of the entry `applied`
  *	216  4  state: longest promise to a leader, microseconds
- *	220     zeroes
+ *	220  4  state: number of the present life, see raft/past.h
+ *	224 64  state: nonces of the last 16 lives, of life n at place n % 16
+ *	288 196 state: seven other nodes, of 28 bytes, the free places zero:
+ *	          0  4  node id
+ *	          4  4  number of its life
+ *	          8  4  nonce of that
+ *	         12  8  its term
+ *	         20  8  index of the last entry known committed and durable there
+ *	484     zeroes
  *
  * STANDING.  What is cumulative (raft/standing.h), 64 bytes, in checkpoints and
  * records:

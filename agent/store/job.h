@@ -51,7 +51,7 @@ struct store_job {
 	/* What is asked for */
 	uint32_t length; /* bytes */
 	uint64_t offset; /* bytes of the volume */
-	uint64_t index;
+	uint64_t index; /* of STATE: the caller's */
 	unsigned int wanted; /* entries, at most STORE_JOB_ENTRIES_MAX */
 	uint32_t peer; /* the caller's: for which node it is read */
 	uint64_t seq; /* the caller's, of APPEND and STATE */

@@ -88,5 +88,6 @@ int wire_copy_get(struct wire_decoder *decoder, struct wire_msg *msg);
 #define WIRE_COPY_DATA_BYTES 40
 #define WIRE_COPY_END_BYTES 16
 #define WIRE_COPY_ACK_BYTES 24
+#define WIRE_LIFE_BYTES 40
 
 #endif

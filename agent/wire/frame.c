@@ -59,6 +59,7 @@ static const struct {
 			    WIRE_COPY_END_BYTES, 0 },
 	[WIRE_COPY_ACK] = { "COPY_ACK", WIRE_COPY_ACK_BYTES,
 			    WIRE_COPY_ACK_BYTES, 0 },
+	[WIRE_LIFE] = { "LIFE", WIRE_LIFE_BYTES, WIRE_LIFE_BYTES, 0 },
 };
 
 struct head {
@@ -132,6 +133,7 @@ static void put_fixed(struct wire_writer *writer, const struct wire_msg *msg)
 	case WIRE_STATUS:
 	case WIRE_OPEN_ASK:
 	case WIRE_OPEN_REPLY:
+	case WIRE_LIFE:
 		wire_node_put(writer, msg);
 		break;
 	case WIRE_COPY_BEGIN:
@@ -305,6 +307,7 @@ static int get_fixed(struct wire_decoder *decoder, struct wire_msg *msg)
 	case WIRE_STATUS:
 	case WIRE_OPEN_ASK:
 	case WIRE_OPEN_REPLY:
+	case WIRE_LIFE:
 		return wire_node_get(decoder, msg);
 	case WIRE_COPY_BEGIN:
 	case WIRE_COPY_DATA:

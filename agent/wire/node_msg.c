@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * STATUS, OPEN_ASK, OPEN_REPLY: what nodes tell and ask each other about the
- * device.
+ * STATUS, OPEN_ASK, OPEN_REPLY, LIFE: what nodes tell and ask each other about
+ * the device and themselves.
  *
  * STATUS: flags (4), 0 (4), epoch, term, last, durable, commit, applied,
  * members_since (8 each), members (16), chain (8).  OPEN_ASK: serial, epoch (8 each).  OPEN_REPLY: serial (8), error (4,
- * a negative errno or 0), writer (4).
+ * a negative errno or 0), writer (4).  LIFE: flags (4), 0 (4), the sender's number
+ * and nonce (4 each), the receiver's number and nonce (4 each), its term and index
+ * (8 each).
  */
 #include <errno.h>
 
@@ -33,6 +35,18 @@ static void put_status(struct wire_writer *writer,
 	wire_put64(writer, status->chain);
 }
 
+static void put_life(struct wire_writer *writer, const struct wire_life *life)
+{
+	wire_put32(writer, life->flags);
+	wire_put32(writer, 0);
+	wire_put32(writer, life->life.number);
+	wire_put32(writer, life->life.nonce);
+	wire_put32(writer, life->known.life.number);
+	wire_put32(writer, life->known.life.nonce);
+	wire_put64(writer, life->known.term);
+	wire_put64(writer, life->known.index);
+}
+
 void wire_node_put(struct wire_writer *writer, const struct wire_msg *msg)
 {
 	switch (msg->type) {
@@ -47,6 +61,9 @@ void wire_node_put(struct wire_writer *writer, const struct wire_msg *msg)
 		wire_put64(writer, msg->open_reply.serial);
 		wire_put32(writer, (uint32_t)msg->open_reply.error);
 		wire_put32(writer, msg->open_reply.writer);
+		break;
+	case WIRE_LIFE:
+		put_life(writer, &msg->life);
 		break;
 	default:
 		assert(0);
@@ -91,6 +108,31 @@ static int get_open_reply(struct wire_decoder *decoder,
 	return 0;
 }
 
+static int get_life(struct wire_decoder *decoder, struct wire_life *life)
+{
+	struct wire_reader *fixed = &decoder->fixed;
+	uint32_t zero;
+
+	life->flags = wire_get32(fixed);
+	zero = wire_get32(fixed);
+	life->life.number = wire_get32(fixed);
+	life->life.nonce = wire_get32(fixed);
+	life->known.id = 0;
+	life->known.life.number = wire_get32(fixed);
+	life->known.life.nonce = wire_get32(fixed);
+	life->known.term = wire_get64(fixed);
+	life->known.index = wire_get64(fixed);
+	if (zero || life->flags & ~(WIRE_LIFE_JUDGED | WIRE_LIFE_NOTED))
+		return base_error_set(decoder->error, -EBADMSG,
+				      "LIFE: unknown bits");
+	if (!life->life.number || !life->life.nonce ||
+	    life->life.number > WIRE_LIFE_NUMBER_MAX ||
+	    life->known.life.number > WIRE_LIFE_NUMBER_MAX)
+		return base_error_set(decoder->error, -EBADMSG,
+				      "LIFE: an impossible life");
+	return 0;
+}
+
 int wire_node_get(struct wire_decoder *decoder, struct wire_msg *msg)
 {
 	switch (msg->type) {
@@ -102,6 +144,8 @@ int wire_node_get(struct wire_decoder *decoder, struct wire_msg *msg)
 		return 0;
 	case WIRE_OPEN_REPLY:
 		return get_open_reply(decoder, &msg->open_reply);
+	case WIRE_LIFE:
+		return get_life(decoder, &msg->life);
 	default:
 		return -EBADMSG;
 	}

@@ -43,6 +43,7 @@ enum wire_type {
 	WIRE_COPY_DATA,
 	WIRE_COPY_END,
 	WIRE_COPY_ACK,
+	WIRE_LIFE, /* who we are, and what we remember of you */
 };
 
 struct wire_hello {
@@ -88,6 +89,18 @@ struct wire_status {
 	/* in force there since that entry; all zero: no entry has said */
 	uint64_t members_since;
 	struct raft_members members;
+};
+
+/* Bits of wire_life.flags */
+#define WIRE_LIFE_JUDGED (1U << 0) /* what the receiver remembers is judged */
+#define WIRE_LIFE_NOTED (1U << 1) /* the receiver's life is remembered */
+#define WIRE_LIFE_NUMBER_MAX (1U << 30)
+
+/* See node/meet.c. */
+struct wire_life {
+	uint32_t flags;
+	struct raft_life life; /* the sender's */
+	struct raft_known known; /* of the receiver; id is not sent */
 };
 
 struct wire_open_ask {
@@ -154,6 +167,7 @@ struct wire_msg {
 		struct wire_copy_data copy_data;
 		struct wire_copy_end copy_end;
 		struct wire_copy_ack copy_ack;
+		struct wire_life life;
 	};
 };
 

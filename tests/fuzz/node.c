@@ -346,7 +346,7 @@ static void happen(struct input *input)
 		node_member_change(host.node, NODE_MEMBER_ADD + bits % 5, node);
 		break;
 	case 1:
-		node_link(host.node, peer, true);
+		host_link_up(&host, peer);
 		break;
 	case 2:
 		node_link(host.node, peer, false);

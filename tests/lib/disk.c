@@ -671,10 +671,18 @@ const uint8_t *disk_cached(const struct disk *disk)
 
 void disk_copy(struct disk *to, const struct disk *from)
 {
-	assert(to->io.size == from->io.size && !to->digest_bytes);
+	uint64_t sectors = to->io.size / DISK_SECTOR;
+	uint64_t i;
+
+	assert(to->io.size == from->io.size);
 	memcpy(to->lasting, from->lasting, to->io.size);
-	memcpy(to->bad, from->bad, to->io.size / DISK_SECTOR);
+	memcpy(to->bad, from->bad, sectors);
+	/* Which batches are durable there, nobody knows. */
+	memset(to->stamps, 0xff, sectors * sizeof(*to->stamps));
 	disk_refresh(to);
+	to->digest = 0;
+	for (i = 0; to->digest_bytes && i < sectors; i++)
+		to->digest ^= sector_digest(to, i);
 	disk_on(to);
 	disk_disarm(to);
 	to->io.align = from->io.align;

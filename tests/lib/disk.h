@@ -122,7 +122,10 @@ const uint8_t *disk_cached(const struct disk *disk);
 /* The same with what a read would meet; NULL: a sector there can't be read. */
 const uint8_t *disk_read_bytes(const struct disk *disk, uint64_t offset,
 			       uint64_t size);
-/* Copy what lasts; the cache of @to becomes empty. Equal sizes. */
+/*
+ * Copy what lasts; the cache of @to becomes empty, and only what is written there
+ * from now on may rot.  Equal sizes.
+ */
 void disk_copy(struct disk *to, const struct disk *from);
 
 /*

@@ -62,6 +62,7 @@ static const struct {
 	[PLANTED_ANSWERED_OUT_OF_ORDER] = { "append_answered_out_of_order",
 					    4000 },
 	[PLANTED_APPLIED_UNWRITTEN] = { "applied_before_it_is_written", 100 },
+	[PLANTED_SET_BACK_TRUSTED] = { "set_back_trusted", 4000 },
 	[PLANTED_FAILURE_FORGOTTEN] = { "append_done_behind_a_failed_one",
 					4000 },
 	[PLANTED_UNREAD_SKIPPED] = { "unreadable_entry_skipped", 4000 },

@@ -54,12 +54,14 @@ static void frames_before_hello_are_refused(void)
 
 	tap_need(rig_begin(2));
 	tap_need(rig_until(rig_both_up(1, 2)));
-	for (type = WIRE_STATUS; type <= WIRE_COPY_ACK; type++) {
+	for (type = WIRE_STATUS; type <= WIRE_LIFE; type++) {
 		struct wire_msg msg = { .type = type }, reply;
 		struct rig_inbox inbox = { .used = 0 };
 		struct base_buf *buf = NULL;
 		int fd = rig_raw(2);
 
+		if (type == WIRE_LIFE)
+			msg.life.life = (struct raft_life){ 1, 1 };
 		if (type == WIRE_COPY_BEGIN)
 			msg.copy_begin.term = 1;
 		if (type == WIRE_COPY_DATA) {

@@ -213,6 +213,14 @@ static inline bool do_state(struct model *model)
 		.term = model->state.term + draw(model, 3),
 		.vote = (uint32_t)draw(model, 4),
 		.joined = true,
+		.past = {
+			.number = 1 + (uint32_t)draw(model, 100),
+			.nonces = { [3] = 7 },
+			.known = { [6] = { .id = 5,
+					   .life = { 9, (uint32_t)draw(model, 9) },
+					   .term = draw(model, 10),
+					   .index = draw(model, 1000) } },
+		},
 	};
 	int error;
 
@@ -353,7 +361,8 @@ static inline bool same_state(const struct raft_hard_state *a,
 			      const struct raft_hard_state *b)
 {
 	return a->term == b->term && a->vote == b->vote &&
-	       a->joined == b->joined && a->damaged == b->damaged;
+	       a->joined == b->joined && a->damaged == b->damaged &&
+	       !memcmp(&a->past, &b->past, sizeof(a->past));
 }
 
 static inline bool check_meta(struct model *model)

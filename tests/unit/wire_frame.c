@@ -81,6 +81,8 @@ static bool same(const struct wire_msg *a, const struct wire_msg *b)
 		return !memcmp(&a->copy_end, &b->copy_end, sizeof(a->copy_end));
 	case WIRE_COPY_ACK:
 		return !memcmp(&a->copy_ack, &b->copy_ack, sizeof(a->copy_ack));
+	case WIRE_LIFE:
+		return !memcmp(&a->life, &b->life, sizeof(a->life));
 	}
 	return false;
 }
@@ -342,7 +344,7 @@ static void heads_with_impossible_lengths_are_refused(void)
 		{ WIRE_RAFT, 72, WIRE_FRAME_BYTES_MAX },
 		{ WIRE_COPY_DATA, 40, WIRE_COPY_DATA_MAX + 512 },
 		{ WIRE_STATUS, 48, 0 },
-		{ WIRE_COPY_ACK + 1, 24, 0 },
+		{ WIRE_LIFE + 1, 24, 0 },
 		{ 0, 24, 0 },
 	};
 	struct base_error error;

@@ -18,7 +18,7 @@
 #define RIG_VOLUME_BYTES (1ULL << 30)
 
 /* Of every message: type, and for RAFT the core's type. */
-#define RIG_KINDS 14
+#define RIG_KINDS 15
 
 static uint64_t rig_state = 1;
 
@@ -251,6 +251,15 @@ static inline void rig_msg(struct wire_msg *msg, unsigned int kind)
 		msg->copy_ack.serial = rig_random();
 		msg->copy_ack.offset = rig_below(RIG_VOLUME_BYTES + 1);
 		msg->copy_ack.error = -(int32_t)rig_below(134);
+		break;
+	case WIRE_LIFE:
+		msg->life.flags = (uint32_t)rig_below(4);
+		msg->life.life.number = 1 + (uint32_t)rig_below(100);
+		msg->life.life.nonce = 1 + (uint32_t)rig_below(1000);
+		msg->life.known.life.number = (uint32_t)rig_below(100);
+		msg->life.known.life.nonce = (uint32_t)rig_random();
+		msg->life.known.term = rig_random();
+		msg->life.known.index = rig_random();
 		break;
 	}
 }

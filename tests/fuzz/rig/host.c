@@ -175,6 +175,17 @@ struct raft_members host_members(unsigned int count)
 	return members;
 }
 
+/* Nobody has anything to remember of the other: nothing is in their way. */
+void host_link_up(struct host *host, uint32_t peer)
+{
+	struct wire_msg msg = { .type = WIRE_LIFE };
+
+	node_link(host->node, peer, true);
+	msg.life.flags = WIRE_LIFE_JUDGED | WIRE_LIFE_NOTED;
+	msg.life.life = (struct raft_life){ 1, 1 };
+	node_recv(host->node, peer, &msg, host->now_us, 1);
+}
+
 static void member(struct host *host, unsigned int members)
 {
 	struct node_config config = {
@@ -196,6 +207,8 @@ static void member(struct host *host, unsigned int members)
 	config.raft.drift_ppm = 1000;
 	host->node = node_new(&config, &boot, &ops, host, host->now_us, 7);
 	FUZZ_NEED(host->node);
+	for (i = 2; i <= HOST_NODES; i++)
+		host_link_up(host, i);
 }
 
 static void queue_clear(struct host_queue *queue)

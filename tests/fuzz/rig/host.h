@@ -44,6 +44,8 @@ void host_start(struct host *host, bool veteran, unsigned int members);
 void host_stop(struct host *host);
 void host_restart(struct host *host, bool crash, unsigned int members);
 /* After so many writes and syncs more */
+/* A new connection, over which all may be said at once. */
+void host_link_up(struct host *host, uint32_t peer);
 void host_disk_fails(struct host *host, unsigned int after);
 /* The first @count jobs of a queue. */
 void host_work(struct host *host, struct host_queue *queue, unsigned int count);

@@ -18,6 +18,7 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_POWER_IN_IO] = "power-in-io",
 	[FAULT_POWER_ALL] = "power-all",
 	[FAULT_POWER_STORM] = "power-storm",
+	[FAULT_COPIED] = "disk-copied",
 	[FAULT_PAUSE] = "paused",
 	[FAULT_CUT_PAIR] = "pair-cut",
 	[FAULT_CUT_ONE_WAY] = "one-way-cut",
@@ -38,6 +39,7 @@ const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_WRITE_EIO] = "write-eio",
 	[FAULT_SYNC_EIO] = "sync-eio",
 	[FAULT_DATA_UNREADABLE] = "data-unreadable",
+	[FAULT_SET_BACK] = "disk-set-back",
 	[FAULT_CORRUPTED] = "frame-corrupted",
 	[FAULT_QUEUE_FULL] = "queue-full",
 	[FAULT_UNAPPLIED] = "unapplied-log-lost",
@@ -56,6 +58,9 @@ void faults_draw(struct world *world)
 	for (i = 0; i < FAULT_SCHEDULED; i++)
 		if (world_chance(world, kinds))
 			world->fault_mean_us[i] = scale << world_draw(world, 5);
+	if (world->fault_mean_us[FAULT_SET_BACK])
+		world->fault_mean_us[FAULT_COPIED] =
+			world->fault_mean_us[FAULT_SET_BACK];
 	world->fault_mean_us[FAULT_MEMBER] /= 4;
 	world->fault_mean_us[FAULT_REPLACED] /= 4;
 	world->fault_us = 20000ULL << world_draw(world, 8);
@@ -154,6 +159,16 @@ static void power_all(struct world *world)
 		       1000 + world_draw(world, DOWN_US));
 }
 
+/* A backup is made of what is sound. */
+static void disk_copied(struct host *host, uint64_t down_us)
+{
+	if (host->wounded || host->disk_out || host_must_live(host))
+		return;
+	host_kill(host, true);
+	host_copy(host);
+	host_start_later(host, down_us);
+}
+
 static void fault_crash(struct world *world, enum fault fault)
 {
 	struct host *host = draw_target(world);
@@ -175,6 +190,9 @@ static void fault_crash(struct world *world, enum fault fault)
 		break;
 	case FAULT_POWER_ALL:
 		power_all(world);
+		break;
+	case FAULT_COPIED:
+		disk_copied(host, down_us);
 		break;
 	case FAULT_PAUSE:
 		host_pause(host, 2 * down_us);
@@ -272,6 +290,16 @@ static void disk_replaced(struct host *host)
 	host_start_later(host, 1000 + world_draw(host->world, DOWN_US));
 }
 
+static bool disk_set_back(struct host *host)
+{
+	if (!host_copy_is_known_old(host))
+		return false;
+	host_kill(host, true);
+	host_put_back(host);
+	host_start_later(host, 1000 + world_draw(host->world, DOWN_US));
+	return true;
+}
+
 /* False: nothing came of it. */
 static bool wound(struct host *host, enum fault fault)
 {
@@ -288,6 +316,8 @@ static bool wound(struct host *host, enum fault fault)
 	case FAULT_REPLACED:
 		disk_replaced(host);
 		return true;
+	case FAULT_SET_BACK:
+		return disk_set_back(host);
 	case FAULT_ROT_LOG:
 		return disk_rot(disk, ring, end, false);
 	case FAULT_ROT_META:
@@ -325,10 +355,11 @@ static bool strike_disk(struct host *host, enum fault fault)
 		return false;
 	if (!wound(host, fault)) {
 		host->wounded = false;
+		host->wound_fresh = false;
 		return false;
 	}
 	world_tell(world, host->id, "%s", fault_names[fault]);
-	if (fault != FAULT_REPLACED)
+	if (fault != FAULT_REPLACED && fault != FAULT_SET_BACK)
 		world_at(world, world->now_us + draw_us(world), restart_once,
 			 host, 0, 0);
 	return true;

@@ -73,6 +73,53 @@ const uint8_t *host_data(const struct host *host, uint64_t offset,
 			       size);
 }
 
+void host_copy(struct host *host)
+{
+	struct disk *const from[] = { host->disk, host->meta };
+	struct disk **const to[] = { &host->copy, &host->copy_meta };
+	unsigned int i;
+
+	for (i = 0; i < 2 && from[i]; i++) {
+		if (!*to[i])
+			*to[i] = disk_new(disk_io(from[i])->size, DISK_SECTOR,
+					  1);
+		disk_copy(*to[i], from[i]);
+	}
+	oracle_sight_copy(&host->copy_sight, &host->sight);
+	host->copied = true;
+}
+
+/* What the others' disks hold counts: they may start anew, too. */
+bool host_copy_is_known_old(const struct host *host)
+{
+	uint32_t number = host->copy_sight.saved.past.number;
+	unsigned int i, place;
+
+	if (!host->copied)
+		return false;
+	for (i = 0; i < host->world->count; i++) {
+		const struct host *other = &host->world->hosts[i];
+		const struct raft_known *known = other->sight.saved.past.known;
+
+		for (place = 0; place < RAFT_MEMBERS_MAX; place++)
+			if (known[place].id == host->id &&
+			    known[place].life.number > number)
+				break;
+		if (other != host && place == RAFT_MEMBERS_MAX)
+			return false;
+	}
+	return true;
+}
+
+void host_put_back(struct host *host)
+{
+	disk_copy(host->disk, host->copy);
+	if (host->meta)
+		disk_copy(host->meta, host->copy_meta);
+	oracle_sight_copy(&host->sight, &host->copy_sight);
+	host->set_back = true;
+}
+
 /* Whole again: what was lost has come back from the others, durably. */
 static void host_wound_heals(struct host *host)
 {
@@ -82,6 +129,11 @@ static void host_wound_heals(struct host *host)
 	    host->log_jobs || !host_data(host, 0, host->world->volume_bytes))
 		return;
 	node_view(host->node, host_now(host), &view);
+	/* It looks whole until the others have told it. */
+	if (host->set_back) {
+		host->set_back = !view.blank && !view.damaged;
+		return;
+	}
 	if (view.blank || view.damaged || view.incomplete || view.disk_failed)
 		return;
 	host->wounded = false;
@@ -167,6 +219,7 @@ void host_reformat(struct host *host)
 		disk_replace(host->meta);
 	host->disk_out = false;
 	host->wound_fresh = false;
+	host->set_back = false;
 	oracle_forget(host);
 	if (store_format(host_io(host), &identity, true, NULL, NULL, &error))
 		world_fail(host->world, "format: %s", error.text);

@@ -112,6 +112,7 @@ static const char *message_name(const struct wire_msg *msg)
 		[WIRE_COPY_DATA] = "copy-data",
 		[WIRE_COPY_END] = "copy-end",
 		[WIRE_COPY_ACK] = "copy-ack",
+		[WIRE_LIFE] = "life",
 	};
 
 	return msg->type == WIRE_RAFT ? raft[msg->raft.msg.type] :

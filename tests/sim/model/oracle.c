@@ -218,6 +218,17 @@ void oracle_forget(struct host *host)
 	host->sight.applying = 0;
 }
 
+void oracle_sight_copy(struct sight *to, const struct sight *from)
+{
+	uint64_t *terms = realloc(to->terms, from->room * sizeof(*terms));
+
+	if (!terms)
+		abort();
+	memcpy(terms, from->terms, from->room * sizeof(*terms));
+	*to = *from;
+	to->terms = terms;
+}
+
 /*
  * A leader changes members only once the change before is committed, and an
  * entry of its own term.

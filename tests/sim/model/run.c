@@ -65,8 +65,8 @@ static bool healed(struct world *world)
 			continue;
 		}
 		node_view(host->node, host_now(host), &view);
-		if (view.damaged || view.requests || view.last != first.last ||
-		    view.applied != view.last)
+		if (host->set_back || view.damaged || view.requests ||
+		    view.last != first.last || view.applied != view.last)
 			return false;
 		if (view.incomplete && has_data(world, host))
 			return false;

@@ -220,6 +220,11 @@ void world_free(struct world *world)
 		disk_free(world->hosts[i].disk);
 		if (world->hosts[i].meta)
 			disk_free(world->hosts[i].meta);
+		if (world->hosts[i].copy)
+			disk_free(world->hosts[i].copy);
+		if (world->hosts[i].copy_meta)
+			disk_free(world->hosts[i].copy_meta);
+		free(world->hosts[i].copy_sight.terms);
 		free(world->hosts[i].sight.terms);
 	}
 	for (i = 0; i < world->heap_count; i++)

@@ -143,6 +143,15 @@ struct host {
 	/* It is a bad sector of the log: nobody has to come for that. */
 	bool wound_log;
 	bool disk_out; /* has failed; to be replaced */
+	/*
+	 * A copy of its disks, to be put back later, and what the oracles saw of
+	 * the host by then.
+	 */
+	struct disk *copy;
+	struct disk *copy_meta;
+	struct sight copy_sight;
+	bool copied;
+	bool set_back; /* it was put back, and the node does not know yet */
 	bool io_failed; /* the same, but the node may not know yet */
 	struct lanes *lanes;
 	struct base_list writes; /* which the kernel was given */
@@ -181,6 +190,7 @@ enum fault {
 	FAULT_POWER_IN_IO,
 	FAULT_POWER_ALL,
 	FAULT_POWER_STORM,
+	FAULT_COPIED,
 	FAULT_PAUSE,
 	FAULT_CUT_PAIR,
 	FAULT_CUT_ONE_WAY,
@@ -201,6 +211,7 @@ enum fault {
 	FAULT_WRITE_EIO,
 	FAULT_SYNC_EIO,
 	FAULT_DATA_UNREADABLE,
+	FAULT_SET_BACK,
 	FAULT_SCHEDULED, /* those above come at their own pace */
 	FAULT_CORRUPTED = FAULT_SCHEDULED, /* per frame */
 	FAULT_QUEUE_FULL, /* per frame */
@@ -289,6 +300,12 @@ void host_init(struct host *host);
 void host_start_later(struct host *host, uint64_t after_us);
 void host_kill(struct host *host, bool power);
 void host_reformat(struct host *host);
+/* Its power is off: keep a copy of its disks. */
+void host_copy(struct host *host);
+/* Is the copy older than what all others remember of the host? */
+bool host_copy_is_known_old(const struct host *host);
+/* Its power is off: put the copy back. */
+void host_put_back(struct host *host);
 void host_pause(struct host *host, uint64_t us);
 void host_transfer(struct host *host, uint32_t peer);
 /* Order the leader to change a member. Return: who began it, or NULL. */
@@ -409,6 +426,8 @@ bool oracle_change_open(const struct world *world);
 void oracle_step(struct host *host);
 /* The disk lost its contents. */
 void oracle_forget(struct host *host);
+/* @to becomes what @from is; its memory is its own. */
+void oracle_sight_copy(struct sight *to, const struct sight *from);
 
 /* ruin.c: after a run that ended well; breaks every replica */
 void ruin(struct world *world);
