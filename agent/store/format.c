@@ -137,6 +137,8 @@ void format_slot_encode(const struct store_identity *identity,
 		put64(bytes + 144, slot->base.term);
 		put_standing(bytes + 152, &checkpoint->standing);
 	}
+	if (slot->kind == FORMAT_NOTE)
+		put64(bytes + 104, slot->state_seq);
 	put32(bytes + FORMAT_META_CRC, format_meta_crc(bytes));
 }
 
@@ -146,6 +148,7 @@ static bool slot_possible(const struct format_slot *slot, uint32_t align)
 	const struct format_base *base = &slot->base;
 	const uint64_t numbers[] = {
 		slot->seq,
+		slot->state_seq,
 		slot->state.term,
 		mark->generation,
 		mark->durable,
@@ -199,7 +202,10 @@ bool format_slot_decode(const struct store_identity *identity,
 	slot->state.joined = state_flags & STATE_JOINED;
 	slot->state.damaged = state_flags & STATE_DAMAGED;
 	get_past(bytes + PAST_AT, &slot->state.past);
-	checkpoint->applied = get64(bytes + 104);
+	if (kind == FORMAT_NOTE)
+		slot->state_seq = get64(bytes + 104);
+	else
+		checkpoint->applied = get64(bytes + 104);
 	checkpoint->applied_term = get64(bytes + 112);
 	checkpoint_flags = get32(bytes + 120);
 	checkpoint->incomplete = checkpoint_flags & CHECKPOINT_INCOMPLETE;

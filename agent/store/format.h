@@ -94,7 +94,7 @@
  *	 88  8  term (state: the term; else the term when it was written)
  *	 96  4  state: vote
  *	100  4  state: flags, 1 joined, 2 damaged
- *	104  8  checkpoint: applied
+ *	104  8  checkpoint: applied; note: sequence number of the last state
  *	112  8  its term
  *	120  4  flags, 1 incomplete, 2 witness
  *	124  4  chain: header CRC of the record before the log's first
@@ -279,6 +279,7 @@ struct format_slot {
 	enum format_kind kind;
 	unsigned int which;
 	uint64_t seq;
+	uint64_t state_seq; /* of a note */
 	struct format_mark mark;
 	struct raft_hard_state state; /* term: of all kinds */
 	struct store_checkpoint checkpoint;

@@ -79,8 +79,6 @@ int meta_pair_save(struct store *store, struct format_slot *slot,
 			error = store_sync_log(store);
 		if (error)
 			return error;
-		if (planted(PLANTED_SECOND_SLOT_SKIPPED))
-			break;
 	}
 	return 0;
 }
@@ -170,6 +168,7 @@ int store_log_note(struct store *store)
 	slot.state.term = store->state.term;
 	if (slot.mark.durable == store->noted)
 		return 0;
+	slot.state_seq = store->state_seq;
 	slot.seq = store->note_seq + 1;
 	slot.which = slot.seq % 2;
 	error = slot_write(store, &slot, store->log_block);

@@ -46,6 +46,10 @@ static void slots_read(struct store *store, struct slots *slots,
 		store->checkpoint_seq = slots->checkpoint.newest->seq;
 	if (slots->note.newest)
 		store->note_seq = slots->note.newest->seq;
+	for (i = 0; i < 2; i++)
+		if (slots->note.valid[i] &&
+		    slots->note.slot[i].state_seq > store->state_seq)
+			store->state_seq = slots->note.slot[i].state_seq;
 }
 
 static int log_load(struct store *store, const struct slots *slots,
@@ -71,14 +75,22 @@ static int log_load(struct store *store, const struct slots *slots,
 static void state_load(struct store *store, const struct slots *slots,
 		       const struct recovery *found, struct store_boot *boot)
 {
+	const struct format_slot *newest = slots->state.newest;
 	bool damaged = boot->state.damaged;
 
-	if (slots->state.newest) {
-		store->state = slots->state.newest->state;
+	if (newest) {
+		store->state = newest->state;
 		if (store->state.damaged && !damaged)
 			recover_damage_add(boot,
 					   "damaged since an earlier run");
-	} else {
+	}
+	if (newest && newest->seq < store->state_seq) {
+		/* The disk has lost a save: there may have been another vote. */
+		recover_damage_add(boot, "term and vote are older than those "
+					 "that were saved last");
+		damaged = true;
+	}
+	if (!newest) {
 		recover_damage_add(boot,
 				   "both slots of term and vote can't be read");
 		store->state.term = found->term;

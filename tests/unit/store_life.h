@@ -213,6 +213,7 @@ static inline bool do_state(struct model *model)
 		.term = model->state.term + draw(model, 3),
 		.vote = (uint32_t)draw(model, 4),
 		.joined = true,
+		.promise_us = (uint32_t)draw(model, 1000),
 		.past = {
 			.number = 1 + (uint32_t)draw(model, 100),
 			.nonces = { [3] = 7 },
@@ -362,6 +363,7 @@ static inline bool same_state(const struct raft_hard_state *a,
 {
 	return a->term == b->term && a->vote == b->vote &&
 	       a->joined == b->joined && a->damaged == b->damaged &&
+	       a->promise_us == b->promise_us &&
 	       !memcmp(&a->past, &b->past, sizeof(a->past));
 }
 
