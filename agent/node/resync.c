@@ -7,6 +7,7 @@
  * of it, or do to it, is here, below the step: a step may end a resync when
  * leadership changes.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "base/planted.h"
@@ -17,8 +18,24 @@ void resync_forget(struct peer *peer)
 	memset(&peer->resync, 0, sizeof(peer->resync));
 }
 
+void resync_unwanted(struct node *node, uint32_t peer, uint64_t serial)
+{
+	struct wire_msg reply = { .type = WIRE_COPY_ACK };
+
+	reply.copy_ack.serial = serial;
+	reply.copy_ack.error = -ESTALE;
+	node->ops->send(node->context, peer, &reply);
+}
+
+/*
+ * The leader is told, since it may be the one that we hear again next: it would
+ * wait for us to apply what we threw away.
+ */
 void resync_abort(struct node *node)
 {
+	if (node->resync.from && node->resync.phase != RESYNC_FINISHING)
+		resync_unwanted(node, node->resync.from,
+				node->resync.begin.serial);
 	/* A reset under way must end first: resync_recv_pump() finds it orphaned. */
 	if (node->resync.phase == RESYNC_PREPARING ||
 	    node->resync.phase == RESYNC_FINISHING)

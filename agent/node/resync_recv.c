@@ -266,19 +266,6 @@ void resync_recv_written(struct node *node, const struct store_job *job)
 	resync_ack(node, 0);
 }
 
-/* We gave this resync up, when we heard of no leader for a while: say so. */
-static void resync_unwanted(struct node *node, struct peer *peer,
-			    const struct wire_msg *msg)
-{
-	struct wire_msg reply = { .type = WIRE_COPY_ACK };
-
-	reply.copy_ack.serial = msg->type == WIRE_COPY_DATA ?
-					msg->copy_data.serial :
-					msg->copy_end.serial;
-	reply.copy_ack.error = -ESTALE;
-	node->ops->send(node->context, peer->id, &reply);
-}
-
 void resync_recv(struct node *node, struct peer *peer,
 		 const struct wire_msg *msg)
 {
@@ -289,7 +276,10 @@ void resync_recv(struct node *node, struct peer *peer,
 		return;
 	}
 	if (resync->from != peer->id) {
-		resync_unwanted(node, peer, msg);
+		resync_unwanted(node, peer->id,
+				msg->type == WIRE_COPY_DATA ?
+					msg->copy_data.serial :
+					msg->copy_end.serial);
 		return;
 	}
 	if (msg->type == WIRE_COPY_DATA) {

@@ -320,6 +320,8 @@ void status_again(struct node *node);
 void resync_forget(struct peer *peer);
 /* The follower's side of it is over, as soon as it can be. */
 void resync_abort(struct node *node);
+/* We gave this resync up, as we heard of no leader for a while: say so. */
+void resync_unwanted(struct node *node, uint32_t peer, uint64_t serial);
 /* The link to @peer came up or went down. */
 void resync_link(struct node *node, struct peer *peer);
 /* How far committed entries may be applied now. */

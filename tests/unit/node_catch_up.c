@@ -135,6 +135,45 @@ static void copy_that_was_given_up_is_answered_so(void)
 	rig_end();
 }
 
+/* Bytes of the copy that are not acknowledged. */
+static uint64_t copy_left(uint32_t leader, uint32_t peer)
+{
+	struct node_view view = rig_view(leader);
+	unsigned int i;
+
+	for (i = 0; i < view.peer_count; i++)
+		if (view.peers[i].id == peer)
+			return RIG_VOLUME_BYTES - view.peers[i].copy_offset;
+	return RIG_VOLUME_BYTES;
+}
+
+/* All of it was there, and was thrown away before the log was applied to it. */
+static void copy_that_is_given_up_at_its_end_begins_again(void)
+{
+	uint32_t leader = rig_begin(3, 3), away = leader == 3 ? 2 : 3;
+	unsigned int turns;
+
+	rig_kill(away);
+	rig_write(leader, 150);
+	rig_format(away);
+	rig_boot(away);
+	tap_check(copy_has_begun(away));
+	for (turns = 0; copy_left(leader, away) && turns < 1000; turns++) {
+		rig_request(leader);
+		rig_turns(1);
+	}
+	rig.nodes[away].hold_image = true;
+	rig.cut[leader][away] = true; /* one way: it hears of no leader */
+	tap_need(rig_view(away).incomplete);
+	rig_pass(4 * RIG_T);
+	rig.nodes[away].hold_image = false;
+	rig.cut[leader][away] = false;
+	rig_pass(30 * SECOND_US); /* it waits for two minutes while we apply */
+	tap_check(!rig_view(away).incomplete);
+	tap_check(rig_same(leader, away));
+	rig_end();
+}
+
 /* Nobody fills a witness: what it lacks is only to say that it is whole. */
 static void witness_that_stops_early_finishes_by_itself(void)
 {
@@ -166,6 +205,7 @@ int main(int argc, char **argv)
 		TAP_TEST(overruled_tail_that_fills_the_log_gives_way),
 		TAP_TEST(copy_begins_anew_when_its_log_can_not_be_continued),
 		TAP_TEST(copy_that_was_given_up_is_answered_so),
+		TAP_TEST(copy_that_is_given_up_at_its_end_begins_again),
 		TAP_TEST(witness_that_stops_early_finishes_by_itself),
 	};
 
