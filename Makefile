@@ -172,7 +172,7 @@ $(FUZZ_BINS): $(B)/tests/fuzz/%: tests/fuzz/%.c \
 		$(extra) $(B)/fuzz/libagent.a $(PKG_LIBS)
 
 # Simulations run for many virtual hours: optimized, assertions stay on.
-$(filter-out %/planted_bugs %/planted_core,$(SIM_BINS)): $(B)/tests/sim/%: tests/sim/%.c $(B)/obj/libagent.a \
+$(filter-out %/planted_bugs %/planted_scenes,$(SIM_BINS)): $(B)/tests/sim/%: tests/sim/%.c $(B)/obj/libagent.a \
 		$(wildcard tests/sim/*/*.[ch] tests/lib/*)
 	@mkdir -p $(@D)
 	$(call say,TEST)$(CC) $(CPPFLAGS_ALL) -I. -Itests/unit $(CFLAGS_ALL) \
@@ -218,9 +218,9 @@ $(B)/tests/sim/planted_bugs: $(PLANT_SRCS:%.c=$(B)/plant/%.o)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
-CORE_PLANT_SRCS := $(wildcard agent/base/*.c agent/raft/*.c tests/sim/raft/*.c) \
-	tests/sim/planted_core.c
-$(B)/tests/sim/planted_core: $(CORE_PLANT_SRCS:%.c=$(B)/plant/%.o)
+SCENE_PLANT_SRCS := $(wildcard agent/base/*.c agent/raft/*.c tests/scenario/rig/*.c) \
+	tests/sim/planted_scenes.c
+$(B)/tests/sim/planted_scenes: $(SCENE_PLANT_SRCS:%.c=$(B)/plant/%.o)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 

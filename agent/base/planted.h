@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Deliberate bugs (mutants) that the simulators must detect
- * (tests/sim/planted_bugs, tests/sim/planted_core).  Only their own build, with
- * QBD_PLANT, contains them.  In every other build planted() is false at compile time, and nothing remains.
+ * Deliberate bugs (mutants) that the simulator (tests/sim/planted_bugs) or a
+ * scenario (tests/sim/planted_scenes) must detect.  Only their own build, with
+ * QBD_PLANT, contains them.  In every other build planted() is false at compile
+ * time, and nothing remains.
  */
 #ifndef BASE_PLANTED_H
 #define BASE_PLANTED_H
@@ -22,13 +23,10 @@ enum planted_bug {
 	PLANTED_CLOCKS_TRUSTED,
 	PLANTED_PROMISE_BROKEN,
 	PLANTED_PROMISE_OWN,
-	PLANTED_PROMISE_CUT,
-	PLANTED_PROMISE_FORGOTTEN,
 	PLANTED_LEASE_KEPT,
 	PLANTED_OUTDATED_ELECTED,
 	PLANTED_BARRED_IGNORED,
 	PLANTED_DAMAGE_CUT_OFF,
-	PLANTED_SECOND_SLOT_SKIPPED,
 	PLANTED_FAILED_SYNC_IGNORED,
 	PLANTED_CHECKPOINT_AHEAD,
 	PLANTED_ZERO_IGNORED,
@@ -53,8 +51,9 @@ enum planted_bug {
 	PLANTED_UNREAD_SKIPPED,
 	PLANTED_SET_BACK_TRUSTED,
 	PLANTED_COUNT, /* of those that planted_bugs looks for */
-	/* planted_core's: what comes of them takes faults that raft_sim aims */
-	PLANTED_REJOINED_UNDURABLE = PLANTED_COUNT,
+	/* planted_scenes': it takes a rare order of events to see them */
+	PLANTED_PROMISE_FORGOTTEN = PLANTED_COUNT,
+	PLANTED_REJOINED_UNDURABLE,
 	PLANTED_REJOINED_BY_OLD_ROUNDS,
 	PLANTED_LED_ON_AFTER_TRANSFER,
 };

@@ -27,7 +27,7 @@ void raft_promise(struct raft *raft, uint32_t us)
 	if (longest < us)
 		longest = us;
 	until_us = raft->now_us + us;
-	if (until_us > raft->promise_until_us || planted(PLANTED_PROMISE_CUT))
+	if (until_us > raft->promise_until_us)
 		raft->promise_until_us = until_us;
 	if (raft->now_us + longest < raft->promise_until_us &&
 	    longest < raft->hard.promise_us)

@@ -207,4 +207,11 @@ void scene_receive(struct scene_args *args);
 extern const struct scene_command scene_mail_commands[]; /* end with NULL */
 extern const struct scene_command scene_views[];
 
+/*
+ * script.c: play a script, in a process of its own, since it may make the core
+ * assert.  @rewriting: the traces in it become what is seen.
+ * Return: was nothing seen but what the script says?
+ */
+bool scene_script(const char *path, bool rewriting);
+
 #endif
