@@ -9,7 +9,9 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <linux/pkt_sched.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +47,13 @@ void net_conn_tune(int fd)
 	 * front of the next heartbeat.
 	 */
 	set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, NET_UNSENT_BYTES);
+}
+
+void net_conn_hurry(int fd)
+{
+	set_option(fd, IPPROTO_IP, IP_TOS, IPTOS_LOWDELAY);
+	set_option(fd, IPPROTO_IPV6, IPV6_TCLASS, IPTOS_LOWDELAY);
+	set_option(fd, SOL_SOCKET, SO_PRIORITY, TC_PRIO_INTERACTIVE);
 }
 
 struct net_conn *net_conn_new(struct net *net, int fd,
@@ -170,8 +179,15 @@ static void conn_part(struct net_conn *conn, const char *why, bool refused)
 	if (!peer)
 		return;
 	conn->peer = NULL;
+	if (conn->urgent) {
+		assert(peer->urgent == conn);
+		peer->urgent = NULL;
+		peer->urgent_ms = peer->net->now_ms + NET_URGENT_MS;
+		return;
+	}
 	assert(peer->conn == conn);
 	peer->conn = NULL;
+	net_urgent_close(peer);
 	net_peer_lost(peer, why, refused);
 }
 

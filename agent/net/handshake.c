@@ -26,12 +26,13 @@ static void refuse(struct net_conn *conn, struct net_peer *from,
 		net_peer_refused(from, why);
 }
 
-static void send_hello(struct net_conn *conn, uint32_t to)
+void net_handshake_say(struct net_conn *conn, uint32_t to)
 {
 	struct wire_msg msg = { .type = WIRE_HELLO };
 
 	msg.hello = conn->net->config.hello;
 	msg.hello.to = to;
+	msg.hello.flags = conn->urgent ? WIRE_HELLO_URGENT : 0;
 	if (net_queue_add(&conn->queue, &msg)) {
 		net_conn_close(conn, "no memory");
 		return;
@@ -44,8 +45,9 @@ static void send_hello(struct net_conn *conn, uint32_t to)
 void net_handshake_begin(struct net_conn *conn)
 {
 	conn->state = NET_CONN_HANDSHAKE;
-	net_peer_enter(conn->peer, NET_HANDSHAKE);
-	send_hello(conn, conn->peer->config.id);
+	if (!conn->urgent)
+		net_peer_enter(conn->peer, NET_HANDSHAKE);
+	net_handshake_say(conn, conn->peer->config.id);
 }
 
 /* A valid HELLO: but may it be this peer's new connection? */
@@ -94,7 +96,7 @@ static void adopt(struct net_conn *conn, struct net_peer *peer)
 	net_peer_tell_down(peer);
 	peer->conn = conn;
 	conn->peer = peer;
-	send_hello(conn, peer->config.id);
+	net_handshake_say(conn, peer->config.id);
 }
 
 void net_handshake_hello(struct net_conn *conn, const struct wire_hello *hello)
@@ -114,6 +116,10 @@ void net_handshake_hello(struct net_conn *conn, const struct wire_hello *hello)
 			 conn->source);
 	if (wire_hello_check(&ours, hello, &version, &error)) {
 		refuse(conn, peer, who, error.text);
+		return;
+	}
+	if (hello->flags & WIRE_HELLO_URGENT || conn->urgent) {
+		net_urgent_hello(conn, peer, hello);
 		return;
 	}
 	/* A dead process's end may wait there, unread. */
@@ -144,6 +150,10 @@ void net_handshake_refused(struct net_conn *conn, const char *why)
 	struct net_peer *peer = conn->peer;
 	char text[WIRE_TEXT_MAX + 32];
 
+	if (conn->urgent) {
+		net_conn_close(conn, why);
+		return;
+	}
 	snprintf(text, sizeof(text), "it refuses: %s", why);
 	net_say(conn->net, net_conn_who(conn), text, !peer);
 	if (peer)

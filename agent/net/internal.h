@@ -37,6 +37,7 @@
  * the other's refusal has come: a link is believed when it has stood so long.
  */
 #define NET_ACCEPTED_MS 1000
+#define NET_URGENT_MS 1000 /* until an urgent connection is made, or again */
 #define NET_RESOLVE_MS 15000 /* between two lookups of a name */
 #define NET_UNKNOWN_MS 2000 /* the same while nothing is known of it */
 #define NET_LISTEN_MS 1000 /* until it is tried again to listen */
@@ -121,6 +122,7 @@ struct net_conn {
 	struct base_list link; /* net->conns, oldest first, or net->closed */
 	struct net *net;
 	struct net_peer *peer; /* whose conn is this; NULL: a stranger's */
+	bool urgent; /* the peer's second one, see urgent.c */
 	enum net_conn_state state;
 	int fd;
 	uint32_t events; /* that epoll waits for */
@@ -161,6 +163,8 @@ static inline bool net_conn_up(const struct net_conn *conn)
 
 /** net_conn_tune() - socket options, before connecting or listening */
 void net_conn_tune(int fd);
+/** net_conn_hurry() - before what else leaves this machine, and others, maybe */
+void net_conn_hurry(int fd);
 /** net_conn_wait() - tell epoll what the connection waits for now */
 void net_conn_wait(struct net_conn *conn);
 /** net_conn_write() - what is queued, as far as the socket takes it */
@@ -184,6 +188,8 @@ void net_receive(struct net_conn *conn);
 /* handshake.c */
 
 void net_handshake_begin(struct net_conn *conn);
+/** net_handshake_say() - send our HELLO */
+void net_handshake_say(struct net_conn *conn, uint32_t to);
 void net_handshake_hello(struct net_conn *conn, const struct wire_hello *hello);
 void net_handshake_refused(struct net_conn *conn, const char *why);
 
@@ -193,6 +199,8 @@ struct net_peer {
 	struct net *net;
 	struct net_peer_config config;
 	struct net_conn *conn; /* NULL: none */
+	struct net_conn *urgent; /* NULL: none */
+	uint64_t urgent_ms; /* when to connect that */
 	bool connects; /* we connect to it, ours being the lower id */
 	bool told_up; /* the owner believes that the link is up */
 	enum net_link_state state;
@@ -215,6 +223,12 @@ void net_peer_init(struct net_peer *peer, struct net *net,
 		   const struct net_peer_config *config);
 struct net_peer *net_peer_find(const struct net *net, uint32_t id);
 void net_peer_connect(struct net_peer *peer);
+/**
+ * net_peer_dial() - a new connection to @peer, not its own yet
+ * Return: NULL with an errno in *err
+ */
+struct net_conn *net_peer_dial(struct net_peer *peer,
+			       const struct net_address *address, int *err);
 /** net_peer_resolved() - see net_resolved() */
 void net_peer_resolved(struct net_peer *peer,
 		       const struct net_addresses *addresses,
@@ -231,6 +245,20 @@ bool net_peer_accepted(const struct net_peer *peer);
 void net_peer_lost(struct net_peer *peer, const char *why, bool refused);
 /** net_peer_tell_down() - if the owner does not know yet */
 void net_peer_tell_down(struct net_peer *peer);
+
+/* urgent.c */
+
+/** net_urgent_due() - when to call net_urgent_connect(); UINT64_MAX: never */
+uint64_t net_urgent_due(const struct net_peer *peer);
+void net_urgent_connect(struct net_peer *peer);
+/** net_urgent_hello() - @conn is to be @peer's urgent one, says a valid HELLO */
+void net_urgent_hello(struct net_conn *conn, struct net_peer *peer,
+		      const struct wire_hello *hello);
+/** net_urgent_of() - the connection that @msg goes by, or NULL: as others do */
+struct net_conn *net_urgent_of(const struct net_peer *peer,
+			       const struct wire_msg *msg);
+/** net_urgent_close() - its link is gone */
+void net_urgent_close(struct net_peer *peer);
 
 /* listen.c */
 

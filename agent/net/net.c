@@ -111,6 +111,8 @@ static void settle_peer(struct net_peer *peer)
 
 	if (peer->conn && peer->conn->write_error)
 		net_conn_broken(peer->conn);
+	if (peer->urgent && peer->urgent->write_error)
+		net_conn_broken(peer->urgent);
 	net_peer_tell_down(peer);
 	if (!net_conn_up(peer->conn) || !peer->conn->starved ||
 	    peer->conn->queue.bytes >= NET_QUEUE_LOW_BYTES)
@@ -142,8 +144,10 @@ void net_settle(struct net *net, uint64_t now_ms)
 
 static uint64_t conn_deadline(const struct net_conn *conn)
 {
-	return conn->state == NET_CONN_UP ? conn->received_ms + NET_SILENCE_MS :
-					    conn->deadline_ms;
+	if (conn->state != NET_CONN_UP)
+		return conn->deadline_ms;
+	/* Only a leader says something on it. */
+	return conn->urgent ? UINT64_MAX : conn->received_ms + NET_SILENCE_MS;
 }
 
 uint64_t net_deadline_ms(const struct net *net)
@@ -164,6 +168,8 @@ uint64_t net_deadline_ms(const struct net *net)
 
 		if (peer->connects && !peer->conn && peer->retry_ms < deadline)
 			deadline = peer->retry_ms;
+		if (net_urgent_due(peer) < deadline)
+			deadline = net_urgent_due(peer);
 	}
 	if (net->listen_paused && net->listen_resume_ms < deadline)
 		deadline = net->listen_resume_ms;
@@ -182,6 +188,10 @@ static void conn_expire(struct net_conn *conn)
 		why = "no answer";
 		break;
 	case NET_CONN_HANDSHAKE:
+		if (conn->urgent) {
+			why = "";
+			break;
+		}
 		why = conn->peer ?
 			      "it accepts connections but says no HELLO: does "
 			      "qbdd listen on that address, and does it hang?" :
@@ -232,6 +242,8 @@ static void expire(struct net *net)
 		if (peer->connects && !peer->conn &&
 		    net->now_ms >= peer->retry_ms)
 			net_peer_connect(peer);
+		if (net->now_ms >= net_urgent_due(peer))
+			net_urgent_connect(peer);
 	}
 	if (net->listen_paused && net->now_ms >= net->listen_resume_ms)
 		net_listen_pause(net, false);
@@ -267,11 +279,15 @@ int net_send(struct net *net, uint32_t id, const struct wire_msg *msg)
 {
 	struct net_peer *peer = net_peer_find(net, id);
 	struct net_conn *conn = peer ? peer->conn : NULL;
+	struct net_conn *urgent;
 	size_t most;
 	int err;
 
 	if (!net_conn_up(conn))
 		return -ENOTCONN;
+	urgent = net_urgent_of(peer, msg);
+	if (urgent)
+		return net_queue_add(&urgent->queue, msg);
 	most = wire_msg_urgent(msg) ? NET_QUEUE_BYTES_MAX + NET_URGENT_BYTES :
 				      NET_QUEUE_BYTES_MAX;
 	if (conn->queue.bytes + wire_msg_bytes(msg) > most ||
@@ -285,17 +301,20 @@ int net_send(struct net *net, uint32_t id, const struct wire_msg *msg)
 	return err;
 }
 
+static void flush(struct net_conn *conn)
+{
+	/* While it waits for EPOLLOUT it would only get EAGAIN. */
+	if (net_conn_up(conn) && conn->queue.first && conn->events == EPOLLIN)
+		net_conn_write(conn);
+}
+
 void net_flush(struct net *net)
 {
 	unsigned int i;
 
 	for (i = 0; i < net->config.peer_count; i++) {
-		struct net_conn *conn = net->peers[i].conn;
-
-		/* While it waits for EPOLLOUT it would only get EAGAIN. */
-		if (net_conn_up(conn) && conn->queue.first &&
-		    conn->events == EPOLLIN)
-			net_conn_write(conn);
+		flush(net->peers[i].urgent);
+		flush(net->peers[i].conn);
 	}
 }
 

@@ -7,8 +7,8 @@
  * of the owner's loop is epoll_wait(), net_event() for each event of ours,
  * net_settle(), net_tick() when it is due, net_flush().
  *
- * One connection per pair of nodes: the node with
- * the lower id connects, the other listens.  A connection that breaks, times
+ * One connection per pair of nodes, and one more for what must not wait behind
+ * data: the node with the lower id connects, the other listens.  A connection that breaks, times
  * out in its handshake or speaks garbage is closed and, by its connecting end,
  * made again after a delay that grows to a bound.  What was queued on it is
  * lost; Raft sends again.  Refusals are reported once per reason.
@@ -40,7 +40,7 @@
 #define NET_ADDRESSES_MAX 8 /* of one name */
 #define NET_STRANGERS_MAX 16 /* connections without a peer */
 /* Descriptors in the owner's epoll set: connections, the listener, the kick */
-#define NET_SOURCES_MAX (RAFT_MEMBERS_MAX + NET_STRANGERS_MAX + 2)
+#define NET_SOURCES_MAX (2 * RAFT_MEMBERS_MAX + NET_STRANGERS_MAX + 2)
 
 struct net;
 

@@ -77,10 +77,38 @@ static void peer_connect_failed(struct net_peer *peer, int err)
 	peer_retry_later(peer);
 }
 
+struct net_conn *net_peer_dial(struct net_peer *peer,
+			       const struct net_address *address, int *err)
+{
+	struct net_conn *conn;
+	int fd = socket(address->sockaddr.ss_family,
+			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0) {
+		*err = errno;
+		return NULL;
+	}
+	net_conn_tune(fd);
+	if (connect(fd, (const struct sockaddr *)&address->sockaddr,
+		    address->length) &&
+	    errno != EINPROGRESS) {
+		*err = errno;
+		close(fd);
+		return NULL;
+	}
+	/* Connected at once or not: epoll says so by EPOLLOUT. */
+	conn = net_conn_new(peer->net, fd, NET_CONN_CONNECTING);
+	if (!conn) {
+		*err = ENOMEM;
+		close(fd);
+	}
+	return conn;
+}
+
 void net_peer_connect(struct net_peer *peer)
 {
 	const struct net_address *address;
-	int fd;
+	int err;
 
 	assert(peer->connects && !peer->conn);
 	if (!peer->name.found.count || peer->failures >= RESOLVE_AFTER_FAILURES)
@@ -92,25 +120,9 @@ void net_peer_connect(struct net_peer *peer)
 	}
 	address =
 		&peer->name.found.list[peer->address++ % peer->name.found.count];
-	fd = socket(address->sockaddr.ss_family,
-		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		peer_connect_failed(peer, errno);
-		return;
-	}
-	net_conn_tune(fd);
-	if (connect(fd, (const struct sockaddr *)&address->sockaddr,
-		    address->length) &&
-	    errno != EINPROGRESS) {
-		peer_connect_failed(peer, errno);
-		close(fd);
-		return;
-	}
-	/* Connected at once or not: epoll says so by EPOLLOUT. */
-	peer->conn = net_conn_new(peer->net, fd, NET_CONN_CONNECTING);
+	peer->conn = net_peer_dial(peer, address, &err);
 	if (!peer->conn) {
-		peer_connect_failed(peer, ENOMEM);
-		close(fd);
+		peer_connect_failed(peer, err);
 		return;
 	}
 	peer->conn->peer = peer;
@@ -138,6 +150,7 @@ void net_peer_up(struct net_peer *peer)
 
 	net_peer_enter(peer, NET_UP);
 	peer->failures = 0;
+	peer->urgent_ms = net->now_ms + NET_URGENT_MS;
 	net_unsay(net, peer->config.name);
 	assert(!peer->told_up);
 	peer->told_up = true;

@@ -55,13 +55,12 @@ static void beat(struct raft *raft, struct raft_peer *peer)
 	bool known = !peer->probing && peer->match >= raft->log.base_index;
 
 	held.next = held.match + 1;
-	if (known) {
+	if (known && peer->next > held.next) {
 		append_to(raft, &held, 0);
 		raft->update->msgs[raft->update->msg_count - 1].append.urgent =
 			true;
 	}
-	if (!known || peer->next > held.next)
-		raft_heartbeat(raft, peer);
+	raft_heartbeat(raft, peer);
 }
 
 /*

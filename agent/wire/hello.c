@@ -14,7 +14,8 @@
  *	16	8	volume_bytes
  *	24	16	volume_id
  *	40	4	members_crc
- *	44	4	election_timeout_ms
+ *	44	2	election_timeout_ms
+ *	46	2	flags
  *	48	8	incarnation
  *	56	64	volume_name, zeroes to the end
  *	120	64	node_name, zeroes to the end
@@ -44,7 +45,8 @@ void wire_hello_put(struct wire_writer *writer, const struct wire_hello *hello)
 	wire_put64(writer, hello->volume_bytes);
 	wire_put(writer, hello->volume_id, sizeof(hello->volume_id));
 	wire_put32(writer, hello->members_crc);
-	wire_put32(writer, hello->election_timeout_ms);
+	wire_put16(writer, (uint16_t)hello->election_timeout_ms);
+	wire_put16(writer, (uint16_t)hello->flags);
 	wire_put64(writer, hello->incarnation);
 	/* Bytes behind a name in memory must not leave the process. */
 	memset(name, 0, sizeof(name));
@@ -85,7 +87,8 @@ int wire_hello_get(struct wire_decoder *decoder, struct wire_hello *hello)
 	hello->volume_bytes = wire_get64(fixed);
 	wire_get(fixed, hello->volume_id, sizeof(hello->volume_id));
 	hello->members_crc = wire_get32(fixed);
-	hello->election_timeout_ms = wire_get32(fixed);
+	hello->election_timeout_ms = wire_get16(fixed);
+	hello->flags = wire_get16(fixed);
 	hello->incarnation = wire_get64(fixed);
 	wire_get(fixed, hello->volume_name, sizeof(hello->volume_name));
 	wire_get(fixed, hello->node_name, sizeof(hello->node_name));
@@ -95,7 +98,7 @@ int wire_hello_get(struct wire_decoder *decoder, struct wire_hello *hello)
 				      "HELLO: an impossible name");
 	if (!hello->version_min || hello->version_min > hello->version_max ||
 	    !hello->from || !hello->to || !hello->block_size ||
-	    !hello->volume_bytes)
+	    !hello->volume_bytes || hello->flags & ~WIRE_HELLO_URGENT)
 		return base_error_set(decoder->error, -EBADMSG,
 				      "HELLO: an impossible value");
 	return 0;

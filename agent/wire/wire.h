@@ -57,9 +57,12 @@ struct wire_hello {
 	uint64_t volume_bytes;
 	uint32_t block_size;
 	uint32_t members_crc; /* of ids and names, sorted by id */
-	uint32_t election_timeout_ms;
+	uint32_t election_timeout_ms; /* at most 65535 */
+	uint32_t flags; /* WIRE_HELLO_* */
 	uint64_t incarnation; /* random, of this process */
 };
+
+#define WIRE_HELLO_URGENT (1U << 0) /* the second connection: net/urgent.c */
 
 /*
  * What two nodes that talk to each other may have told differently.  A node is

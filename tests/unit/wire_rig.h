@@ -158,7 +158,8 @@ static inline void rig_hello(struct wire_hello *hello)
 	hello->volume_bytes = RIG_VOLUME_BYTES;
 	hello->block_size = 512;
 	hello->members_crc = (uint32_t)rig_random();
-	hello->election_timeout_ms = (uint32_t)rig_random();
+	hello->election_timeout_ms = (uint16_t)rig_random();
+	hello->flags = rig_random() & WIRE_HELLO_URGENT;
 	hello->incarnation = rig_random();
 }
 
