@@ -78,6 +78,7 @@ VM_BINS := $(patsubst %.c,$(B)/%,$(wildcard tests/vm/*.c))
 extra = $(shell sed -n '1s:^/\* build\: \(.*\) \*/$$:\1:p' $<)
 
 .PHONY: all agent module tests check check-long check-unit scenarios fuzz sim demo bench bench-scale lint \
+	coverage coverage-programs \
 	setup install uninstall clean help print-cflags
 
 all: agent module
@@ -93,6 +94,7 @@ help:
 	@echo 'make scenarios       the scripts of tests/scenario (REWRITE=1: new traces)'
 	@echo 'make fuzz            each target of tests/fuzz for FUZZ_SECONDS (600)'
 	@echo 'make sim SEEDS=1..N  whole volumes from N seeds (SEED=K TRACE=1 for one)'
+	@echo 'make coverage        which branches of $(COVER_FOLDERS) the tests take'
 	@echo 'make bench           compares with DRBD and md in a guest (build/bench);'
 	@echo '                     QUICK=1: some minutes, to compare two versions'
 	@echo 'make bench-scale     what qbd costs as the work grows (build/bench-scale)'
@@ -224,6 +226,38 @@ $(B)/tests/sim/planted_scenes: $(SCENE_PLANT_SRCS:%.c=$(B)/plant/%.o)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+# The folders whose branches are counted, and what runs them.  Only they are
+# compiled for it: without optimization, so that each branch is one of the
+# source's, and without assertions, which are no branches to take.  The
+# counters are gcc's, whatever builds the rest.
+COVER_FOLDERS := raft node store wire
+COVER_SRCS := $(foreach folder,$(COVER_FOLDERS),$(wildcard agent/$(folder)/*.c))
+COVER_OBJS := $(COVER_SRCS:%.c=$(B)/coverage/%.o)
+COVER_BINS := $(patsubst %.c,$(B)/coverage/%,tests/sim/cluster_sim.c \
+	tests/sim/raft_sim.c tests/scenario/scenario.c tests/unit/lanes.c \
+	$(foreach folder,$(COVER_FOLDERS),$(wildcard tests/unit/$(folder)_*.c)))
+$(B)/coverage/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,COVER)gcc $(CPPFLAGS_ALL) -DNDEBUG $(CFLAGS_ALL) -O0 \
+		-Wno-unused --coverage -c -o $@ $<
+
+$(B)/coverage/libagent.a: $(COVER_OBJS) \
+		$(patsubst %.c,$(B)/obj/%.o,$(filter-out $(COVER_SRCS),$(LIB_SRCS)))
+	@rm -f $@
+	$(call say,AR)$(AR) crs $@ $^
+
+# Their processes end by _exit() as well: tests/lib/counted.c keeps the counts.
+$(COVER_BINS): $(B)/coverage/%: %.c tests/lib/counted.c $(B)/coverage/libagent.a \
+		$(wildcard tests/lib/* tests/scenario/rig/* tests/sim/raft/*)
+	@mkdir -p $(@D)
+	$(call say,COVER)gcc $(CPPFLAGS_ALL) -I. -Itests/unit $(CFLAGS_ALL) \
+		-Wl,--wrap=_exit -o $@ $< $(extra) tests/lib/counted.c \
+		$(B)/coverage/libagent.a -lgcov $(PKG_LIBS)
+
+$(B)/coverage/tests/sim/cluster_sim: extra = $(MODEL_SRCS:%.c=$(B)/obj/%.o)
+$(B)/coverage/tests/sim/cluster_sim: $(MODEL_SRCS:%.c=$(B)/obj/%.o)
+$(B)/coverage/tests/scenario/scenario: extra = $(wildcard tests/scenario/rig/*.c)
+
 $(VM_BINS): $(B)/tests/vm/%: tests/vm/%.c $(B)/obj/libagent.a \
 		$(wildcard tests/vm/rig/*.[ch]) | $(KSELFTEST)
 	@mkdir -p $(@D)
@@ -265,6 +299,13 @@ SEEDS ?= $(if $(SEED),$(SEED)..$(SEED),1..10000)
 sim: $(B)/tests/sim/cluster_sim
 	@$(if $(TRACE),TRACE=$(TRACE)) $< $(subst .., ,$(SEEDS))
 
+coverage:
+	@scripts/setup build test
+	@$(MAKE) --no-print-directory $(JOBS) coverage-programs
+	@scripts/coverage
+
+coverage-programs: $(COVER_BINS)
+
 bench:
 	@scripts/setup build test bench
 	@$(MAKE) --no-print-directory $(JOBS) agent module-6.1
@@ -295,6 +336,6 @@ print-cflags:
 
 clean:
 	rm -rf $(B)/agent $(B)/obj $(B)/asan $(B)/plant $(B)/other $(B)/fuzz/obj $(B)/tests $(B)/check \
-		$(KERNELS:%=$(B)/%) $(B)/running
+		$(B)/coverage $(KERNELS:%=$(B)/%) $(B)/running
 
--include $(shell find $(B)/obj $(B)/asan $(B)/plant $(B)/other $(B)/fuzz/obj $(B)/tests -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/obj $(B)/asan $(B)/plant $(B)/other $(B)/fuzz/obj $(B)/coverage $(B)/tests -name '*.d' 2>/dev/null)

@@ -66,10 +66,7 @@ static inline bool planted(enum planted_bug bug)
 	return planted_bug == bug;
 }
 #else
-static inline bool planted(enum planted_bug bug)
-{
-	return false;
-}
+#define planted(bug) false /* a branch of the source in no build but theirs */
 #endif
 
 #endif
