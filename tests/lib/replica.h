@@ -17,7 +17,9 @@
 #ifndef RIG_VOLUME_BYTES
 #define RIG_VOLUME_BYTES (128ULL << 10)
 #endif
+#ifndef RIG_LOG_BYTES
 #define RIG_LOG_BYTES (256ULL << 10)
+#endif
 
 static inline struct store_identity rig_identity(uint32_t block_size)
 {

@@ -42,11 +42,15 @@ struct rig_node {
 	struct base_list inbox;
 	bool hold_log; /* its log thread does nothing */
 	bool hold_image; /* likewise */
+	int send_error; /* of all it sends; 0: none */
+	uint32_t queued; /* bytes that it has queued for each peer */
+	size_t largest; /* frame that came in */
 	unsigned int copied; /* COPY_DATA that came in */
 	unsigned int with_payload; /* appended entries that had one */
 	unsigned int log_reads; /* entries read back for peers */
 	uint64_t lease_us;
-	uint64_t done_tag, applied_tag, opened; /* of the device */
+	uint64_t done_tag, applied_tag, received_tag; /* of the device */
+	uint64_t opened; /* there, the epoch */
 	int done_error;
 	bool fenced;
 };
@@ -102,6 +106,8 @@ static int op_send(void *context, uint32_t peer, const struct wire_msg *msg)
 	size_t at = 0;
 	unsigned int i;
 
+	if (from->send_error)
+		return from->send_error;
 	if (!to->node || rig.cut[from->id][peer])
 		return 0;
 	if (wire_encode(msg, &frame))
@@ -112,6 +118,8 @@ static int op_send(void *context, uint32_t peer, const struct wire_msg *msg)
 	base_list_add_tail(&to->inbox, &in->link);
 	in->peer = from->id;
 	in->buf = base_buf_new(frame.bytes);
+	if (frame.bytes > to->largest)
+		to->largest = frame.bytes;
 	for (i = 0; i < frame.iov_count; i++) {
 		memcpy(in->buf->data + at, frame.iov[i].iov_base,
 		       frame.iov[i].iov_len);
@@ -123,7 +131,9 @@ static int op_send(void *context, uint32_t peer, const struct wire_msg *msg)
 
 static uint32_t op_queued(void *context, uint32_t peer)
 {
-	return 0;
+	const struct rig_node *node = context;
+
+	return node->queued;
 }
 
 static void op_done(void *context, uint64_t tag, uint64_t epoch, int error)
@@ -135,8 +145,11 @@ static void op_done(void *context, uint64_t tag, uint64_t epoch, int error)
 	node->done_error = error;
 }
 
-static void op_tag(void *context, uint64_t tag)
+static void op_received(void *context, uint64_t tag)
 {
+	struct rig_node *node = context;
+
+	node->received_tag = tag;
 }
 
 static void op_applied(void *context, uint64_t tag)
@@ -175,7 +188,7 @@ static const struct node_ops rig_ops = {
 	.queued = op_queued,
 	.done = op_done,
 	.device_applied = op_applied,
-	.device_received = op_tag,
+	.device_received = op_received,
 	.lease = op_lease,
 	.fence = op_fence,
 	.event = op_event,
@@ -285,6 +298,8 @@ static inline void rig_pass(uint64_t us)
 
 /* WIRE_DIFFERS_* of each two HELLOs; stays from one rig to the next. */
 static uint32_t rig_differs;
+/* Payloads that nodes keep in memory; likewise, 0: as the daemon. */
+static uint64_t rig_cache_bytes;
 
 static inline void rig_links(uint32_t id, bool up)
 {
@@ -328,6 +343,7 @@ static inline void rig_boot(uint32_t id)
 		},
 		.volume_bytes = RIG_VOLUME_BYTES,
 		.align = 512,
+		.cache_bytes = rig_cache_bytes,
 	};
 	struct base_error error;
 	struct store_boot boot;
