@@ -67,16 +67,23 @@ static void peer_read_log(struct node *node, struct peer *peer, uint64_t first)
 
 /*
  * A slow follower: what was sent fills its queues and ours.  It is sent on at
- * the pace at which its disk acknowledges.
+ * the pace at which its disk acknowledges.  How large entries were that a
+ * checkpoint has freed meanwhile is not known: as large as can be.
  */
 static bool peer_window_full(const struct node *node,
 			     const struct raft_peer_view *view)
 {
-	return view->role != RAFT_MEMBER_WITNESS &&
-	       (view->next - view->match - 1) * RAFT_ENTRY_DATA_MAX >=
-		       NODE_INFLIGHT_BYTES &&
-	       entries_data_bytes(&node->entries, view->match + 1,
-				  view->next - 1) >= NODE_INFLIGHT_BYTES;
+	uint64_t base = node->entries.base.applied, bytes = 0;
+
+	if (view->role == RAFT_MEMBER_WITNESS ||
+	    (view->next - view->match - 1) * RAFT_ENTRY_DATA_MAX <
+		    NODE_INFLIGHT_BYTES)
+		return false;
+	if (view->match < base)
+		bytes = (base - view->match) * RAFT_ENTRY_DATA_MAX;
+	bytes += entries_data_bytes(&node->entries, view->match + 1,
+				    view->next - 1);
+	return bytes >= NODE_INFLIGHT_BYTES;
 }
 
 static void peer_send_entries(struct node *node, struct peer *peer)

@@ -137,6 +137,31 @@ static uint64_t inbox_bytes(uint32_t id)
 	return bytes;
 }
 
+/* It acknowledges nothing, so it is sent no more than is bounded. */
+static void slow_follower_is_sent_what_it_acknowledges(void)
+{
+	uint32_t leader = rig_begin(3, 3), slow = next_of(leader);
+	unsigned int i, before = rig.nodes[slow].with_payload;
+
+	rig.nodes[slow].hold_log = true;
+	for (i = 0; i < 480; i++) { /* 30 MiB */
+		request(leader, NODE_REQ_WRITE, LARGE);
+		if (i % 8 == 0)
+			rig_turns(1);
+	}
+	rig_pass(RIG_T);
+	check_all_done(leader); /* the other is majority enough */
+	tap_check(rig_view(slow).last - rig_view(slow).durable <=
+		  NODE_INFLIGHT_BYTES / LARGE + 16);
+	tap_check(rig_view(slow).last < rig_view(leader).last);
+	rig.nodes[slow].hold_log = false;
+	rig_pass(8 * RIG_T);
+	tap_check(rig.nodes[slow].with_payload - before >= 480);
+	tap_check_eq(rig_view(slow).applied, rig_view(leader).applied);
+	tap_check(rig_same(leader, slow));
+	rig_end();
+}
+
 /* A full queue takes heartbeats, and no entries. */
 static void full_queue_is_given_no_entries(void)
 {
@@ -210,6 +235,7 @@ int main(int argc, char **argv)
 		TAP_TEST(refused_proposals_are_made_again),
 		TAP_TEST(entries_beyond_the_cache_are_read_from_the_log),
 		TAP_TEST(appends_are_bounded_in_bytes),
+		TAP_TEST(slow_follower_is_sent_what_it_acknowledges),
 		TAP_TEST(full_queue_is_given_no_entries),
 		TAP_TEST(writes_that_can_not_be_committed_are_bounded),
 		TAP_TEST(applying_is_bounded),
