@@ -105,6 +105,60 @@ static void orders_that_can_not_be_are_refused_with_the_reason(void)
 	rig_end();
 }
 
+static void orders_about_the_leader_itself_wait_for_the_one_before(void)
+{
+	uint32_t leader;
+
+	rig_start(3, 3);
+	leader = rig_leader();
+	tap_check_eq(order(leader, NODE_MEMBER_DEMOTE, leader), 0);
+	tap_check_eq(order(leader, NODE_MEMBER_PROMOTE, leader), -EINPROGRESS);
+	rig_pass(4 * RIG_T);
+	tap_check_eq(rig_view(leader).member, RAFT_MEMBER_LEARNER);
+	tap_check(rig_leader() != leader);
+	leader = rig_leader();
+	tap_need(leader != 0);
+	tap_check_eq(order(leader, NODE_MEMBER_REMOVE, leader), 0);
+	tap_check_eq(order(leader, NODE_MEMBER_ADD_WITNESS, leader),
+		     -EINPROGRESS);
+	rig_end();
+}
+
+static void order_that_there_is_not_changes_nothing(void)
+{
+	uint32_t leader = begin(3, 3);
+	uint64_t last = rig_view(leader).last;
+
+	tap_check_eq(order(leader, (enum node_member_op)77,
+			   other_than(leader, 0)),
+		     -EINVAL);
+	tap_check_eq(rig_view(leader).last, last);
+	rig_end();
+}
+
+/* The same that stops writes: it is to be tried again. */
+static void order_waits_for_room_in_the_log(void)
+{
+	uint32_t leader = begin(4, 3), id;
+	struct node_request zero = { .op = NODE_REQ_ZERO, .length = 4096 };
+	unsigned int i;
+
+	for (id = 1; id <= 3; id++)
+		rig.nodes[id].hold_log = id != leader;
+	zero.epoch = rig.nodes[leader].opened;
+	for (i = 0; i < 1000; i++) { /* more than the ring holds */
+		zero.tag = ++rig.tag;
+		node_request(rig_at(leader), &zero);
+	}
+	rig_turns(2);
+	tap_check_eq(order(leader, NODE_MEMBER_ADD, 4), -EAGAIN);
+	for (id = 1; id <= 3; id++)
+		rig.nodes[id].hold_log = false;
+	rig_pass(10 * RIG_T);
+	ordered(leader, NODE_MEMBER_ADD, 4);
+	rig_end();
+}
+
 static void removed_node_learns_of_it_when_it_returns(void)
 {
 	uint32_t leader = begin(3, 3);
@@ -404,6 +458,10 @@ int main(int argc, char **argv)
 		TAP_TEST(
 			node_that_the_log_can_not_help_is_copied_and_promoted_then),
 		TAP_TEST(orders_that_can_not_be_are_refused_with_the_reason),
+		TAP_TEST(
+			orders_about_the_leader_itself_wait_for_the_one_before),
+		TAP_TEST(order_that_there_is_not_changes_nothing),
+		TAP_TEST(order_waits_for_room_in_the_log),
 		TAP_TEST(removed_node_learns_of_it_when_it_returns),
 		TAP_TEST(removed_leader_with_a_dead_change_learns_of_it),
 		TAP_TEST(removed_leader_hands_over),

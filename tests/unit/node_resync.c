@@ -108,12 +108,52 @@ static void replica_of_another_size_is_not_filled(void)
 	rig_end();
 }
 
+/*
+ * Only a node that is being filled has all entries, so it must lead.  It serves
+ * nothing, but carries them to one that has all data, and hands over.
+ */
+static void leader_without_all_data_carries_the_log_to_who_has_it(void)
+{
+	uint32_t blank, leader = begin(&blank);
+	uint32_t other = 6 - leader - blank;
+	uint64_t last;
+
+	rig.nodes[blank].hold_image = true; /* its log is whole, and no more */
+	rig_pass(RIG_T);
+	rig_cut_off(other, true);
+	rig_write(leader, 5);
+	last = rig_view(leader).commit;
+	tap_check_eq(rig.nodes[leader].done_tag, rig.tag);
+	tap_need(rig_view(other).last < last);
+	rig_kill(leader);
+	rig_cut_off(other, false);
+	while (rig_view(blank).role != RAFT_LEADER && rig.now < 100000000)
+		rig_turns(1);
+	tap_check(strstr(rig_view(blank).problem, "leads without all data") !=
+		  NULL);
+	tap_check(rig_view(blank).lease_until_us == 0);
+	rig.nodes[other].hold_log = true;
+	rig_turns(4);
+	tap_check_eq(rig_leader(), blank); /* the other lacks the entries */
+	rig.nodes[other].hold_log = false;
+	rig_pass(RIG_T);
+	tap_check_eq(rig_leader(), other);
+	tap_check(rig_view(other).commit >= last);
+	rig.nodes[blank].hold_image = false;
+	fill(other, blank, false);
+	rig_pass(RIG_T);
+	tap_check(!rig_view(blank).incomplete);
+	tap_check(rig_same(other, blank));
+	rig_end();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(copy_rests_while_the_device_writes),
 		TAP_TEST(copy_ends_although_the_device_never_rests),
 		TAP_TEST(replica_of_another_size_is_not_filled),
+		TAP_TEST(leader_without_all_data_carries_the_log_to_who_has_it),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);
