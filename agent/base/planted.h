@@ -50,6 +50,8 @@ enum planted_bug {
 	PLANTED_BLANK_ELECTED,
 	PLANTED_UNREAD_SKIPPED,
 	PLANTED_SET_BACK_TRUSTED,
+	PLANTED_EVICTED_SENT,
+	PLANTED_GROWN_IN_PLACE,
 	PLANTED_COUNT, /* of those that planted_bugs looks for */
 	/* planted_scenes': it takes a rare order of events to see them */
 	PLANTED_PROMISE_FORGOTTEN = PLANTED_COUNT,

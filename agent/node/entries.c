@@ -8,9 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/planted.h"
 #include "node/state.h"
-
-#define SLOTS_MIN 1024
 
 static struct raft_entry **entries_slot(const struct entries *entries,
 					uint64_t index)
@@ -19,14 +18,14 @@ static struct raft_entry **entries_slot(const struct entries *entries,
 }
 
 int entries_init(struct entries *entries, struct store_boot *boot,
-		 uint32_t align)
+		 const struct node_config *config)
 {
 	uint64_t count = boot->last_index - boot->base_index;
 	uint64_t i;
 
 	memset(entries, 0, sizeof(*entries));
-	entries->align = align;
-	entries->slot_count = SLOTS_MIN;
+	entries->align = config->align;
+	entries->slot_count = config->bounds.entry_slots;
 	while (entries->slot_count < 2 * count)
 		entries->slot_count *= 2;
 	entries->slots = calloc(entries->slot_count, sizeof(*entries->slots));
@@ -77,7 +76,9 @@ static void entries_grow(struct entries *entries)
 	/* A replica that stops is safe; one that forgets an entry is not. */
 	assert(larger.slots);
 	for (i = entries->base.applied + 1; i <= entries->last; i++)
-		*entries_slot(&larger, i) = *entries_slot(entries, i);
+		*entries_slot(planted(PLANTED_GROWN_IN_PLACE) ? entries :
+								&larger,
+			      i) = *entries_slot(entries, i);
 	free(entries->slots);
 	*entries = larger;
 }

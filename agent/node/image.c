@@ -34,7 +34,8 @@ static void image_apply(struct node *node)
 	if (node->image.unread)
 		return;
 	while (node->image.issued < limit &&
-	       node->image.bytes < NODE_APPLY_BYTES && !node_jobs_short(node)) {
+	       node->image.bytes < node->config.bounds.apply_bytes &&
+	       !node_jobs_short(node)) {
 		job = node_job(node, STORE_JOB_APPLY);
 		while (job->count < BATCH_MAX && node->image.issued < limit) {
 			entry = entries_at(&node->entries,

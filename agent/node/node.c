@@ -89,6 +89,26 @@ out:
 	return raft;
 }
 
+static void bounds_init(struct node_bounds *bounds)
+{
+	if (!bounds->cache_bytes)
+		bounds->cache_bytes = NODE_CACHE_BYTES;
+	if (!bounds->open_bytes)
+		bounds->open_bytes = NODE_OPEN_BYTES;
+	if (!bounds->inflight_bytes)
+		bounds->inflight_bytes = NODE_INFLIGHT_BYTES;
+	if (!bounds->send_bytes)
+		bounds->send_bytes = NODE_SEND_BYTES;
+	if (!bounds->queue_bytes)
+		bounds->queue_bytes = NODE_QUEUE_BYTES;
+	if (!bounds->apply_bytes)
+		bounds->apply_bytes = NODE_APPLY_BYTES;
+	if (!bounds->jobs)
+		bounds->jobs = NODE_JOBS_MAX;
+	if (!bounds->entry_slots)
+		bounds->entry_slots = NODE_ENTRY_SLOTS;
+}
+
 struct node *node_new(const struct node_config *config, struct store_boot *boot,
 		      const struct node_ops *ops, void *context,
 		      uint64_t now_us, uint64_t random)
@@ -98,8 +118,7 @@ struct node *node_new(const struct node_config *config, struct store_boot *boot,
 	if (!node)
 		return NULL;
 	node->config = *config;
-	if (!config->cache_bytes)
-		node->config.cache_bytes = NODE_CACHE_BYTES;
+	bounds_init(&node->config.bounds);
 	node->ops = ops;
 	node->context = context;
 	node->now_us = now_us;
@@ -110,11 +129,11 @@ struct node *node_new(const struct node_config *config, struct store_boot *boot,
 	image_reset(node, boot->checkpoint.applied);
 	node_set_damage(node, boot->damage);
 	past_init(node, &boot->state.past);
-	store_job_pool_init(&node->jobs, NODE_JOBS_MAX);
+	store_job_pool_init(&node->jobs, node->config.bounds.jobs);
 	requests_init(node);
 	peers_init(node);
 	node->raft = node_new_raft(node, boot);
-	if (!node->raft || entries_init(&node->entries, boot, config->align)) {
+	if (!node->raft || entries_init(&node->entries, boot, &node->config)) {
 		node_free(node);
 		return NULL;
 	}
@@ -403,7 +422,7 @@ void node_pump(struct node *node, uint64_t now_us, uint64_t random)
 	}
 	status_pump(node);
 	entries_evict(&node->entries, node->image.applied,
-		      node->config.cache_bytes);
+		      node->config.bounds.cache_bytes);
 }
 
 static void earlier(uint64_t *deadline, uint64_t at)

@@ -40,6 +40,7 @@
 #define NODE_APPLY_BYTES (8U << 20) /* under way in the image thread */
 #define NODE_COPY_WINDOW 4 /* chunks of a copy that are not acknowledged */
 #define NODE_JOBS_MAX 1024 /* of the store, under way */
+#define NODE_ENTRY_SLOTS 1024 /* of the log in memory, at the start */
 
 /* A request of the device, as the module handed it over. */
 struct node_request {
@@ -85,6 +86,18 @@ struct node_ops {
 	void (*event)(void *context, int level, const char *text);
 };
 
+/* For what the simulator wants smaller. 0: what is defined above */
+struct node_bounds {
+	uint64_t cache_bytes;
+	uint64_t open_bytes; /* at least the largest entry's record */
+	uint64_t inflight_bytes;
+	uint64_t send_bytes;
+	uint64_t queue_bytes;
+	uint64_t apply_bytes;
+	unsigned int jobs; /* at most NODE_JOBS_MAX */
+	unsigned int entry_slots; /* a power of two */
+};
+
 struct node_config {
 	struct raft_config raft; /* its members: those of the bootstrap */
 	/* All nodes of the configuration, members or not, we among them. */
@@ -92,7 +105,7 @@ struct node_config {
 	unsigned int node_count;
 	uint64_t volume_bytes;
 	uint32_t align; /* of the store's records, bytes */
-	uint64_t cache_bytes; /* 0: NODE_CACHE_BYTES */
+	struct node_bounds bounds;
 	uint64_t incarnation;
 };
 

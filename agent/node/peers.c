@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/planted.h"
 #include "node/state.h"
 
 #define BLANK_TOLD_US 600000000 /* so often it is logged again */
@@ -30,10 +31,11 @@ static uint32_t peer_append_count(struct node *node, uint64_t first,
 			break;
 		if (heads_only)
 			continue;
-		if (raft_entry_data_bytes(entry) && !entry->data)
+		if (raft_entry_data_bytes(entry) && !entry->data &&
+		    !planted(PLANTED_EVICTED_SENT))
 			break;
 		bytes += raft_entry_data_bytes(entry);
-		if (count && bytes > NODE_SEND_BYTES)
+		if (count && bytes > node->config.bounds.send_bytes)
 			break;
 	}
 	return count;
@@ -52,7 +54,7 @@ static void peer_read_log(struct node *node, struct peer *peer, uint64_t first)
 		if (!entry || first + count > raft_durable_index(node->raft))
 			break;
 		bytes += raft_entry_data_bytes(entry);
-		if (count && bytes > NODE_SEND_BYTES)
+		if (count && bytes > node->config.bounds.send_bytes)
 			break;
 	}
 	if (!count || node_jobs_short(node))
@@ -77,13 +79,13 @@ static bool peer_window_full(const struct node *node,
 
 	if (view->role == RAFT_MEMBER_WITNESS ||
 	    (view->next - view->match - 1) * RAFT_ENTRY_DATA_MAX <
-		    NODE_INFLIGHT_BYTES)
+		    node->config.bounds.inflight_bytes)
 		return false;
 	if (view->match < base)
 		bytes = (base - view->match) * RAFT_ENTRY_DATA_MAX;
 	bytes += entries_data_bytes(&node->entries, view->match + 1,
 				    view->next - 1);
-	return bytes >= NODE_INFLIGHT_BYTES;
+	return bytes >= node->config.bounds.inflight_bytes;
 }
 
 static void peer_send_entries(struct node *node, struct peer *peer)
@@ -92,7 +94,8 @@ static void peer_send_entries(struct node *node, struct peer *peer)
 	struct raft_peer_view view;
 
 	while (!peer->reading && raft_send_due(node->raft, peer->id) &&
-	       node->ops->queued(node->context, peer->id) < NODE_QUEUE_BYTES) {
+	       node->ops->queued(node->context, peer->id) <
+		       node->config.bounds.queue_bytes) {
 		if (!raft_peer(node->raft, peer->id, &view) ||
 		    peer_window_full(node, &view))
 			return;

@@ -35,7 +35,8 @@ static struct raft_entry *request_entry(const struct node *node,
 static uint64_t propose_room(const struct node *node)
 {
 	uint64_t open = node->entries.open_bytes;
-	uint64_t room = open < NODE_OPEN_BYTES ? NODE_OPEN_BYTES - open : 0;
+	uint64_t most = node->config.bounds.open_bytes;
+	uint64_t room = open < most ? most - open : 0;
 
 	return room < node_log_room(node) ? room : node_log_room(node);
 }

@@ -259,7 +259,7 @@ void node_set_damage(struct node *node, const char *what);
 
 /* entries.c */
 int entries_init(struct entries *entries, struct store_boot *boot,
-		 uint32_t align);
+		 const struct node_config *config);
 void entries_free(struct entries *entries);
 /* NULL where it is not in (base, last] */
 struct raft_entry *entries_at(const struct entries *entries, uint64_t index);

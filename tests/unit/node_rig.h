@@ -347,7 +347,7 @@ static inline void rig_boot(uint32_t id)
 		},
 		.volume_bytes = RIG_VOLUME_BYTES,
 		.align = 512,
-		.cache_bytes = rig_cache_bytes,
+		.bounds = { .cache_bytes = rig_cache_bytes },
 	};
 	struct base_error error;
 	struct store_boot boot;

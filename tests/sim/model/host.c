@@ -254,6 +254,27 @@ void host_init(struct host *host)
 		client_start(host);
 }
 
+/* Half the time as small as they may be, or nearly so; 0: the daemon's own. */
+static uint64_t draw_bound(struct world *world, uint64_t low,
+			   unsigned int doublings)
+{
+	if (world_draw(world, 2))
+		return low << world_draw(world, doublings);
+	return world_draw(world, 2) ? low : 0;
+}
+
+static void host_bounds(struct world *world, struct node_bounds *bounds)
+{
+	bounds->cache_bytes = draw_bound(world, 4096, 14);
+	bounds->open_bytes = draw_bound(world, 64U << 10, 8);
+	bounds->inflight_bytes = draw_bound(world, 4096, 12);
+	bounds->send_bytes = draw_bound(world, 1024, 10);
+	bounds->queue_bytes = draw_bound(world, 4096, 10);
+	bounds->apply_bytes = draw_bound(world, 1024, 12);
+	bounds->jobs = 80 + (unsigned int)world_draw(world, 100);
+	bounds->entry_slots = (unsigned int)draw_bound(world, 2, 10);
+}
+
 static void host_config(const struct host *host, struct node_config *config)
 {
 	unsigned int i;
@@ -268,7 +289,7 @@ static void host_config(const struct host *host, struct node_config *config)
 	config->raft.drift_ppm = WORLD_DRIFT_PPM;
 	config->volume_bytes = host->world->volume_bytes;
 	config->align = DISK_SECTOR;
-	config->cache_bytes = host->world->cache_bytes;
+	host_bounds(host->world, &config->bounds);
 	config->incarnation = host->life;
 }
 

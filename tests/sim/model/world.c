@@ -153,7 +153,6 @@ static void temper_draw(struct world *world)
 	world->net_us = draw_scale(world, 100, 6);
 	world->disk_us = draw_scale(world, 100, 6);
 	world->client_us = draw_scale(world, 3000, 5);
-	world->cache_bytes = 4096ULL << world_draw(world, 14);
 	world->depth = 1 + (unsigned int)world_draw(world, SLOTS);
 	world->hot = 1 + (unsigned int)world_draw(world, 64);
 	world->close_one_in = 20 + (unsigned int)world_draw(world, 400);

@@ -266,7 +266,6 @@ struct world {
 	uint32_t net_us;
 	uint32_t disk_us;
 	uint32_t client_us;
-	uint64_t cache_bytes; /* payloads kept in memory */
 	unsigned int depth; /* requests under way at once */
 	unsigned int hot; /* blocks that most writes go to */
 	unsigned int close_one_in;
