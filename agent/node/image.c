@@ -98,7 +98,8 @@ static void image_checkpoint(struct node *node)
 	    (!node->image.due_us ||
 	     (node->image.unsaved_bytes <
 		      node->log_capacity / CHECKPOINT_SHARE &&
-	      node->now_us < node->image.due_us && !node->stopping)))
+	      node->now_us < node->image.due_us &&
+	      (!node->stopping || planted(PLANTED_STOPPED_UNSAVED)))))
 		return;
 	if (resync_blocks_log(node) ||
 	    (node->resync.phase == RESYNC_PREPARING && !mark))

@@ -62,6 +62,7 @@ static const struct {
 	[PLANTED_FAILURE_FORGOTTEN] = { "append_done_behind_a_failed_one",
 					4000 },
 	[PLANTED_UNREAD_SKIPPED] = { "unreadable_entry_skipped", 4000 },
+	[PLANTED_STOPPED_UNSAVED] = { "stopped_without_a_checkpoint", 100 },
 	[PLANTED_EVICTED_SENT] = { "evicted_entry_sent_without_payload", 100 },
 	[PLANTED_GROWN_IN_PLACE] = { "log_in_memory_grown_in_place", 100 },
 	[PLANTED_BLANK_ELECTED] = { "blank_elected_by_a_damaged_one", 100 },

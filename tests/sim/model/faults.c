@@ -12,6 +12,7 @@
 
 const char *const fault_names[FAULT_KINDS] = {
 	[FAULT_KILL_AGENT] = "agent-killed",
+	[FAULT_STOP_AGENT] = "agent-stopped",
 	[FAULT_KILL_IN_IO] = "agent-killed-in-io",
 	[FAULT_KILL_STORM] = "agent-storm",
 	[FAULT_POWER_ONE] = "power-one",
@@ -178,6 +179,10 @@ static void fault_crash(struct world *world, enum fault fault)
 	case FAULT_KILL_AGENT:
 	case FAULT_POWER_ONE:
 		strike(host, fault == FAULT_POWER_ONE, down_us);
+		break;
+	case FAULT_STOP_AGENT:
+		if (!host_must_live(host))
+			host_stop(host, down_us);
 		break;
 	case FAULT_KILL_IN_IO:
 	case FAULT_POWER_IN_IO:

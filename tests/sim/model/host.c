@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define DATA_OFFSET 8192
+#define STOP_US 1000000 /* as qbdd has it */
 
 static const uint8_t volume_id[16] = "simulated-volume";
 
@@ -117,6 +118,7 @@ void host_put_back(struct host *host)
 	if (host->meta)
 		disk_copy(host->meta, host->copy_meta);
 	oracle_sight_copy(&host->sight, &host->copy_sight);
+	host->stop_applied = 0;
 	host->set_back = true;
 }
 
@@ -138,6 +140,26 @@ static void host_wound_heals(struct host *host)
 		return;
 	host->wounded = false;
 	world_tell(host->world, host->id, "is whole again");
+}
+
+/* As qbdd/stop.c has it.  True: it is gone. */
+static bool host_stop_ends(struct host *host)
+{
+	struct node_view view;
+	bool done;
+
+	if (!host->stop_at)
+		return false;
+	node_view(host->node, host_now(host), &view);
+	done = view.role != RAFT_LEADER && !host->log_jobs && !host->image_jobs;
+	if (!done && host->world->now_us < host->stop_at)
+		return false;
+	if (done && !view.incomplete && !view.damaged && !view.disk_failed)
+		host->stop_applied = view.applied;
+	world_tell(host->world, host->id, "stops");
+	host_kill(host, false);
+	host_start_later(host, host->stop_down_us);
+	return true;
 }
 
 static void host_do_pump(struct world *world, void *object, uint64_t life,
@@ -164,9 +186,13 @@ static void host_do_pump(struct world *world, void *object, uint64_t life,
 	oracle_pumped(host);
 	jobs_at = jobs_run(host);
 	host_wound_heals(host);
+	if (host_stop_ends(host))
+		return;
 	host->pump_at = host_true(host, node_deadline(host->node));
 	if (jobs_at < host->pump_at)
 		host->pump_at = jobs_at;
+	if (host->stop_at && host->stop_at < host->pump_at)
+		host->pump_at = host->stop_at;
 	if (host->pump_at <= world->now_us)
 		host->pump_at = world->now_us + 1;
 	world_at(world, host->pump_at, host_do_pump, host, life, host->pump_at);
@@ -220,6 +246,7 @@ void host_reformat(struct host *host)
 	host->disk_out = false;
 	host->wound_fresh = false;
 	host->set_back = false;
+	host->stop_applied = 0;
 	oracle_forget(host);
 	if (store_format(host_io(host), &identity, true, NULL, NULL, &error))
 		world_fail(host->world, "format: %s", error.text);
@@ -375,6 +402,10 @@ static void host_start(struct world *world, void *object, uint64_t life,
 			world_fail(world, "n%u: recovery says damage: %s",
 				   host->id, boot.damage);
 	}
+	if (boot.checkpoint.applied < host->stop_applied && !host->wounded)
+		world_fail(world, "n%u: stopped without a checkpoint",
+			   host->id);
+	host->stop_applied = 0;
 	host->wound_fresh = false;
 	disk_disarm(host->disk);
 	if (host->meta)
@@ -401,6 +432,7 @@ void host_kill(struct host *host, bool power)
 	host->node = NULL;
 	host->life++;
 	host->starting = false;
+	host->stop_at = 0;
 	host->paused_until = 0;
 	host->device.lease_us = 0;
 	if (node) {
@@ -420,6 +452,18 @@ void host_kill(struct host *host, bool power)
 	disk_crash(host->disk, DISK_CRASH_SECTORS);
 	if (host->meta)
 		disk_crash(host->meta, DISK_CRASH_SECTORS);
+}
+
+void host_stop(struct host *host, uint64_t down_us)
+{
+	if (!host->node || host->stop_at || host->disk_out || host_paused(host))
+		return;
+	world_tell(host->world, host->id, "is told to stop");
+	host->stop_at = host->world->now_us + STOP_US;
+	host->stop_down_us = down_us;
+	node_step_down(host->node);
+	oracle_step(host);
+	host_pump(host);
 }
 
 void host_pause(struct host *host, uint64_t us)

@@ -191,6 +191,8 @@ static void job_done(void *context, struct store_job *job)
 	if (store_job_is_log(job)) {
 		host->log_jobs--;
 		log_settled(host);
+	} else {
+		host->image_jobs--;
 	}
 	node_job_done(host->node, job);
 	oracle_step(host);
@@ -299,6 +301,7 @@ void jobs_start(struct host *host)
 	worker_init(&host->image);
 	host->io_failed = false;
 	host->log_jobs = 0;
+	host->image_jobs = 0;
 	host->noting = false;
 	host->note_us = 0;
 	host->lanes = lanes_new(host->store, appends, &lane_ops, host);
@@ -361,6 +364,7 @@ static void op_begin(void *context, struct store_job *job)
 	struct host *host = context;
 
 	host->log_jobs += store_job_is_log(job);
+	host->image_jobs += !store_job_is_log(job);
 	switch (job->type) {
 	case STORE_JOB_APPEND:
 		host->note_us = host->world->now_us + NOTE_US;

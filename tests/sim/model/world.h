@@ -122,6 +122,9 @@ struct host {
 	uint64_t election_us; /* its timeout; an edit shows at the next start */
 	uint64_t life; /* grows at each start and death: stale events differ */
 	bool starting;
+	uint64_t stop_at; /* told to stop: it is gone by then; 0: not */
+	uint64_t stop_down_us; /* and for so long */
+	uint64_t stop_applied; /* stopped as it should, having applied this */
 	int64_t clock_offset_us;
 	int32_t clock_ppm;
 	uint64_t paused_until; /* the agent; the module goes on */
@@ -159,6 +162,7 @@ struct host {
 	struct worker log;
 	struct worker image;
 	unsigned int log_jobs; /* of the node, under way */
+	unsigned int image_jobs; /* the same */
 	struct store_job note;
 	bool noting; /* it is under way */
 	uint64_t note_us; /* when it is due; 0: not */
@@ -184,6 +188,7 @@ struct link {
 /* Kinds of faults; their names are in faults.c. */
 enum fault {
 	FAULT_KILL_AGENT,
+	FAULT_STOP_AGENT,
 	FAULT_KILL_IN_IO,
 	FAULT_KILL_STORM,
 	FAULT_POWER_ONE,
@@ -298,6 +303,8 @@ void world_fail(struct world *world, const char *format, ...)
 void host_init(struct host *host);
 void host_start_later(struct host *host, uint64_t after_us);
 void host_kill(struct host *host, bool power);
+/* It is told to stop, and starts again @down_us after it has. */
+void host_stop(struct host *host, uint64_t down_us);
 void host_reformat(struct host *host);
 /* Its power is off: keep a copy of its disks. */
 void host_copy(struct host *host);
