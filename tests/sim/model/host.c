@@ -59,9 +59,11 @@ bool host_is_off(const struct host *host)
 /* To be closed with what was opened on it. */
 static struct store_io *host_io(struct host *host)
 {
-	host->io = disk_io(host->disk);
+	host->io = turns_over(&host->disk_turns, disk_io(host->disk));
 	if (host->meta)
-		host->io = store_io_pair(host->io, disk_io(host->meta));
+		host->io = store_io_pair(host->io,
+					 turns_over(&host->meta_turns,
+						    disk_io(host->meta)));
 	if (!host->io)
 		abort();
 	return host->io;
@@ -158,6 +160,12 @@ static bool host_stop_ends(struct host *host)
 		host->stop_applied = view.applied;
 	world_tell(host->world, host->id, "stops");
 	host_kill(host, false);
+	/* Told to stop for that reason: a new disk, or another try with it. */
+	if (host->disk_out && world_draw(host->world, 2)) {
+		host_replace_later(host, host->stop_down_us);
+		return true;
+	}
+	host->disk_out = false;
 	host_start_later(host, host->stop_down_us);
 	return true;
 }
@@ -184,10 +192,11 @@ static void host_do_pump(struct world *world, void *object, uint64_t life,
 	node_pump(host->node, host_now(host), random);
 	oracle_step(host);
 	oracle_pumped(host);
-	jobs_at = jobs_run(host);
-	host_wound_heals(host);
+	/* qbdd looks behind this; then what needs no disk may be left unsaved. */
 	if (host_stop_ends(host))
 		return;
+	jobs_at = jobs_run(host);
+	host_wound_heals(host);
 	host->pump_at = host_true(host, node_deadline(host->node));
 	if (jobs_at < host->pump_at)
 		host->pump_at = jobs_at;
@@ -456,7 +465,7 @@ void host_kill(struct host *host, bool power)
 
 void host_stop(struct host *host, uint64_t down_us)
 {
-	if (!host->node || host->stop_at || host->disk_out || host_paused(host))
+	if (!host->node || host->stop_at || host_paused(host))
 		return;
 	world_tell(host->world, host->id, "is told to stop");
 	host->stop_at = host->world->now_us + STOP_US;

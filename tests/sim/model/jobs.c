@@ -4,10 +4,10 @@
  * The order of jobs is that of agent/lanes/, the daemon's own.  What it writes by
  * itself is under way for as long as the disk takes, each write for itself: so
  * they are done in any order, the log's synced (the disk's sync stands in for
- * O_DSYNC: it settles more).  A thread carries out one job at a time: the system
- * calls at its start, the answer at its end.  The agent may stop at any of them,
- * or between a write and its answer; writes that the kernel was given are then
- * done or not.
+ * O_DSYNC: it settles more).  A thread carries out one job at a time, whose
+ * system calls take turns with everything else (turns.c), and the answer comes at
+ * its end.  The agent may stop at any of them, or between a write and its answer;
+ * writes that the kernel was given are then done or not.
  */
 #include "tests/sim/model/world.h"
 
@@ -210,7 +210,7 @@ static bool worker_awake(struct host *host, uint64_t life, event_fn fn,
 	return false;
 }
 
-static void worker_begin(struct world *world, void *object, uint64_t life,
+static void worker_works(struct world *world, void *object, uint64_t life,
 			 uint64_t is_log);
 
 static void worker_start(struct host *host, struct worker *worker)
@@ -222,7 +222,7 @@ static void worker_start(struct host *host, struct worker *worker)
 	if (!worker->first)
 		worker->last = &worker->first;
 	worker->running->next = NULL;
-	world_at(host->world, host->world->now_us, worker_begin, host,
+	world_at(host->world, host->world->now_us, worker_works, host,
 		 host->life, worker == &host->log);
 }
 
@@ -254,18 +254,12 @@ static void worker_end(struct world *world, void *object, uint64_t life,
 	host_pump(host);
 }
 
-static void worker_begin(struct world *world, void *object, uint64_t life,
-			 uint64_t is_log)
+static void worker_worked(struct host *host, const struct store_job *job,
+			  uint64_t life, uint64_t is_log)
 {
-	struct host *host = object;
-	struct worker *worker = is_log ? &host->log : &host->image;
-	struct store_job *job = worker->running;
-	bool reads;
+	struct world *world = host->world;
+	bool reads = store_job_reads(job) || job->error == -EBADMSG;
 
-	if (!worker_awake(host, life, worker_begin, is_log))
-		return;
-	store_job_run(host->store, job);
-	reads = store_job_reads(job) || job->error == -EBADMSG;
 	host->io_failed |= job->error && !reads;
 	if (job == &host->note)
 		log_settled(host);
@@ -279,15 +273,33 @@ static void worker_begin(struct world *world, void *object, uint64_t life,
 		 life, is_log);
 }
 
+static void worker_works(struct world *world, void *object, uint64_t life,
+			 uint64_t is_log)
+{
+	struct host *host = object;
+	struct worker *worker = is_log ? &host->log : &host->image;
+
+	if (!worker_awake(host, life, worker_works, is_log))
+		return;
+	if (turns_go_on(worker->turns, worker->running))
+		worker_worked(host, worker->running, life, is_log);
+	else
+		world_at(world, world->now_us + disk_time(host, 50),
+			 worker_works, host, life, is_log);
+}
+
 static const struct lanes_ops lane_ops = {
 	.write = lane_write,
 	.thread = worker_put,
 	.done = job_done,
 };
 
-static void worker_init(struct worker *worker)
+static void worker_init(struct host *host, struct worker *worker)
 {
+	struct turns *turns = worker->turns;
+
 	memset(worker, 0, sizeof(*worker));
+	worker->turns = turns ? turns : turns_new(host);
 	worker->last = &worker->first;
 }
 
@@ -297,8 +309,8 @@ void jobs_start(struct host *host)
 		1 + (unsigned int)world_draw(host->world, LANES_APPENDS_MAX);
 
 	base_list_init(&host->writes);
-	worker_init(&host->log);
-	worker_init(&host->image);
+	worker_init(host, &host->log);
+	worker_init(host, &host->image);
 	host->io_failed = false;
 	host->log_jobs = 0;
 	host->image_jobs = 0;
@@ -327,6 +339,8 @@ static void worker_drop(struct host *host, struct worker *worker)
 void jobs_stop(struct host *host)
 {
 	writes_cut(host);
+	turns_cut(host->log.turns);
+	turns_cut(host->image.turns);
 	lanes_free(host->lanes);
 	worker_drop(host, &host->log);
 	worker_drop(host, &host->image);

@@ -89,7 +89,7 @@ static void tell_views(struct world *world)
 		node_view(host->node, host_now(host), &view);
 		world_tell(
 			world, i + 1,
-			"member %d role %d term %lu leader %u last %lu durable %lu commit %lu applied %lu requests %u copied %lu%s%s%s%s%s%s: %s",
+			"member %d role %d term %lu leader %u last %lu durable %lu commit %lu applied %lu requests %u copied %lu%s%s%s%s%s%s%s%s%s%s: %s",
 			view.member, view.role, (unsigned long)view.term,
 			view.leader, (unsigned long)view.last,
 			(unsigned long)view.durable, (unsigned long)view.commit,
@@ -100,7 +100,11 @@ static void tell_views(struct world *world)
 			view.blank ? " blank" : "",
 			host->device.open ? " open" : "",
 			host->device.fenced ? " fenced" : "",
-			host->device.hold_count ? " holds" : "", view.problem);
+			host->device.hold_count ? " holds" : "",
+			host->device.opening ? " opening" : "",
+			host->device.closing ? " closing" : "",
+			host->disk_out ? " disk-out" : "",
+			host->set_back ? " set-back" : "", view.problem);
 	}
 }
 

@@ -216,6 +216,8 @@ void world_free(struct world *world)
 	for (i = 0; i < world->count; i++) {
 		host_kill(&world->hosts[i], false);
 		device_power_off(&world->hosts[i].device);
+		free(world->hosts[i].log.turns);
+		free(world->hosts[i].image.turns);
 		disk_free(world->hosts[i].disk);
 		if (world->hosts[i].meta)
 			disk_free(world->hosts[i].meta);

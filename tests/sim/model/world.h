@@ -88,8 +88,17 @@ struct device {
 	struct hold holds[HOLDS]; /* the last member: cleared apart */
 };
 
+struct turns;
+
+/* A disk, as the threads see it. */
+struct turns_io {
+	struct store_io io;
+	struct store_io *disk;
+};
+
 /* The log thread or the image thread. */
 struct worker {
+	struct turns *turns; /* its stack */
 	struct store_job *running;
 	struct store_job *first, **last; /* that wait */
 	bool broken; /* a write of its lane has failed */
@@ -132,6 +141,7 @@ struct host {
 	uint64_t pump_at; /* true time of the pump that is due */
 	struct disk *disk;
 	struct disk *meta; /* its log and metadata by themselves; NULL: on disk */
+	struct turns_io disk_turns, meta_turns;
 	struct store_io *io; /* of both, while they are in use */
 	uint64_t slow_until; /* its disk is */
 	struct store *store;
@@ -348,6 +358,16 @@ void jobs_start(struct host *host);
 void jobs_stop(struct host *host);
 /* Begin what the node has asked for. Return: when to call again, at the latest */
 uint64_t jobs_run(struct host *host);
+
+/* turns.c: their system calls, one at a time */
+/* The same disk, whose calls take turns when a thread makes them */
+struct store_io *turns_over(struct turns_io *turns, struct store_io *disk);
+/* A thread that has nothing to do yet; the caller's, for free() */
+struct turns *turns_new(struct host *host);
+/* Carry @job out, or go on with it. Return: is it done? */
+bool turns_go_on(struct turns *turns, struct store_job *job);
+/* The agent dies: the job is over, the disks are off. */
+void turns_cut(struct turns *turns);
 
 /* device.c: the module */
 void device_power_off(struct device *device);
