@@ -26,6 +26,8 @@ struct disk {
 	struct store_io io;
 	struct disk *next_free;
 	uint64_t room; /* bytes allocated */
+	uint64_t gap_from; /* where no memory is */
+	uint64_t gap_bytes;
 	uint64_t random;
 	uint8_t *cached; /* what is read */
 	uint8_t *lasting; /* what certainly survives */
@@ -78,6 +80,27 @@ static void check(const struct disk *disk, uint64_t offset, const void *bytes,
 	assert((offset | size) % disk->io.align == 0);
 	assert((uintptr_t)bytes % disk->io.align == 0);
 	assert(offset <= disk->io.size && size <= disk->io.size - offset);
+}
+
+static uint64_t memory_bytes(const struct disk *disk)
+{
+	return disk->io.size - disk->gap_bytes;
+}
+
+/* Where in memory it is; NOWHERE: in the gap. */
+static uint64_t in_memory(const struct disk *disk, uint64_t offset)
+{
+	if (offset < disk->gap_from)
+		return offset;
+	if (offset - disk->gap_from < disk->gap_bytes)
+		return NOWHERE;
+	return offset - disk->gap_bytes;
+}
+
+/* From @offset in the gap to its end */
+static uint64_t gap_left(const struct disk *disk, uint64_t offset)
+{
+	return disk->gap_from + disk->gap_bytes - offset;
 }
 
 uint64_t disk_digest_of(uint64_t sector, uint64_t id)
@@ -215,6 +238,8 @@ static int op_read(struct store_io *io, uint64_t offset, void *bytes,
 	check(disk, offset, bytes, size);
 	if (disk->off || fails(disk, DISK_READ))
 		return -EIO;
+	offset = in_memory(disk, offset);
+	assert(offset != NOWHERE);
 	at = disk_read_bytes(disk, offset, size);
 	if (!at)
 		return -EIO;
@@ -272,9 +297,16 @@ static bool write_run(struct disk *disk, struct fate *fate,
 		return false;
 	if (fate->part)
 		most = disk_random(disk, size / DISK_SECTOR + 1) * DISK_SECTOR;
-	for (at = 0; at < most; at += DISK_SECTOR)
-		sector_write(disk, (fate->offset + at) / DISK_SECTOR,
-			     bytes ? bytes + at : NULL);
+	for (at = 0; at < most; at += DISK_SECTOR) {
+		uint64_t to = in_memory(disk, fate->offset + at);
+
+		if (to == NOWHERE) {
+			assert(!bytes);
+			at += gap_left(disk, fate->offset + at) - DISK_SECTOR;
+			continue;
+		}
+		sector_write(disk, to / DISK_SECTOR, bytes ? bytes + at : NULL);
+	}
 	fate->offset += size;
 	return most == size;
 }
@@ -462,10 +494,10 @@ static struct disk *disk_alloc(uint64_t bytes)
 
 void disk_replace(struct disk *disk)
 {
-	uint64_t sectors = disk->io.size / DISK_SECTOR;
+	uint64_t sectors = memory_bytes(disk) / DISK_SECTOR;
 
-	memset(disk->cached, 0, disk->io.size);
-	memset(disk->lasting, 0, disk->io.size);
+	memset(disk->cached, 0, memory_bytes(disk));
+	memset(disk->lasting, 0, memory_bytes(disk));
 	memset(disk->dirty, 0, sectors);
 	memset(disk->bad, 0, sectors);
 	memset(disk->stamps, 0xff, sectors * sizeof(*disk->stamps));
@@ -500,6 +532,8 @@ struct disk *disk_new(uint64_t bytes, uint32_t align, uint64_t seed)
 	disk->stamp = 0;
 	disk->writes = 0;
 	disk->digest_bytes = 0;
+	disk->gap_from = 0;
+	disk->gap_bytes = 0;
 	disk_steps_reset(disk);
 	disk_replace(disk);
 	return disk;
@@ -509,6 +543,13 @@ void disk_free(struct disk *disk)
 {
 	disk->next_free = free_disks;
 	free_disks = disk;
+}
+
+void disk_gap(struct disk *disk, uint64_t from, uint64_t bytes)
+{
+	disk->gap_from = from;
+	disk->gap_bytes = bytes;
+	disk->io.size += bytes;
 }
 
 struct store_io *disk_io(struct disk *disk)
@@ -660,8 +701,18 @@ uint8_t *disk_bytes(struct disk *disk)
 
 void disk_refresh(struct disk *disk)
 {
-	memcpy(disk->cached, disk->lasting, disk->io.size);
+	memcpy(disk->cached, disk->lasting, memory_bytes(disk));
 	cache_clear(disk);
+}
+
+struct disk *disk_new_like(const struct disk *other, uint64_t seed)
+{
+	struct disk *disk =
+		disk_new(memory_bytes(other), other->io.align, seed);
+
+	if (other->gap_bytes)
+		disk_gap(disk, other->gap_from, other->gap_bytes);
+	return disk;
 }
 
 const uint8_t *disk_cached(const struct disk *disk)
@@ -671,11 +722,11 @@ const uint8_t *disk_cached(const struct disk *disk)
 
 void disk_copy(struct disk *to, const struct disk *from)
 {
-	uint64_t sectors = to->io.size / DISK_SECTOR;
+	uint64_t sectors = memory_bytes(to) / DISK_SECTOR;
 	uint64_t i;
 
-	assert(to->io.size == from->io.size);
-	memcpy(to->lasting, from->lasting, to->io.size);
+	assert(memory_bytes(to) == memory_bytes(from));
+	memcpy(to->lasting, from->lasting, memory_bytes(to));
 	memcpy(to->bad, from->bad, sectors);
 	/* Which batches are durable there, nobody knows. */
 	memset(to->stamps, 0xff, sectors * sizeof(*to->stamps));

@@ -44,6 +44,14 @@ enum disk_crash {
  */
 struct disk *disk_new(uint64_t bytes, uint32_t align, uint64_t seed);
 void disk_free(struct disk *disk);
+/*
+ * Make it larger by @bytes from @from on that take no memory, and that nobody may
+ * read or write; they may be zeroed.  Calls below mean offsets in memory: what is
+ * behind the gap is at so much less.
+ */
+void disk_gap(struct disk *disk, uint64_t from, uint64_t bytes);
+/** disk_new_like() - of the same size, alignment and gap, for disk_copy() */
+struct disk *disk_new_like(const struct disk *other, uint64_t seed);
 struct store_io *disk_io(struct disk *disk);
 /* As new: zeroed, and nothing is going to happen to it. */
 void disk_replace(struct disk *disk);

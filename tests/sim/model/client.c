@@ -34,13 +34,15 @@ static unsigned int draw_block(struct world *world)
 
 static unsigned int draw_blocks(struct world *world, unsigned int first)
 {
+	unsigned int gap = (unsigned int)(world->gap_from / WORLD_BLOCK_BYTES);
+	unsigned int end = first < gap ? gap : world->blocks;
 	unsigned int blocks = 1;
 
 	if (world_chance(world, 4))
 		blocks += (unsigned int)world_draw(world, 8);
 	if (world_chance(world, 20))
 		blocks += (unsigned int)world_draw(world, SLOT_BLOCKS - 8);
-	return blocks < world->blocks - first ? blocks : world->blocks - first;
+	return blocks < end - first ? blocks : end - first;
 }
 
 static void slot_fill(struct host *host, struct slot *slot, unsigned int first)
@@ -83,7 +85,8 @@ static void client_write(struct host *host)
 	first = draw_block(world);
 	slot->blocks = draw_blocks(world, first);
 	slot->body.op = world_chance(world, 8) ? NODE_REQ_ZERO : NODE_REQ_WRITE;
-	slot->body.offset = (uint64_t)first * WORLD_BLOCK_BYTES;
+	slot->body.offset =
+		world_offset(world, (uint64_t)first * WORLD_BLOCK_BYTES);
 	slot->body.length = slot->blocks * WORLD_BLOCK_BYTES;
 	if (slot->body.op == NODE_REQ_WRITE) {
 		slot->body.buf = base_buf_new(slot->body.length);

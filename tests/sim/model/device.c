@@ -163,6 +163,14 @@ void device_abort(struct device *device)
 	device_fail_all(device);
 }
 
+static unsigned int slot_block(const struct device *device,
+			       const struct slot *slot)
+{
+	return (unsigned int)(world_at_offset(device->host->world,
+					      slot->body.offset) /
+			      WORLD_BLOCK_BYTES);
+}
+
 static void device_hold(struct device *device, const struct slot *slot)
 {
 	struct hold *hold;
@@ -176,7 +184,7 @@ static void device_hold(struct device *device, const struct slot *slot)
 	}
 	hold = &device->holds[device->hold_count++];
 	hold->tag = slot->body.tag;
-	hold->block = (unsigned int)(slot->body.offset / WORLD_BLOCK_BYTES);
+	hold->block = slot_block(device, slot);
 	hold->blocks = slot->blocks;
 }
 
@@ -276,8 +284,7 @@ static bool device_held(const struct device *device, unsigned int block)
 			return true;
 	for (i = 0; i < SLOTS; i++) {
 		const struct slot *slot = &device->slots[i];
-		unsigned int first =
-			(unsigned int)(slot->body.offset / WORLD_BLOCK_BYTES);
+		unsigned int first = slot_block(device, slot);
 
 		if (slot->used && block - first < slot->blocks)
 			return true;

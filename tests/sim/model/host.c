@@ -84,8 +84,7 @@ void host_copy(struct host *host)
 
 	for (i = 0; i < 2 && from[i]; i++) {
 		if (!*to[i])
-			*to[i] = disk_new(disk_io(from[i])->size, DISK_SECTOR,
-					  1);
+			*to[i] = disk_new_like(from[i], 1);
 		disk_copy(*to[i], from[i]);
 	}
 	oracle_sight_copy(&host->copy_sight, &host->sight);
@@ -222,7 +221,8 @@ static struct store_identity host_identity(const struct host *host)
 		.volume_name = "sim",
 		.node_id = host->id,
 		.block_size = DISK_SECTOR,
-		.volume_bytes = host->world->volume_bytes,
+		.volume_bytes =
+			host->world->volume_bytes + host->world->gap_bytes,
 		.log_bytes = host->world->log_bytes,
 		.data_offset = host_data_offset(host),
 	};
@@ -235,7 +235,8 @@ static struct store_identity host_identity(const struct host *host)
 void host_layout(const struct host *host, uint64_t *slots, uint64_t *ring,
 		 uint64_t *end)
 {
-	uint64_t volume = (host->world->volume_bytes + 4095) / 4096 * 4096;
+	uint64_t bytes = host->world->volume_bytes + host->world->gap_bytes;
+	uint64_t volume = (bytes + 4095) / 4096 * 4096;
 
 	/* With a superblock before them on a second disk, and where the data
 	 * begin at byte 0. */
@@ -274,7 +275,11 @@ void host_init(struct host *host)
 				      world_draw(world, UINT64_MAX));
 		size = store_first_bytes_needed(&identity);
 	}
-	host->disk = disk_new(size, DISK_SECTOR, world_draw(world, UINT64_MAX));
+	host->disk = disk_new(size - world->gap_bytes, DISK_SECTOR,
+			      world_draw(world, UINT64_MAX));
+	if (world->gap_bytes)
+		disk_gap(host->disk, identity.data_offset + world->gap_from,
+			 world->gap_bytes);
 	disk_digest_keep(host->disk, identity.data_offset, world->volume_bytes);
 	host->device.host = host;
 	host->clock_offset_us =
@@ -323,7 +328,8 @@ static void host_config(const struct host *host, struct node_config *config)
 	config->raft.election_timeout_us = host->election_us;
 	config->raft.heartbeat_us = host->election_us / WORLD_HEARTBEATS;
 	config->raft.drift_ppm = WORLD_DRIFT_PPM;
-	config->volume_bytes = host->world->volume_bytes;
+	config->volume_bytes =
+		host->world->volume_bytes + host->world->gap_bytes;
 	config->align = DISK_SECTOR;
 	host_bounds(host->world, &config->bounds);
 	config->incarnation = host->life;

@@ -160,8 +160,9 @@ static void links_deliver(struct world *world, struct frame *frame)
 
 	if (corrupt)
 		frame_corrupt(world, frame);
-	if (whole_frame_decode(frame->bytes, frame->size, world->volume_bytes,
-			       &msg, &error)) {
+	if (whole_frame_decode(frame->bytes, frame->size,
+			       world->volume_bytes + world->gap_bytes, &msg,
+			       &error)) {
 		if (!corrupt)
 			world_fail(world, "frame refused: %s", error.text);
 		link_break(world, frame->from, frame->to);

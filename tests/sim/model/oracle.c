@@ -449,7 +449,8 @@ static const char *entry_follows(struct world *world,
 static uint64_t ledger_apply(struct oracle *oracle, const struct record *record,
 			     uint64_t digest)
 {
-	uint64_t first = record->head.offset / DISK_SECTOR;
+	uint64_t first = world_at_offset(oracle->world, record->head.offset) /
+			 DISK_SECTOR;
 	uint32_t count = record->head.length / DISK_SECTOR;
 	uint32_t i;
 

@@ -161,7 +161,7 @@ struct world *run_seed(uint64_t seed, bool trace, bool hashing)
 		if (problem)
 			world_fail(world, "%s", problem);
 	}
-	if (!world->problem[0] && world_chance(world, 3))
+	if (!world->problem[0] && !world->gap_bytes && world_chance(world, 3))
 		ruin(world);
 	world->stats.us = world->now_us;
 	return world;

@@ -9,6 +9,8 @@
 
 #include "tests/lib/random.h"
 
+#define LOG_LARGE (8U << 20)
+
 uint64_t world_draw(struct world *world, uint64_t below)
 {
 	return random_below(&world->random, below);
@@ -138,6 +140,23 @@ static uint32_t draw_scale(struct world *world, uint32_t low,
 	return base + (uint32_t)world_draw(world, base);
 }
 
+/*
+ * A volume of more than 4 GiB.  To copy that would take minutes: its log reaches
+ * back to the beginning, and no disk loses anything.
+ */
+static void gap_draw(struct world *world)
+{
+	unsigned int i;
+
+	world->gap_from = world->volume_bytes / 4 / 4096 * 4096;
+	world->gap_bytes = (4ULL << 30) - world->volume_bytes / 2 / 4096 * 4096;
+	world->log_bytes = LOG_LARGE;
+	world->fault_mean_us[FAULT_MEMBER] = 0;
+	for (i = FAULT_REPLACED; i < FAULT_SCHEDULED; i++)
+		world->fault_mean_us[i] = 0;
+	world->unapplied_one_in = 0;
+}
+
 static void temper_draw(struct world *world)
 {
 	static const uint8_t counts[] = { 1, 2, 3, 3, 3, 3, 3, 3,
@@ -160,6 +179,8 @@ static void temper_draw(struct world *world)
 	world->fault_until_us = draw_scale(world, 1000000, 3);
 	world->unlike = world_chance(world, 2);
 	faults_draw(world);
+	if (world_chance(world, 24))
+		gap_draw(world);
 }
 
 /* As qbdd has it: the configuration's nodes are who a volume is born with. */

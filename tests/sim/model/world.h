@@ -269,7 +269,10 @@ struct world {
 	struct oracle *oracle;
 	uint64_t next_id;
 	/* temper of this run */
-	uint64_t volume_bytes;
+	uint64_t volume_bytes; /* in memory */
+	/* What the volume has besides, unused; blocks are counted without it. */
+	uint64_t gap_from;
+	uint64_t gap_bytes;
 	uint64_t log_bytes;
 	unsigned int blocks;
 	uint64_t fault_until_us;
@@ -308,6 +311,18 @@ void world_tell(struct world *world, uint32_t node, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void world_fail(struct world *world, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* Between bytes of the volume and what is in memory */
+static inline uint64_t world_offset(const struct world *world, uint64_t at)
+{
+	return at < world->gap_from ? at : at + world->gap_bytes;
+}
+
+static inline uint64_t world_at_offset(const struct world *world,
+				       uint64_t offset)
+{
+	return offset < world->gap_from ? offset : offset - world->gap_bytes;
+}
 
 /* host.c: an agent's life */
 void host_init(struct host *host);
