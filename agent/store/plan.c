@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/planted.h"
 #include "store/internal.h"
 
 /* What an entry writes; the later in the log has the higher number. */
@@ -57,8 +58,10 @@ static bool collect(const struct store *store,
 		    ((uintptr_t)entry->data | entry->offset | entry->length) &
 			    (store->data_align - 1))
 			return false;
-		fresh.offset = entry->offset;
-		fresh.end = entry->offset + entry->length;
+		fresh.offset = planted(PLANTED_OFFSET_CUT) ?
+				       (uint32_t)entry->offset :
+				       entry->offset;
+		fresh.end = fresh.offset + entry->length;
 		fresh.data = entry->data;
 		fresh.number = i;
 		insert(extents, (*found)++, &fresh);

@@ -28,6 +28,7 @@
  */
 #include <errno.h>
 
+#include "base/planted.h"
 #include "wire/codec.h"
 
 #define FLAG_PREVOTE (1U << 0)
@@ -112,7 +113,9 @@ static void put_entry(struct wire_writer *writer,
 
 	wire_put64(writer, entry->index);
 	wire_put64(writer, entry->term);
-	wire_put64(writer, entry->offset);
+	wire_put64(writer, planted(PLANTED_OFFSET_SENT_CUT) ?
+				   (uint32_t)entry->offset :
+				   entry->offset);
 	wire_put32(writer, entry->length);
 	wire_put32(writer, raft_op_has_data(entry->op) ? entry->data_crc : 0);
 	wire_put16(writer, entry->op);

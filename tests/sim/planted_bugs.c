@@ -63,6 +63,8 @@ static const struct {
 					4000 },
 	[PLANTED_UNREAD_SKIPPED] = { "unreadable_entry_skipped", 4000 },
 	[PLANTED_STOPPED_UNSAVED] = { "stopped_without_a_checkpoint", 100 },
+	[PLANTED_OFFSET_CUT] = { "offset_of_a_write_cut_to_32_bits", 400 },
+	[PLANTED_OFFSET_SENT_CUT] = { "offset_sent_cut_to_32_bits", 400 },
 	[PLANTED_EVICTED_SENT] = { "evicted_entry_sent_without_payload", 100 },
 	[PLANTED_GROWN_IN_PLACE] = { "log_in_memory_grown_in_place", 100 },
 	[PLANTED_BLANK_ELECTED] = { "blank_elected_by_a_damaged_one", 100 },
