@@ -9,7 +9,7 @@ peer_disk_failed() {
 }
 
 says() {
-	on "$1" qbd status vol0 | grep -q "$2"
+	on "$1" qbd status vol0 | grep "$2" >/dev/null
 }
 
 # The node gets its disk back, which is as good as new then.

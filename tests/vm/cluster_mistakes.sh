@@ -73,7 +73,7 @@ s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.bind(("10.77.0.2", 7700))
 s.listen()
 time.sleep(600)' &
-	poll 10 eval 'on n2 ss -ltn | grep -q 10.77.0.2:7700' || fail "ss"
+	poll 10 eval 'on n2 ss -ltn | grep 10.77.0.2:7700 >/dev/null' || fail "ss"
 	refused 1 '7700' on n2 qbd up vol0
 	kill $!
 	wait

@@ -10,7 +10,7 @@ grep -q '^qbd:' /etc/group || echo 'qbd:x:987:' >>/etc/group
 # Is there a problem of this kind, of this node, in what a node says?
 has_problem() {
 	status_of "$1" ".problems[] | select(.what == \"$2\" and
-		.node == \"$3\") | .text" 2>/dev/null | grep -q .
+		.node == \"$3\") | .text" 2>/dev/null | grep . >/dev/null
 }
 
 # The exit status of qbd status --check on a node.
@@ -73,7 +73,7 @@ test_path_that_drops_large_packets_is_told() {
 	"$cluster" cut --large n2 n3
 	status_is n1 .state ok || fail "small packets do not get through"
 	(write_blocks /dev/qbd0 0 16 a) 2>/dev/null &
-	poll 60 eval "status_of n1 '$path' | grep -q 'check the MTU'" ||
+	poll 60 eval "status_of n1 '$path' | grep 'check the MTU' >/dev/null" ||
 		fail "n1 does not say so: $(on n1 qbd status vol0)"
 	status_is n1 .state ok && fail "it is ok"
 	note "$(status_of n1 "$path" | head -1)"
