@@ -49,8 +49,10 @@ static void note_bios(struct qbd_stall *stall, struct bio_list *list)
 		qbd_stall_note(stall, qbd_bio_arrived(bio_list_peek(list)));
 }
 
-/* Return: until the first queue has stalled for too long, in jiffies; 0: one
- * has; ULONG_MAX: nothing waits. */
+/*
+ * Return: until the first queue has stalled for too long, in jiffies; 0: one
+ * has; ULONG_MAX: nothing waits.
+ */
 static unsigned long time_left(struct qbd_device *dev)
 {
 	unsigned long timeout = msecs_to_jiffies(dev->io_timeout_ms);

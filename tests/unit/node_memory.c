@@ -115,7 +115,8 @@ static void format_without_memory_fails_and_changes_nothing(void)
 	struct store_identity identity = rig_id(1);
 	struct base_error error = { .text = "" };
 	struct disk *disk = disk_new(rig_disk_bytes(), 512, 1);
-	static _Alignas(4096) uint8_t before[4096], after[4096];
+	static uint8_t before[4096] __attribute__((aligned(4096)));
+	static uint8_t after[4096] __attribute__((aligned(4096)));
 	struct store_io *io = disk_io(disk);
 	int code = -1, at;
 
