@@ -332,6 +332,106 @@ static void checkpoint_ahead_of_the_log_is_enough(void)
 	teardown();
 }
 
+static void (*between)(void);
+static int (*plain_read)(struct store_io *io, uint64_t offset, void *bytes,
+			 size_t size);
+
+/* What another thread does while a record is being read. */
+static int read_between(struct store_io *io, uint64_t offset, void *bytes,
+			size_t size)
+{
+	void (*fn)(void) = between;
+
+	between = NULL;
+	if (fn)
+		fn();
+	return plain_read(io, offset, bytes, size);
+}
+
+static void cut(void)
+{
+	tap_check_eq(store_log_truncate(store, 5), 0);
+}
+
+static void cut_and_overwrite(void)
+{
+	cut();
+	tap_check_eq(append(5, 1, 2), 0);
+}
+
+static void cut_and_shift(void)
+{
+	tap_check_eq(store_log_truncate(store, 4), 0);
+	tap_check_eq(append(4, 6, 2), 0);
+}
+
+static void reset(void)
+{
+	struct store_checkpoint base = { .applied = 30, .applied_term = 3 };
+
+	tap_check_eq(store_log_reset(store, &base), 0);
+}
+
+/*
+ * It was there when it was asked for: that it is not any more is no damage.
+ * Nobody may get what is in its place.
+ */
+static void entry_that_goes_while_it_is_read_is_none(void)
+{
+	void (*const changes[])(void) = { cut_and_overwrite, cut_and_shift,
+					  reset };
+	struct store_io_ops ops;
+	unsigned int i;
+
+	for (i = 0; i < TAP_COUNT(changes); i++) {
+		struct raft_entry *entry;
+		int code;
+
+		tap_need(setup(512));
+		ops = *disk_io(disk)->ops;
+		plain_read = ops.read;
+		ops.read = read_between;
+		disk_io(disk)->ops = &ops;
+		tap_check_eq(append(1, 9, 1), 0);
+		tap_check_eq(store_log_sync(store), 0);
+		between = changes[i];
+		code = store_log_read(store, 5, &entry);
+		tap_check(!between);
+		/* What was cut only may still be read as what it was. */
+		if (!code) {
+			tap_check_eq(entry->term, 1);
+			tap_check(rig_is(&identity, entry, true));
+			raft_entry_put(entry);
+		} else {
+			tap_check_eq(code, -ENOENT);
+		}
+		if (changes[i] != reset)
+			tap_check_eq(code, -ENOENT);
+		teardown();
+	}
+}
+
+/* That its disk fails as well makes no damage of it. */
+static void unreadable_entry_that_goes_meanwhile_is_none(void)
+{
+	struct raft_entry *entry;
+	struct store_io_ops ops;
+
+	tap_need(setup(512));
+	ops = *disk_io(disk)->ops;
+	plain_read = ops.read;
+	ops.read = read_between;
+	disk_io(disk)->ops = &ops;
+	tap_check_eq(append(1, 9, 1), 0);
+	tap_check_eq(store_log_sync(store), 0);
+	disk_fail(disk, DISK_READ, 1);
+	between = cut;
+	tap_check_eq(store_log_read(store, 5, &entry), -ENOENT);
+	disk_fail(disk, DISK_READ, 1);
+	tap_check_eq(store_log_read(store, 4, &entry), -EIO);
+	teardown();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -345,6 +445,8 @@ int main(int argc, char **argv)
 		TAP_TEST(reset_empties_the_log_for_good),
 		TAP_TEST(state_is_kept),
 		TAP_TEST(checkpoint_ahead_of_the_log_is_enough),
+		TAP_TEST(entry_that_goes_while_it_is_read_is_none),
+		TAP_TEST(unreadable_entry_that_goes_meanwhile_is_none),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);
