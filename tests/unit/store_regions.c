@@ -656,6 +656,86 @@ static void log_moves_to_a_blank_second_disk_and_back(void)
 	disk_free(first);
 }
 
+/*
+ * Whatever fails, and when: the move is told to have failed, and one of the two
+ * places counts and has all.
+ */
+static unsigned int moves_failed(unsigned int ops, bool damaged, bool to_second)
+{
+	unsigned int nth, failed = 0;
+
+	for (nth = 1; nth <= 16; nth++) {
+		struct disk *disk = formatted(STORE_DATA_OFFSET);
+		struct disk *second = disk_new(SECOND_BYTES, 512, nth);
+		uint64_t end = STORE_DATA_OFFSET + RIG_VOLUME_BYTES;
+		int code;
+
+		fill(disk_io(disk));
+		disk_crash(disk, DISK_CRASH_KEEP_ALL);
+		if (damaged)
+			disk_flip(disk, 77, 4);
+		error.text[0] = '\0';
+		disk_fail(to_second ? second : disk, ops, nth);
+		code = to_second ? pair_move(disk, second, true, FORMAT_BLOCK) :
+				   move_log(disk, end);
+		disk_fail(to_second ? second : disk, 0, 0);
+		if (code) {
+			tap_check_eq(code, -EIO);
+			tap_check(strncmp(error.text, "can't ", 6) == 0);
+			failed++;
+		}
+		disk_crash(disk, DISK_CRASH_LOSE_ALL);
+		disk_crash(second, DISK_CRASH_LOSE_ALL);
+		/* The second disk is needed where the move went through. */
+		if (to_second && try_open(disk_io(disk)) != 0)
+			tap_check(filled(paired(disk, second)));
+		else
+			tap_check(filled(disk_io(disk)));
+		disk_free(second);
+		disk_free(disk);
+	}
+	return failed;
+}
+
+static void failed_move_is_told_and_leaves_a_replica(void)
+{
+	/* A superblock that can't be read has its twin; the region none. */
+	tap_check_eq(moves_failed(DISK_READ, false, false), 1);
+	/* Region, both superblocks, wiping: each with its sync; one before */
+	tap_check_eq(moves_failed(DISK_WRITE | DISK_SYNC, false, false), 9);
+	/* First the superblock that was bad is made good. */
+	tap_check_eq(moves_failed(DISK_WRITE | DISK_SYNC, true, false), 11);
+	/* Is it blank, and then, is it ours? */
+	tap_check_eq(moves_failed(DISK_READ, false, true), 2);
+	tap_check(moves_failed(DISK_WRITE | DISK_SYNC, false, true) >= 4);
+}
+
+static void move_of_what_is_not_ours_changes_nothing(void)
+{
+	struct disk *disk = formatted(STORE_DATA_OFFSET);
+	struct disk *blank = disk_new(disk_io(disk)->size, 512, 2);
+	uint64_t end = STORE_DATA_OFFSET + RIG_VOLUME_BYTES;
+	const struct store_identity mine = identity;
+
+	disk_steps_reset(disk);
+	tap_check_eq(move_log(blank, end), -ENODATA);
+	identity.node_id++;
+	tap_check_eq(move_log(disk, end), -EINVAL);
+	tap_check(strstr(error.text, "replica of node 1, not of node 2"));
+	identity = mine;
+	identity.volume_id[0] ^= 1;
+	tap_check_eq(move_log(disk, end), -EINVAL);
+	tap_check(strstr(error.text, "belongs to another volume"));
+	identity = mine;
+	/* Whoever doesn't want to know why may leave it out. */
+	tap_check_eq(store_region_move(disk_io(disk), &identity,
+				       STORE_REGION_DATA, false, end, NULL),
+		     -EINVAL);
+	tap_check_eq(disk_steps(disk) + disk_steps(blank), 0);
+	disk_free(blank);
+	disk_free(disk);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -675,6 +755,8 @@ int main(int argc, char **argv)
 		TAP_TEST(failed_disk_of_a_pair_is_named),
 		TAP_TEST(old_superblocks_of_a_second_disk_go),
 		TAP_TEST(log_moves_to_a_blank_second_disk_and_back),
+		TAP_TEST(failed_move_is_told_and_leaves_a_replica),
+		TAP_TEST(move_of_what_is_not_ours_changes_nothing),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);
