@@ -727,7 +727,7 @@ static void move_of_what_is_not_ours_changes_nothing(void)
 	tap_check_eq(move_log(disk, end), -EINVAL);
 	tap_check(strstr(error.text, "belongs to another volume"));
 	identity = mine;
-	/* Whoever doesn't want to know why may leave it out. */
+	/* Who does not want to know why may leave it out. */
 	tap_check_eq(store_region_move(disk_io(disk), &identity,
 				       STORE_REGION_DATA, false, end, NULL),
 		     -EINVAL);
