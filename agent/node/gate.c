@@ -140,15 +140,14 @@ void gate_pump(struct node *node)
 {
 	uint64_t until = 0;
 	uint64_t step = node->config.raft.heartbeat_us / 2;
-	uint64_t longest = node->config.raft.election_timeout_us;
 	bool ready = node_ready(node) && !node->stopping;
 
 	if (!node->gate.bound)
 		return;
-	longest -= longest * node->config.raft.drift_ppm / 1000000;
 	/* None is longer than that, and node_step() sees to one that falls. */
 	if (ready && node->gate.lease_us > node->now_us &&
-	    node->now_us + longest < node->gate.lease_us + step)
+	    node->now_us + raft_lease_most(&node->config.raft) <
+		    node->gate.lease_us + step)
 		return;
 	if (ready)
 		until = raft_lease_until(node->raft);

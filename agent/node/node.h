@@ -278,5 +278,7 @@ struct node_view {
 
 void node_view(const struct node *node, uint64_t now_us,
 	       struct node_view *view);
+/** node_view_others_have_volume() - any whose status has come on its link */
+bool node_view_others_have_volume(const struct node_view *view);
 
 #endif

@@ -5,14 +5,13 @@
 
 #include "node/state.h"
 
-static bool others_have_volume(const struct node *node)
+bool node_view_others_have_volume(const struct node_view *view)
 {
 	unsigned int i;
 
-	for (i = 0; i < node->peer_count; i++)
-		if (node->peers[i].known &&
-		    (node->peers[i].status.last ||
-		     node->peers[i].status.flags & WIRE_NODE_DAMAGED))
+	for (i = 0; i < view->peer_count; i++)
+		if (view->peers[i].known &&
+		    wire_status_has_volume(&view->peers[i].status))
 			return true;
 	return false;
 }
@@ -33,7 +32,8 @@ static void view_problem(const struct node *node, struct node_view *view)
 		snprintf(text, size, "not a member yet: add it on the leader");
 	else if (view->outside)
 		snprintf(text, size, "removed: the volume goes on without it");
-	else if (!view->leader && view->blank && others_have_volume(node))
+	else if (!view->leader && view->blank &&
+		 node_view_others_have_volume(view))
 		snprintf(text, size,
 			 "blank replica: only a leader among the nodes that "
 			 "hold the volume can fill it");
@@ -116,8 +116,8 @@ void node_view(const struct node *node, uint64_t now_us, struct node_view *view)
 	view->disk_failed = node->disk_failed;
 	view->diverged = node->diverged;
 	view->copy_received = node->resync.written;
-	view_problem(node, view);
 	view->peer_count = node->peer_count;
 	for (i = 0; i < node->peer_count; i++)
 		view_peer(node, &node->peers[i], &view->peers[i]);
+	view_problem(node, view);
 }

@@ -274,22 +274,8 @@ static bool judge_link(struct judge *judge, unsigned int i)
 /* Does a node that is heard have more than a blank replica? */
 static bool has_volume(const struct node_view *view)
 {
-	unsigned int i;
-
-	if (view->last || view->damaged)
-		return true;
-	for (i = 0; i < view->peer_count; i++)
-		if (view->peers[i].known &&
-		    (view->peers[i].status.last ||
-		     view->peers[i].status.flags & WIRE_NODE_DAMAGED))
-			return true;
-	return false;
-}
-
-/* Its vote would count for nothing but the beginning of a new volume. */
-static bool is_blank(const struct node_peer_view *peer)
-{
-	return !peer->status.last && !(peer->status.flags & WIRE_NODE_DAMAGED);
+	return view->last || view->damaged ||
+	       node_view_others_have_volume(view);
 }
 
 static void judge_replica(struct judge *judge, const struct conf_node *node,
@@ -297,7 +283,8 @@ static void judge_replica(struct judge *judge, const struct conf_node *node,
 {
 	uint64_t behind = lacks(judge->view->commit, peer->match);
 
-	if (!judge->view->leader && is_blank(peer) && has_volume(judge->view))
+	if (!judge->view->leader && !wire_status_has_volume(&peer->status) &&
+	    has_volume(judge->view))
 		add(judge, "node-blank", node->id,
 		    "%s: its replica is blank, so it elects no leader and "
 		    "begins no new volume over the data of others; bring back "

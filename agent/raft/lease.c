@@ -37,6 +37,15 @@ void raft_promise(struct raft *raft, uint32_t us)
 	raft->hard.promise_us = longest;
 }
 
+uint64_t raft_lease_most(const struct raft_config *config)
+{
+	uint64_t timeout = config->election_timeout_us;
+
+	if (planted(PLANTED_CLOCKS_TRUSTED))
+		return timeout - timeout / 1000;
+	return timeout - (timeout * config->drift_ppm + 999999) / 1000000;
+}
+
 /*
  * Each follower that echoed sent_us has heard us later than that, and keeps the
  * promise that our messages ask for, an election timeout of ours, on its clock;
@@ -45,9 +54,8 @@ void raft_promise(struct raft *raft, uint32_t us)
 uint64_t raft_lease_until(const struct raft *raft)
 {
 	unsigned int places = raft_members_count(&raft->membership.now);
-	uint64_t timeout = raft->config.election_timeout_us;
 	uint64_t echo[RAFT_MEMBERS_MAX];
-	uint64_t begun, drift;
+	uint64_t begun;
 	unsigned int i;
 
 	if (raft->role != RAFT_LEADER || raft->transferee)
@@ -63,12 +71,9 @@ uint64_t raft_lease_until(const struct raft *raft)
 	begun = raft_majority_of(raft, echo);
 	if (begun == 0 || begun < raft->lease_floor_us)
 		return 0;
-	drift = (timeout * raft->config.drift_ppm + 999999) / 1000000;
-	if (planted(PLANTED_CLOCKS_TRUSTED))
-		drift = timeout / 1000;
 	if (planted(PLANTED_LEASE_TOO_LONG))
-		return begun + 3 * timeout;
-	return begun + timeout - drift;
+		return begun + 3 * raft->config.election_timeout_us;
+	return begun + raft_lease_most(&raft->config);
 }
 
 /* When CheckQuorum will find that a majority has not been heard of. */

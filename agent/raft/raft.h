@@ -382,6 +382,8 @@ uint64_t raft_entry_term(const struct raft *raft, uint64_t index);
  * longest promise that it remembers since it started.
  */
 uint64_t raft_lease_until(const struct raft *raft);
+/** raft_lease_most() - how long a lease is when its round begins, us */
+uint64_t raft_lease_most(const struct raft_config *config);
 
 /** raft_deadline() - when the next RAFT_EV_TICK has something to do (us) */
 uint64_t raft_deadline(const struct raft *raft);

@@ -4,10 +4,10 @@
  * the device and themselves.
  *
  * STATUS: flags (4), 0 (4), epoch, term, last, durable, commit, applied,
- * members_since (8 each), members (16), chain (8).  OPEN_ASK: serial, epoch (8 each).  OPEN_REPLY: serial (8), error (4,
- * a negative errno or 0), writer (4).  LIFE: flags (4), 0 (4), the sender's number
- * and nonce (4 each), the receiver's number and nonce (4 each), its term and index
- * (8 each).
+ * members_since (8 each), members (16), chain (8).  OPEN_ASK: serial, epoch (8
+ * each).  OPEN_REPLY: serial (8), error (4, a negative errno or 0), writer (4).
+ * LIFE: flags (4), 0 (4), the sender's number and nonce (4 each), the receiver's
+ * number and nonce (4 each), its term and index (8 each).
  */
 #include <errno.h>
 

@@ -94,6 +94,12 @@ struct wire_status {
 	struct raft_members members;
 };
 
+/** wire_status_has_volume() - has the sender more than a blank replica? */
+static inline bool wire_status_has_volume(const struct wire_status *status)
+{
+	return status->last || status->flags & WIRE_NODE_DAMAGED;
+}
+
 /* Bits of wire_life.flags */
 #define WIRE_LIFE_JUDGED (1U << 0) /* what the receiver remembers is judged */
 #define WIRE_LIFE_NOTED (1U << 1) /* the receiver's life is remembered */
