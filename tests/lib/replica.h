@@ -12,6 +12,7 @@
 
 #include "base/crc.h"
 #include "store/format.h"
+#include "store/store.h"
 #include "tests/lib/random.h"
 
 #ifndef RIG_VOLUME_BYTES
@@ -162,6 +163,22 @@ static inline void rig_apply(uint8_t *image, const struct raft_entry *entry)
 		memcpy(image + entry->offset, entry->data, entry->length);
 	if (entry->op == RAFT_OP_ZERO)
 		memset(image + entry->offset, 0, entry->length);
+}
+
+/* Open it and close it again.  Return: store_open()'s. */
+static inline int rig_open_once(struct store_io *io,
+				const struct store_identity *identity,
+				struct base_error *error)
+{
+	struct store_boot boot;
+	struct store *store;
+	int code = store_open(io, identity, false, &store, &boot, error);
+
+	if (code)
+		return code;
+	store_boot_free(&boot);
+	store_close(store);
+	return 0;
 }
 
 #endif

@@ -138,13 +138,7 @@ static void copy_that_was_given_up_is_answered_so(void)
 /* Bytes of the copy that are not acknowledged. */
 static uint64_t copy_left(uint32_t leader, uint32_t peer)
 {
-	struct node_view view = rig_view(leader);
-	unsigned int i;
-
-	for (i = 0; i < view.peer_count; i++)
-		if (view.peers[i].id == peer)
-			return RIG_VOLUME_BYTES - view.peers[i].copy_offset;
-	return RIG_VOLUME_BYTES;
+	return RIG_VOLUME_BYTES - rig_peer_view(leader, peer).copy_offset;
 }
 
 /* All of it was there, and was thrown away before the log was applied to it. */

@@ -17,25 +17,15 @@ static uint32_t other_than(uint32_t a, uint32_t b)
 /* What node @id last said of itself, as @to heard it. */
 static const struct wire_status *said(uint32_t to, uint32_t id)
 {
-	static struct node_view view;
-	unsigned int i;
+	static struct node_peer_view view;
 
-	view = rig_view(to);
-	for (i = 0; i < view.peer_count; i++)
-		if (view.peers[i].id == id)
-			return &view.peers[i].status;
-	abort();
+	view = rig_peer_view(to, id);
+	return &view.status;
 }
 
 static bool differs(uint32_t to, uint32_t id)
 {
-	struct node_view view = rig_view(to);
-	unsigned int i;
-
-	for (i = 0; i < view.peer_count; i++)
-		if (view.peers[i].id == id)
-			return view.peers[i].differs;
-	abort();
+	return rig_peer_view(to, id).differs;
 }
 
 /* It serves nothing, answers nothing, and says what is wrong. */

@@ -52,25 +52,14 @@ int __wrap_posix_memalign(void **memory, size_t align, size_t size)
 static bool starts(uint32_t id, unsigned int at)
 {
 	struct store_identity identity = rig_id(id);
-	struct node_config config = {
-		.raft = {
-			.id = id,
-			.members = rig.born,
-			.election_timeout_us = RIG_T,
-			.heartbeat_us = RIG_T / 6,
-			.drift_ppm = 1000,
-		},
-		.nodes = { id },
-		.node_count = 1,
-		.volume_bytes = RIG_VOLUME_BYTES,
-		.align = 512,
-	};
+	struct node_config config = rig_config(id);
 	struct base_error error = { .text = "" };
 	struct store_boot boot;
 	struct store *store;
 	struct node *node;
 	int code;
 
+	config.nodes[config.node_count++] = id;
 	left = at;
 	failing = true;
 	code = store_open(disk_io(rig.nodes[id].disk), &identity, false, &store,

@@ -111,11 +111,7 @@ static uint32_t begin_copy(uint32_t *blank)
 	uint32_t leader = rig_begin(3, 3);
 
 	*blank = next_of(leader);
-	rig_write(leader, 150); /* so the log no longer reaches back */
-	rig_kill(*blank);
-	rig_turns(2);
-	rig_format(*blank);
-	rig_boot(*blank);
+	rig_blank(leader, *blank);
 	return leader;
 }
 

@@ -12,11 +12,7 @@ static uint32_t begin(uint32_t *blank)
 	uint32_t leader = rig_begin(3, 3);
 
 	*blank = leader == 3 ? 2 : 3;
-	rig_write(leader, 150); /* so the log no longer reaches back */
-	rig_kill(*blank);
-	rig_turns(2);
-	rig_format(*blank);
-	rig_boot(*blank);
+	rig_blank(leader, *blank);
 	while (rig_view(*blank).copy_received == 0)
 		rig_turns(1);
 	return leader;
@@ -24,13 +20,7 @@ static uint32_t begin(uint32_t *blank)
 
 static uint64_t acknowledged(uint32_t leader, uint32_t blank)
 {
-	struct node_view view = rig_view(leader);
-	unsigned int i;
-
-	for (i = 0; i < view.peer_count; i++)
-		if (view.peers[i].id == blank)
-			return view.peers[i].copy_offset;
-	return 0;
+	return rig_peer_view(leader, blank).copy_offset;
 }
 
 /* One write a turn until @blank is filled; returns the turns. */

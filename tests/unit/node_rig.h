@@ -83,6 +83,19 @@ static inline struct node_view rig_view(uint32_t id)
 	return view;
 }
 
+/* What @of says of its peer @id. */
+static inline struct node_peer_view rig_peer_view(uint32_t of, uint32_t id)
+{
+	struct node_view view = rig_view(of);
+	unsigned int i = 0;
+
+	while (i < view.peer_count && view.peers[i].id != id)
+		i++;
+	if (i == view.peer_count)
+		abort();
+	return view.peers[i];
+}
+
 static inline void rig_jobs_init(struct rig_jobs *jobs)
 {
 	jobs->first = NULL;
@@ -333,11 +346,10 @@ static inline struct store_identity rig_id(uint32_t id)
 	return identity;
 }
 
-static inline void rig_boot(uint32_t id)
+/* As the daemon makes it, of no node yet. */
+static inline struct node_config rig_config(uint32_t id)
 {
-	struct store_identity identity = rig_id(id);
-	struct rig_node *node = &rig.nodes[id];
-	struct node_config config = {
+	return (struct node_config){
 		.raft = {
 			.id = id,
 			.members = rig.born,
@@ -349,6 +361,13 @@ static inline void rig_boot(uint32_t id)
 		.align = 512,
 		.bounds = { .cache_bytes = rig_cache_bytes },
 	};
+}
+
+static inline void rig_boot(uint32_t id)
+{
+	struct store_identity identity = rig_id(id);
+	struct rig_node *node = &rig.nodes[id];
+	struct node_config config = rig_config(id);
 	struct base_error error;
 	struct store_boot boot;
 	uint32_t peer;
@@ -485,6 +504,16 @@ static inline uint32_t rig_begin(unsigned int count, unsigned int members)
 	rig_open(leader);
 	tap_check(rig.nodes[leader].opened != 0);
 	return leader;
+}
+
+/* @id loses its disk, and what the log of the others still has is not all. */
+static inline void rig_blank(uint32_t leader, uint32_t id)
+{
+	rig_write(leader, 150);
+	rig_kill(id);
+	rig_turns(2);
+	rig_format(id);
+	rig_boot(id);
 }
 
 /* No message between two nodes, or again. */

@@ -35,15 +35,7 @@ static int open_io(struct store_io *io, struct store **store,
 
 static int try_open(struct store_io *io)
 {
-	struct store_boot boot;
-	struct store *store;
-	int code = open_io(io, &store, &boot);
-
-	if (code)
-		return code;
-	store_boot_free(&boot);
-	store_close(store);
-	return 0;
+	return rig_open_once(io, &identity, &error);
 }
 
 static struct format_super super_of(struct disk *disk, uint64_t at)
