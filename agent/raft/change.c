@@ -91,7 +91,9 @@ enum raft_refusal raft_member_refusal(const struct raft *raft, uint32_t id,
 		if (refusal)
 			return refusal;
 	}
-	if (!quorum_is_there(raft, &members))
+	if (!quorum_is_there(raft, &members) ||
+	    (raft_grows_even(&raft->membership.now, &members) &&
+	     !quorum_is_there(raft, &raft->membership.now)))
 		return RAFT_REFUSAL_QUORUM;
 	return RAFT_REFUSAL_NONE;
 }

@@ -117,15 +117,19 @@ bool raft_place_votes(const struct raft *raft, unsigned int place)
 }
 
 /* The majority-th largest: what a majority of the voters has reached. */
-uint64_t raft_majority_of(const struct raft *raft,
-			  const uint64_t values[RAFT_MEMBERS_MAX])
+static uint64_t majority_in(const struct raft *raft,
+			    const struct raft_members *members,
+			    const uint64_t values[RAFT_MEMBERS_MAX])
 {
 	unsigned int places = raft_members_count(&raft->membership.now);
 	uint64_t sorted[RAFT_MEMBERS_MAX];
 	unsigned int count = 0, i, j;
 
 	for (i = 0; i < places; i++) {
-		if (!raft_place_votes(raft, i))
+		uint32_t id = raft->membership.now.ids[i];
+
+		if (!raft_role_votes(raft_members_role(members, id)) &&
+		    !planted(PLANTED_LEARNER_COUNTED))
 			continue;
 		for (j = count++; j > 0 && sorted[j - 1] < values[i]; j--)
 			sorted[j] = sorted[j - 1];
@@ -133,6 +137,35 @@ uint64_t raft_majority_of(const struct raft *raft,
 	}
 	assert(count);
 	return sorted[count / 2];
+}
+
+uint64_t raft_majority_of(const struct raft *raft,
+			  const uint64_t values[RAFT_MEMBERS_MAX])
+{
+	return majority_in(raft, &raft->membership.now, values);
+}
+
+bool raft_grows_even(const struct raft_members *before,
+		     const struct raft_members *now)
+{
+	unsigned int voting = raft_members_voting(before);
+
+	return voting % 2 == 0 && raft_members_voting(now) > voting;
+}
+
+/* Those of before are among those of now then, so each has its place. */
+uint64_t raft_held_by_majority(const struct raft *raft,
+			       const uint64_t held[RAFT_MEMBERS_MAX])
+{
+	uint64_t now = raft_majority_of(raft, held);
+	uint64_t before;
+
+	if (!raft_membership_open(raft) ||
+	    !raft_grows_even(&raft->membership.before, &raft->membership.now) ||
+	    planted(PLANTED_GROWN_UNHEARD))
+		return now;
+	before = majority_in(raft, &raft->membership.before, held);
+	return before < now ? before : now;
 }
 
 /*

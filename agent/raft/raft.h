@@ -359,7 +359,7 @@ enum raft_refusal {
 	RAFT_REFUSAL_VOTERS, /* too few would be left: raft_members_check() */
 	RAFT_REFUSAL_BARRED, /* has not joined: raft_hard_state.joined */
 	RAFT_REFUSAL_BEHIND, /* a learner that has not caught up */
-	RAFT_REFUSAL_QUORUM, /* no majority of the new members is there */
+	RAFT_REFUSAL_QUORUM, /* no majority that it takes is there */
 };
 
 /**

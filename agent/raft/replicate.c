@@ -278,7 +278,7 @@ void raft_commit_advance(struct raft *raft)
 		else
 			held[i] = peer->barred ? 0 : peer->match;
 	}
-	commit = raft_majority_of(raft, held);
+	commit = raft_held_by_majority(raft, held);
 	if (planted(PLANTED_COMMIT_BY_MINORITY))
 		commit = raft->log.durable;
 	if (commit <= raft->commit ||

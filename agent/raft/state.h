@@ -163,6 +163,16 @@ bool raft_place_votes(const struct raft *raft, unsigned int place);
 /* Of a value for each place: what a majority of the voters has reached. */
 uint64_t raft_majority_of(const struct raft *raft,
 			  const uint64_t values[RAFT_MEMBERS_MAX]);
+/* Does the change give an even number of voters one more? */
+bool raft_grows_even(const struct raft_members *before,
+		     const struct raft_members *now);
+/*
+ * Up to which index do so many hold the log that it is committed?  A majority;
+ * and while an even number grows, a majority of those before, too (README.md,
+ * "Barred replicas during changes").
+ */
+uint64_t raft_held_by_majority(const struct raft *raft,
+			       const uint64_t held[RAFT_MEMBERS_MAX]);
 /* Its bit among votes; 0: its vote doesn't matter. */
 uint32_t raft_vote_bit(const struct raft *raft, uint32_t id);
 /* How many of those whose votes count by @members are among them? */

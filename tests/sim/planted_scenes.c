@@ -24,6 +24,8 @@ static const struct {
 	  "replica/rejoin_needs_a_round_begun_after_the_loss" },
 	{ PLANTED_LED_ON_AFTER_TRANSFER, "led_on_after_a_transfer",
 	  "transfer/who_sent_timeout_now_leads_no_more" },
+	{ PLANTED_GROWN_UNHEARD, "even_number_grown_unheard",
+	  "member/even_number_knows_that_it_grows" },
 };
 
 #define BUG_COUNT (sizeof(bugs) / sizeof(bugs[0]))

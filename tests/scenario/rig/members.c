@@ -115,8 +115,7 @@ static const char *refusal_text(enum raft_refusal refusal)
 		[RAFT_REFUSAL_VOTERS] = "too few voters would be left",
 		[RAFT_REFUSAL_BARRED] = "it has not joined",
 		[RAFT_REFUSAL_BEHIND] = "it has not caught up",
-		[RAFT_REFUSAL_QUORUM] =
-			"no majority of the new members is there",
+		[RAFT_REFUSAL_QUORUM] = "no majority that it takes is there",
 	};
 
 	return texts[refusal];
