@@ -33,15 +33,27 @@ enum raft_member_role member_role(const struct node *node, uint32_t id)
 	return raft_members_role(raft_members(node->raft), id);
 }
 
-bool members_outside(const struct node *node)
+/*
+ * Is what our log says of the members older than what a peer has told?  In a log
+ * terms never fall.  So what follows a committed entry of a later term than our
+ * change isn't our change, whatever its index: it is overruled.
+ */
+static bool told_later(const struct node *node)
 {
 	uint64_t since = raft_members_since(node->raft);
 
-	if (!raft_own_role(node->raft))
-		return since <= raft_commit_index(node->raft) ||
-		       node->outside_at >= since;
-	/* If our log says otherwise, it is what others have overruled. */
-	return node->outside_at && node->outside_at >= since;
+	if (!node->outside_at)
+		return false;
+	return node->outside_at >= since ||
+	       (since > raft_commit_index(node->raft) &&
+		node->outside_term > raft_entry_term(node->raft, since));
+}
+
+bool members_outside(const struct node *node)
+{
+	return told_later(node) || (!raft_own_role(node->raft) &&
+				    raft_members_since(node->raft) <=
+					    raft_commit_index(node->raft));
 }
 
 struct peer *peer_find(struct node *node, uint32_t id)

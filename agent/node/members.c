@@ -205,9 +205,14 @@ void members_pump(struct node *node)
 /* A node that is no member is sent no entries: this is how it learns of it. */
 void members_told(struct node *node, const struct wire_status *status)
 {
-	if (raft_members_said(&status->members) &&
-	    status->members_since <= status->commit &&
-	    status->commit > node->outside_at &&
-	    !raft_members_role(&status->members, node->config.raft.id))
+	if (!raft_members_said(&status->members) ||
+	    status->members_since > status->commit ||
+	    raft_members_role(&status->members, node->config.raft.id))
+		return;
+	if (status->commit > node->outside_at) {
 		node->outside_at = status->commit;
+		node->outside_term = status->commit_term;
+	} else if (status->commit == node->outside_at && status->commit_term) {
+		node->outside_term = status->commit_term;
+	}
 }

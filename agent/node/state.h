@@ -238,6 +238,7 @@ struct node {
 	uint32_t changed; /* whose role the last change was about */
 	/* Committed members without us, from a peer: as of that entry. */
 	uint64_t outside_at;
+	uint64_t outside_term; /* of that entry, 0: not known */
 
 	/* resync_recv.c, but resync.c ends it early */
 	struct resync_recv resync;

@@ -60,12 +60,15 @@ void status_pump(struct node *node)
 		.last = raft_last_index(node->raft),
 		.durable = raft_durable_index(node->raft),
 		.commit = raft_commit_index(node->raft),
+		.commit_term = raft_entry_term(node->raft,
+					       raft_commit_index(node->raft)),
 		.applied = node->image.applied,
 		.chain = entries_head(&node->entries, node->image.applied)
 				 .standing.chain,
 		.members_since = raft_members_since(node->raft),
 	};
-	if (msg.status.members_since)
+	/* Without a change they are those of the first entry. */
+	if (msg.status.members_since || msg.status.commit)
 		msg.status.members = *raft_members(node->raft);
 	node->status_next_us = node->now_us + STATUS_US;
 	node->status_sent = msg.status;

@@ -81,7 +81,7 @@ int wire_copy_get(struct wire_decoder *decoder, struct wire_msg *msg);
 #define WIRE_RAFT_BYTES_MIN 24
 #define WIRE_ENTRY_BYTES 80
 #define WIRE_RAFT_BYTES_MAX (72 + RAFT_APPEND_MAX * WIRE_ENTRY_BYTES)
-#define WIRE_STATUS_BYTES 88
+#define WIRE_STATUS_BYTES 96
 #define WIRE_OPEN_ASK_BYTES 16
 #define WIRE_OPEN_REPLY_BYTES 16
 #define WIRE_COPY_BEGIN_BYTES 80

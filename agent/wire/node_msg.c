@@ -4,8 +4,9 @@
  * the device and themselves.
  *
  * STATUS: flags (4), 0 (4), epoch, term, last, durable, commit, applied,
- * members_since (8 each), members (16), chain (8).  OPEN_ASK: serial, epoch (8
- * each).  OPEN_REPLY: serial (8), error (4, a negative errno or 0), writer (4).
+ * members_since (8 each), members (16), chain, commit_term (8 each).  OPEN_ASK:
+ * serial, epoch (8 each).  OPEN_REPLY: serial (8), error (4, a negative errno or
+ * 0), writer (4).
  * LIFE: flags (4), 0 (4), the sender's number and nonce (4 each), the receiver's
  * number and nonce (4 each), its term and index (8 each).
  */
@@ -33,6 +34,7 @@ static void put_status(struct wire_writer *writer,
 	wire_put64(writer, status->members_since);
 	wire_members_put(writer, &status->members);
 	wire_put64(writer, status->chain);
+	wire_put64(writer, status->commit_term);
 }
 
 static void put_life(struct wire_writer *writer, const struct wire_life *life)
@@ -86,6 +88,7 @@ static int get_status(struct wire_decoder *decoder, struct wire_status *status)
 	status->members_since = wire_get64(fixed);
 	wire_members_get(fixed, &status->members);
 	status->chain = wire_get64(fixed);
+	status->commit_term = wire_get64(fixed);
 	if (zero || (status->flags & ~STATUS_FLAGS))
 		return base_error_set(decoder->error, -EBADMSG,
 				      "STATUS: unknown bits");

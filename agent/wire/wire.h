@@ -87,9 +87,10 @@ struct wire_status {
 	uint64_t last;
 	uint64_t durable;
 	uint64_t commit;
+	uint64_t commit_term; /* of the entry `commit`, 0: not known */
 	uint64_t applied;
 	uint64_t chain; /* standing.chain of the entry `applied`, 0: not known */
-	/* in force there since that entry; all zero: no entry has said */
+	/* in force there since that entry, 0: the first; all zero: no entry yet */
 	uint64_t members_since;
 	struct raft_members members;
 };

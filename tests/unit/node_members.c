@@ -215,6 +215,68 @@ static void removed_leader_with_a_dead_change_learns_of_it(void)
 	rig_end();
 }
 
+/* Nobody writes any more, so the others' log stays shorter. */
+static void removed_leader_with_a_longer_log_learns_of_it(void)
+{
+	uint32_t leader = begin(4, 3), next = 1;
+	struct node_request write = { .op = NODE_REQ_ZERO,
+				      .epoch = rig.nodes[leader].opened,
+				      .length = 4096 };
+	unsigned int i;
+
+	rig_cut_off(leader, true);
+	for (i = 0; i < 20; i++) {
+		write.tag = ++rig.tag;
+		node_request(rig_at(leader), &write);
+	}
+	rig_turns(1);
+	tap_check_eq(order(leader, NODE_MEMBER_ADD, 4), 0);
+	rig_pass(6 * RIG_T);
+	while (next == leader || rig_view(next).role != RAFT_LEADER)
+		next++;
+	ordered(next, NODE_MEMBER_REMOVE, leader);
+	tap_need(rig_view(next).last < rig_view(leader).members_since);
+	rig_cut_off(leader, false);
+	rig_pass(6 * RIG_T);
+	tap_check(rig_view(leader).outside);
+	tap_check(rig.nodes[leader].fenced);
+	/* And may come back: its tail gives way. */
+	ordered(next, NODE_MEMBER_ADD, leader);
+	rig_pass(4 * RIG_T);
+	tap_check(!rig_view(leader).outside);
+	tap_check_eq(rig_view(leader).member, RAFT_MEMBER_LEARNER);
+	rig_end();
+}
+
+/* What only a dead tail has added is no member, and not to wait for. */
+static void node_that_a_dead_change_added_learns_of_it(void)
+{
+	uint32_t leader = begin(4, 3), next = 1, id;
+	struct node_request write = { .op = NODE_REQ_ZERO,
+				      .epoch = rig.nodes[leader].opened,
+				      .length = 4096 };
+	unsigned int i;
+
+	for (id = 1; id <= 3; id++)
+		if (id != leader)
+			rig_cut(leader, id, true);
+	for (i = 0; i < 20; i++) {
+		write.tag = ++rig.tag;
+		node_request(rig_at(leader), &write);
+	}
+	rig_turns(1);
+	tap_check_eq(order(leader, NODE_MEMBER_ADD, 4), 0);
+	rig_turns(4);
+	tap_need(!rig_view(4).outside);
+	rig_kill(leader);
+	rig_pass(6 * RIG_T);
+	while (next == leader || rig_view(next).role != RAFT_LEADER)
+		next++;
+	tap_need(rig_view(next).last < rig_view(4).members_since);
+	tap_check(rig_view(4).outside);
+	rig_end();
+}
+
 static void removed_leader_hands_over(void)
 {
 	uint32_t leader, next;
@@ -464,6 +526,8 @@ int main(int argc, char **argv)
 		TAP_TEST(order_waits_for_room_in_the_log),
 		TAP_TEST(removed_node_learns_of_it_when_it_returns),
 		TAP_TEST(removed_leader_with_a_dead_change_learns_of_it),
+		TAP_TEST(removed_leader_with_a_longer_log_learns_of_it),
+		TAP_TEST(node_that_a_dead_change_added_learns_of_it),
 		TAP_TEST(removed_leader_hands_over),
 		TAP_TEST(node_is_replaced),
 		TAP_TEST(witness_holds_heads_and_no_data),

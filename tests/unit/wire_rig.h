@@ -171,6 +171,7 @@ static inline void rig_status(struct wire_status *status)
 	status->last = rig_random();
 	status->durable = rig_random();
 	status->commit = rig_random();
+	status->commit_term = rig_random();
 	status->applied = rig_random();
 	status->chain = rig_random();
 }
