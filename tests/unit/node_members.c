@@ -136,6 +136,141 @@ static void order_that_there_is_not_changes_nothing(void)
 	rig_end();
 }
 
+/* Seven are members: an eighth has no place in an entry. */
+static void volume_has_as_many_members_as_it_can_have(void)
+{
+	uint32_t leader = begin(8, RAFT_MEMBERS_MAX);
+	uint64_t last = rig_view(leader).last;
+
+	tap_check_eq(order(leader, NODE_MEMBER_ADD, 8), -ENOSPC);
+	tap_check_eq(order(leader, NODE_MEMBER_ADD_WITNESS, 8), -ENOSPC);
+	tap_check_eq(rig_view(leader).last, last);
+	ordered(leader, NODE_MEMBER_REMOVE, other_than(leader, 0));
+	ordered(leader, NODE_MEMBER_ADD, 8);
+	rig_end();
+}
+
+/* It said so to the core; its status, that it is damaged, is yet to come. */
+static void learner_that_is_barred_is_not_promoted(void)
+{
+	struct wire_msg msg = { .type = WIRE_RAFT };
+	uint32_t leader = begin(4, 3);
+
+	ordered(leader, NODE_MEMBER_ADD, 4);
+	rig_pass(2 * RIG_T);
+	msg.raft.msg = (struct raft_msg){
+		.type = RAFT_MSG_APPEND_REPLY,
+		.from = 4,
+		.to = leader,
+		.term = rig_view(leader).term,
+		.append_reply = { .ok = true,
+				  .barred = true,
+				  .match = rig_view(4).last },
+	};
+	node_recv(rig_at(leader), 4, &msg, rig.now, 1);
+	tap_check_eq(order(leader, NODE_MEMBER_PROMOTE, 4), -ESTALE);
+	tap_check_eq(rig_view(leader).change_open, 0);
+	rig_pass(4 * RIG_T);
+	ordered(leader, NODE_MEMBER_PROMOTE, 4);
+	rig_end();
+}
+
+/* A link alone says nothing: it may have come up to an agent that hangs. */
+static void witness_is_added_once_it_has_been_heard(void)
+{
+	uint32_t leader = begin(4, 3);
+
+	rig_kill(4);
+	node_link(rig_at(leader), 4, true);
+	tap_check_eq(order(leader, NODE_MEMBER_ADD_WITNESS, 4), -EHOSTDOWN);
+	rig_boot(4);
+	rig_turns(4);
+	ordered(leader, NODE_MEMBER_ADD_WITNESS, 4);
+	rig_end();
+}
+
+static bool asks_nothing(uint32_t from, uint32_t to, const struct wire_msg *msg)
+{
+	return msg->type != WIRE_OPEN_ASK;
+}
+
+static void node_where_the_device_is_wanted_stays_a_voter(void)
+{
+	struct node_request open = { .op = NODE_REQ_OPEN, .tag = 1 };
+	struct node_request close = { .op = NODE_REQ_CLOSE, .tag = 2 };
+	uint32_t leader, one;
+
+	rig_start(3, 3);
+	leader = rig_leader();
+	one = other_than(leader, 0);
+	rig_passes = asks_nothing;
+	node_bound(rig_at(one), 0, false, 1);
+	node_request(rig_at(one), &open);
+	rig_pass(RIG_T);
+	rig_passes = NULL;
+	tap_check_eq(order(leader, NODE_MEMBER_DEMOTE, one), -EBUSY);
+	tap_check_eq(order(leader, NODE_MEMBER_REMOVE, one), -EBUSY);
+	rig_pass(2 * RIG_T);
+	tap_need(rig_leader() == one);
+	tap_check(rig.nodes[one].opened != 0);
+	tap_check_eq(order(one, NODE_MEMBER_DEMOTE, one), -EBUSY);
+	close.epoch = rig.nodes[one].opened;
+	node_request(rig_at(one), &close);
+	tap_check_eq(order(one, NODE_MEMBER_DEMOTE, one), 0);
+	rig_end();
+}
+
+/* Who holds a device without the right to it is in nobody's way. */
+static void fenced_device_keeps_nothing_where_it_is(void)
+{
+	uint32_t writer = begin(3, 3), leader = 1, next;
+
+	rig_cut_off(writer, true);
+	rig_pass(6 * RIG_T);
+	while (leader == writer || rig_view(leader).role != RAFT_LEADER)
+		leader++;
+	ordered(leader, NODE_MEMBER_DEMOTE, writer);
+	rig_cut_off(writer, false);
+	rig_pass(6 * RIG_T);
+	tap_need(rig_view(writer).fenced);
+	ordered(leader, NODE_MEMBER_PROMOTE, writer);
+	tap_check_eq(node_transfer(rig_at(leader), writer), 0);
+	rig_pass(2 * RIG_T);
+	tap_need(rig_leader() == writer);
+	tap_check(rig_view(writer).fenced);
+	/* Not of the opening, nor of leadership, which another asks for. */
+	next = other_than(writer, leader);
+	rig_open(next);
+	tap_check_eq(rig.nodes[next].done_error, 0);
+	tap_check(rig.nodes[next].opened > rig.nodes[writer].opened);
+	tap_check_eq(rig_leader(), next);
+	tap_check(rig_view(writer).fenced);
+	tap_check_eq(order(next, NODE_MEMBER_DEMOTE, writer), 0);
+	rig_end();
+}
+
+static void fenced_leader_becomes_a_learner(void)
+{
+	uint32_t writer = begin(3, 3), leader = 1;
+
+	rig_cut_off(writer, true);
+	rig_pass(6 * RIG_T);
+	while (leader == writer || rig_view(leader).role != RAFT_LEADER)
+		leader++;
+	ordered(leader, NODE_MEMBER_DEMOTE, writer);
+	rig_cut_off(writer, false);
+	rig_pass(6 * RIG_T);
+	ordered(leader, NODE_MEMBER_PROMOTE, writer);
+	tap_check_eq(node_transfer(rig_at(leader), writer), 0);
+	rig_pass(2 * RIG_T);
+	tap_need(rig_leader() == writer && rig_view(writer).fenced);
+	tap_check_eq(order(writer, NODE_MEMBER_DEMOTE, writer), 0);
+	rig_pass(4 * RIG_T);
+	tap_check_eq(rig_view(writer).member, RAFT_MEMBER_LEARNER);
+	tap_check(rig_leader() != 0 && rig_leader() != writer);
+	rig_end();
+}
+
 /* The same that stops writes: it is to be tried again. */
 static void order_waits_for_room_in_the_log(void)
 {
@@ -523,6 +658,12 @@ int main(int argc, char **argv)
 		TAP_TEST(
 			orders_about_the_leader_itself_wait_for_the_one_before),
 		TAP_TEST(order_that_there_is_not_changes_nothing),
+		TAP_TEST(volume_has_as_many_members_as_it_can_have),
+		TAP_TEST(learner_that_is_barred_is_not_promoted),
+		TAP_TEST(witness_is_added_once_it_has_been_heard),
+		TAP_TEST(node_where_the_device_is_wanted_stays_a_voter),
+		TAP_TEST(fenced_device_keeps_nothing_where_it_is),
+		TAP_TEST(fenced_leader_becomes_a_learner),
 		TAP_TEST(order_waits_for_room_in_the_log),
 		TAP_TEST(removed_node_learns_of_it_when_it_returns),
 		TAP_TEST(removed_leader_with_a_dead_change_learns_of_it),

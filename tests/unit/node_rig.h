@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * For the node's unit tests: up to 4 nodes on real stores in memory.  Jobs are
+ * For the node's unit tests: up to 9 nodes on real stores in memory.  Jobs are
  * done and messages delivered at once, in order, in each turn of 5 ms; nothing
  * happens between turns.  Include it in one source of a program only.
  */
@@ -17,7 +17,7 @@
 #include "tests/lib/replica.h"
 #include "tests/unit/whole_frame.h"
 
-#define RIG_NODES 4
+#define RIG_NODES 9
 #define RIG_TURN_US 5000
 #define RIG_T 300000ULL /* election timeout */
 
