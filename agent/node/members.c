@@ -50,34 +50,20 @@ static bool starts_right(enum node_member_op op, enum raft_member_role from)
 	return from != RAFT_MEMBER_NONE;
 }
 
-static int refusal_errno(enum raft_refusal refusal)
-{
-	switch (refusal) {
-	case RAFT_REFUSAL_NONE:
-		break;
-	case RAFT_REFUSAL_NOT_LEADER:
-		return -ENOTCONN;
-	case RAFT_REFUSAL_TRANSFER:
-	case RAFT_REFUSAL_EARLY:
-		return -EAGAIN;
-	case RAFT_REFUSAL_PENDING:
-		return -EINPROGRESS;
-	case RAFT_REFUSAL_SAME:
-		return -EALREADY;
-	case RAFT_REFUSAL_STEP:
-		return -EOPNOTSUPP;
-	case RAFT_REFUSAL_FULL:
-		return -ENOSPC;
-	case RAFT_REFUSAL_VOTERS:
-		return -EPERM;
-	case RAFT_REFUSAL_BARRED:
-	case RAFT_REFUSAL_BEHIND:
-		return -ESTALE;
-	case RAFT_REFUSAL_QUORUM:
-		return -ENOLINK;
-	}
-	return 0;
-}
+static const int refusal_errnos[] = {
+	[RAFT_REFUSAL_NONE] = 0,
+	[RAFT_REFUSAL_NOT_LEADER] = -ENOTCONN,
+	[RAFT_REFUSAL_TRANSFER] = -EAGAIN,
+	[RAFT_REFUSAL_EARLY] = -EAGAIN,
+	[RAFT_REFUSAL_PENDING] = -EINPROGRESS,
+	[RAFT_REFUSAL_SAME] = -EALREADY,
+	[RAFT_REFUSAL_STEP] = -EOPNOTSUPP,
+	[RAFT_REFUSAL_FULL] = -ENOSPC,
+	[RAFT_REFUSAL_VOTERS] = -EPERM,
+	[RAFT_REFUSAL_BARRED] = -ESTALE,
+	[RAFT_REFUSAL_BEHIND] = -ESTALE,
+	[RAFT_REFUSAL_QUORUM] = -ENOLINK,
+};
 
 static bool device_is_there(const struct node *node, const struct peer *peer)
 {
@@ -150,7 +136,6 @@ int node_member_change(struct node *node, enum node_member_op op, uint32_t id)
 	};
 	struct peer *peer = peer_find(node, id);
 	struct raft_entry *entry;
-	enum raft_refusal refusal;
 	int error;
 
 	if (!node_leads(node) || node->disk_failed)
@@ -164,9 +149,9 @@ int node_member_change(struct node *node, enum node_member_op op, uint32_t id)
 	error = order_refused(node, op, peer);
 	if (error)
 		return error;
-	refusal = raft_member_refusal(node->raft, id, event.role);
-	if (refusal)
-		return refusal_errno(refusal);
+	error = refusal_errnos[raft_member_refusal(node->raft, id, event.role)];
+	if (error)
+		return error;
 	if (!node_log_room(node))
 		return -EAGAIN;
 	entry = node_make_entry(node, RAFT_OP_MEMBERS);
