@@ -132,6 +132,46 @@ static void entries_that_differ_in_contents_stop_the_node(void)
 	rig_end();
 }
 
+/* What comes before it is not known to be equal: the entry itself tells. */
+static void entry_that_is_held_with_other_contents_stops_the_node(void)
+{
+	struct wire_msg msg = { .type = WIRE_RAFT };
+	uint32_t leader = rig_begin(3, 3);
+	uint32_t one = other_than(leader, 0);
+	struct raft_entry *entry = raft_entry_new();
+	struct node_view before;
+
+	rig_write(leader, 5);
+	before = rig_view(one);
+	entry->op = RAFT_OP_ZERO;
+	entry->length = 512;
+	entry->index = before.last;
+	entry->term = before.term;
+	entry->standing.members = rig.born;
+	entry->standing.chain = 4711;
+	msg.raft.msg = (struct raft_msg){
+		.type = RAFT_MSG_APPEND,
+		.from = leader,
+		.to = one,
+		.term = before.term,
+		.append = { .prev_index = before.last - 1,
+			    .prev_term = before.term - 1,
+			    .count = 1 },
+	};
+	msg.raft.entries[0] = entry;
+	node_recv(rig_at(one), leader, &msg, rig.now, 1);
+	rig_turns(1);
+	check_stopped(one, "differs");
+	/* Not even that its loop was late is told to its core any more. */
+	node_late(rig_at(one), rig.now);
+	node_step_down(rig_at(one));
+	rig_turns(1);
+	check_stopped(one, "differs");
+	tap_check_eq(rig_view(one).last, before.last);
+	raft_entry_put(entry);
+	rig_end();
+}
+
 /* Without a write: the leader's next status does. */
 static void status_of_a_log_that_differs_stops_the_follower(void)
 {
@@ -210,6 +250,7 @@ int main(int argc, char **argv)
 		TAP_TEST(contradiction_of_a_committed_entry_stops_the_node),
 		TAP_TEST(contradicted_writer_is_fenced),
 		TAP_TEST(entries_that_differ_in_contents_stop_the_node),
+		TAP_TEST(entry_that_is_held_with_other_contents_stops_the_node),
 		TAP_TEST(status_of_a_log_that_differs_stops_the_follower),
 		TAP_TEST(leader_names_the_follower_that_differs),
 		TAP_TEST(equal_replicas_have_equal_checksums),
