@@ -125,9 +125,7 @@ void entries_compact(struct entries *entries, uint64_t base)
 	struct store_checkpoint head;
 	uint64_t i;
 
-	if (base <= entries->base.applied)
-		return;
-	assert(base <= entries->last);
+	assert(base > entries->base.applied && base <= entries->last);
 	head = entries_head(entries, base);
 	for (i = entries->base.applied + 1; i <= base; i++)
 		entries_drop(entries, i);

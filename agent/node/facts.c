@@ -119,9 +119,9 @@ bool node_dones_due(const struct node *node)
 {
 	const struct requests *requests = &node->requests;
 
-	return requests->count && !requests->unproposed && !node->gate.fenced &&
-	       node_ready(node) && !node->stopping &&
-	       node->gate.lease_us > node->now_us;
+	/* A fence has dropped them all. */
+	return requests->count && !requests->unproposed && node_ready(node) &&
+	       !node->stopping && node->gate.lease_us > node->now_us;
 }
 
 bool node_all_answered(const struct node *node)

@@ -101,9 +101,10 @@ static void image_checkpoint(struct node *node)
 	      node->now_us < node->image.due_us &&
 	      (!node->stopping || planted(PLANTED_STOPPED_UNSAVED)))))
 		return;
-	if (resync_blocks_log(node) ||
-	    (node->resync.phase == RESYNC_PREPARING && !mark))
+	if (resync_blocks_log(node))
 		return;
+	/* A log that is being restarted has nothing applied to be saved. */
+	assert(node->resync.phase != RESYNC_PREPARING || mark);
 	job = node_job(node, STORE_JOB_CHECKPOINT);
 	job->checkpoint = entries_head(&node->entries, node->image.applied);
 	job->checkpoint.incomplete = (node->incomplete && !complete) || mark;

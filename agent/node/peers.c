@@ -4,6 +4,7 @@
  * append to a peer, at its pace and within the bounds; reading back payloads
  * that have left the cache; and which of the arriving entries can be taken.
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -180,9 +181,8 @@ void peer_log_was_read(struct node *node, const struct store_job *job)
 	update = node_step_send(node, &event);
 	for (i = 0; i < update->msg_count; i++) {
 		msg.raft.msg = update->msgs[i];
-		if (msg.raft.msg.append.count > job->count ||
-		    msg.raft.msg.append.prev_index + 1 != job->index)
-			continue;
+		assert(msg.raft.msg.append.count <= job->count);
+		assert(msg.raft.msg.append.prev_index + 1 == job->index);
 		memcpy(msg.raft.entries, job->entries,
 		       msg.raft.msg.append.count * sizeof(job->entries[0]));
 		node->ops->send(node->context, peer->id, &msg);

@@ -6,6 +6,8 @@
  * end names.  So a request of a session that is over can't get in behind the
  * next one's.
  */
+#include <assert.h>
+
 #include "base/crc.h"
 #include "node/state.h"
 
@@ -82,9 +84,9 @@ static bool propose_allowed(const struct node *node)
 {
 	struct store_checkpoint tail;
 
+	assert(!node->gate.fenced); /* that dropped them all */
 	if (!node_ready(node) || node->stopping ||
-	    raft_transferring(node->raft) || !node->gate.epoch ||
-	    node->gate.fenced)
+	    raft_transferring(node->raft) || !node->gate.epoch)
 		return false;
 	tail = entries_head(&node->entries, node->entries.last);
 	return tail.standing.writer == node->config.raft.id &&

@@ -20,6 +20,7 @@
  * only when the leader says that it can't be continued.  What is dropped then
  * is covered by the committed entry that it restarts after.
  */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -31,8 +32,7 @@ static void resync_ack(struct node *node, int error)
 {
 	struct wire_msg msg = { .type = WIRE_COPY_ACK };
 
-	if (!node->resync.from)
-		return;
+	assert(node->resync.from);
 	msg.copy_ack.serial = node->resync.begin.serial;
 	msg.copy_ack.offset = node->resync.written;
 	msg.copy_ack.error = error;
@@ -137,12 +137,15 @@ void resync_recv_checkpointed(struct node *node)
 {
 	struct resync_recv *resync = &node->resync;
 
-	if (resync->phase == RESYNC_PREPARING && !resync->begin.reset) {
+	if (resync->phase == RESYNC_PREPARING) {
+		/* Where the log is restarted, none is made in that phase. */
+		assert(!resync->begin.reset);
 		resync_run(node);
 		return;
 	}
-	if (resync->phase != RESYNC_FINISHING || !node->image.completes)
+	if (resync->phase != RESYNC_FINISHING)
 		return;
+	assert(node->image.completes); /* none was under way at its begin */
 	memset(resync, 0, sizeof(*resync));
 	node->incomplete = false;
 	node_set_damage(node, "");
@@ -284,8 +287,7 @@ void resync_recv(struct node *node, struct peer *peer,
 	}
 	if (msg->type == WIRE_COPY_DATA) {
 		resync_data(node, &msg->copy_data);
-	} else if (msg->type == WIRE_COPY_END &&
-		   msg->copy_end.serial == resync->begin.serial &&
+	} else if (msg->copy_end.serial == resync->begin.serial &&
 		   resync->phase == RESYNC_RUNNING &&
 		   resync->received == node->config.volume_bytes) {
 		resync->ended = true;
