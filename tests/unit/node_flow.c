@@ -229,6 +229,104 @@ static void leadership_goes_where_the_device_is_open(void)
 	rig_end();
 }
 
+/* The first entries that @id reads back for a peer: the disk fails at it. */
+static bool fail_log_read(uint32_t id, int error)
+{
+	struct rig_jobs *jobs = &rig.nodes[id].image;
+	struct store_job **at, *job;
+
+	for (at = &jobs->first; (job = *at); at = &job->next) {
+		if (job->type != STORE_JOB_LOG_READ)
+			continue;
+		*at = job->next;
+		if (jobs->last == &job->next)
+			jobs->last = at;
+		job->next = NULL;
+		job->error = error;
+		node_job_done(rig_at(id), job);
+		return true;
+	}
+	return false;
+}
+
+/* A leader that reads back for @slow what it has not applied itself. */
+static uint32_t begin_unapplied(uint32_t *slow)
+{
+	uint32_t leader = rig_begin(3, 3), id;
+
+	*slow = follower_of(leader);
+	rig_kill(*slow);
+	for (id = 1; id <= 3; id++)
+		rig.nodes[id].hold_image = true;
+	rig_write(leader, 20);
+	leader = forget_payloads(*slow);
+	if (!leader)
+		return 0;
+	tap_check(rig_view(leader).applied < rig_view(leader).commit);
+	rig_boot(*slow);
+	rig_turns(40);
+	tap_check(rig_view(*slow).last < rig_view(leader).last);
+	return leader;
+}
+
+static void check_caught_up(uint32_t slow)
+{
+	uint32_t id;
+
+	for (id = 1; id <= 3; id++)
+		rig.nodes[id].hold_image = false;
+	rig_pass(12 * RIG_T);
+	tap_need(rig_leader() != 0);
+	for (id = 1; id <= 3; id++) {
+		tap_check(!rig_view(id).damaged && !rig_view(id).incomplete);
+		tap_check_eq(rig_view(id).applied, rig_view(rig_leader()).last);
+		tap_check(rig_same(id, slow));
+	}
+	rig_end();
+}
+
+/* No other can get it from here, so another leads, and fills this one. */
+static void leader_that_can_not_read_what_it_has_not_applied_resigns(void)
+{
+	uint32_t slow, leader = begin_unapplied(&slow);
+	uint32_t other = 6 - leader - slow;
+
+	tap_need(leader != 0);
+	tap_need(fail_log_read(leader, -EIO));
+	tap_check(rig_view(leader).damaged);
+	rig_pass(8 * RIG_T);
+	tap_check_eq(rig_leader(), other);
+	check_caught_up(slow);
+}
+
+/* What says nothing of the disk is tried again, and costs nothing. */
+static void read_that_fails_for_lack_of_memory_is_done_again(void)
+{
+	uint32_t slow, leader = begin_unapplied(&slow);
+
+	tap_need(leader != 0);
+	tap_need(fail_log_read(leader, -ENOMEM));
+	tap_check(!rig_view(leader).damaged);
+	tap_check_eq(rig_leader(), leader);
+	check_caught_up(slow);
+	tap_check_eq(rig.nodes[slow].copied, 0);
+}
+
+/* Who leads no more is asked for nothing: it finds out when it applies it. */
+static void read_that_fails_after_the_term_changes_nothing(void)
+{
+	uint32_t slow, leader = begin_unapplied(&slow);
+
+	tap_need(leader != 0);
+	rig_cut_off(leader, true);
+	rig_pass(2 * RIG_T);
+	tap_need(rig_view(leader).role != RAFT_LEADER);
+	tap_need(fail_log_read(leader, -EBADMSG));
+	tap_check(!rig_view(leader).damaged);
+	rig_cut_off(leader, false);
+	check_caught_up(slow);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -241,6 +339,10 @@ int main(int argc, char **argv)
 		TAP_TEST(hung_disk_is_asked_for_no_more_than_is_bounded),
 		TAP_TEST(request_sent_again_to_a_leader_is_not_proposed_twice),
 		TAP_TEST(leadership_goes_where_the_device_is_open),
+		TAP_TEST(
+			leader_that_can_not_read_what_it_has_not_applied_resigns),
+		TAP_TEST(read_that_fails_for_lack_of_memory_is_done_again),
+		TAP_TEST(read_that_fails_after_the_term_changes_nothing),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);

@@ -313,6 +313,53 @@ static void answer_to_an_older_question_opens_nothing(void)
 	rig_end();
 }
 
+/* By an agent that has not heard of a later opening of its own device. */
+static void leadership_is_not_given_for_an_older_opening(void)
+{
+	uint32_t writer = rig_begin(3, 3), leader;
+	struct wire_msg ask = { .type = WIRE_OPEN_ASK };
+
+	rig_cut_off(writer, true);
+	rig_pass(6 * RIG_T);
+	leader = next_of(writer);
+	if (rig_view(leader).role != RAFT_LEADER)
+		leader = next_of(leader);
+	tap_need(rig_view(leader).role == RAFT_LEADER);
+	rig_cut(leader, writer, false);
+	seen.type = WIRE_OPEN_REPLY;
+	seen.lost = true;
+	seen.found = false;
+	rig_passes = see;
+	ask.open_ask.serial = 7;
+	ask.open_ask.epoch = rig.nodes[writer].opened - 1;
+	receive(leader, writer, &ask);
+	rig_passes = NULL;
+	tap_need(seen.found);
+	tap_check_eq(seen.msg.open_reply.serial, 7);
+	tap_check_eq(seen.msg.open_reply.error, -EBUSY);
+	tap_check_eq(seen.msg.open_reply.writer, writer);
+	rig_end();
+}
+
+static void refusal_fences_only_what_is_open(void)
+{
+	uint32_t leader = rig_begin(3, 3), other = next_of(leader);
+	struct wire_msg reply = { .type = WIRE_OPEN_REPLY };
+
+	reply.open_reply.error = -EPERM;
+	node_bound(rig_at(other), 0, false, rig.tag + 1);
+	receive(other, leader, &reply);
+	tap_check(!rig.nodes[other].fenced); /* nothing is open */
+	node_bound(rig_at(other), rig.nodes[leader].opened, true, rig.tag + 1);
+	tap_need(!rig.nodes[other].fenced);
+	receive(other, leader, &reply);
+	tap_check(rig.nodes[other].fenced);
+	rig.nodes[other].fenced = false;
+	receive(other, leader, &reply);
+	tap_check(!rig.nodes[other].fenced); /* it was said */
+	rig_end();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -326,6 +373,8 @@ int main(int argc, char **argv)
 		TAP_TEST(copy_stops_at_a_failed_disk),
 		TAP_TEST(copy_survives_what_can_not_be_sent),
 		TAP_TEST(answer_to_an_older_question_opens_nothing),
+		TAP_TEST(leadership_is_not_given_for_an_older_opening),
+		TAP_TEST(refusal_fences_only_what_is_open),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);

@@ -236,6 +236,68 @@ static void failover_to_who_lacks_entries_takes_no_longer(void)
 	rig_end();
 }
 
+/* Before the first tag there is none that an agent could have answered. */
+static void device_that_was_never_used_is_told_of_nothing(void)
+{
+	uint32_t leader;
+
+	rig_start(3, 3);
+	leader = rig_leader();
+	node_bound(rig_at(leader), 0, false, 0);
+	rig_pass(RIG_T);
+	tap_check_eq(rig.nodes[leader].applied_tag, 0);
+	rig_end();
+}
+
+/* It still leads, but answers nothing any more. */
+static void agent_that_stops_has_no_answers_due(void)
+{
+	uint32_t leader = begin();
+
+	rig_cut_off(leader, true);
+	rig_request(leader);
+	rig_turns(1);
+	tap_check(node_dones_due(rig_at(leader)));
+	node_step_down(rig_at(leader));
+	tap_need(rig_view(leader).role == RAFT_LEADER);
+	tap_check(!node_dones_due(rig_at(leader)));
+	rig_end();
+}
+
+/* Its entry is committed and applied at last, behind a later one of another. */
+static void opening_that_another_overtook_is_proposed_again(void)
+{
+	uint32_t first, second;
+	unsigned int turns;
+	uint64_t last;
+
+	rig_start(3, 3);
+	first = rig_leader();
+	second = first % 3 + 1;
+	last = rig_view(first).last;
+	node_bound(rig_at(first), 0, false, rig.tag + 1);
+	rig.cut[1][first] = rig.cut[2][first] = rig.cut[3][first] = true;
+	request(first, NODE_REQ_OPEN);
+	for (turns = 0; rig_view(second).last == last && turns < 10; turns++)
+		rig_turns(1);
+	tap_need(rig_view(second).last == last + 1);
+	rig_cut_off(first, true);
+	rig_pass(6 * RIG_T);
+	tap_check_eq(rig.nodes[first].opened, 0);
+	rig_open(second);
+	rig_pass(2 * RIG_T);
+	tap_need(rig.nodes[second].opened > last + 1);
+	request(second, NODE_REQ_CLOSE);
+	rig_cut_off(first, false);
+	rig_pass(6 * RIG_T);
+	tap_check(rig.nodes[first].opened > rig.nodes[second].opened);
+	tap_check_eq(rig_view(first).committed_epoch, rig.nodes[first].opened);
+	rig_write(first, 3);
+	tap_check_eq(rig.nodes[first].done_error, 0);
+	tap_check_eq(rig.nodes[first].done_tag, rig.tag);
+	rig_end();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -252,6 +314,9 @@ int main(int argc, char **argv)
 		TAP_TEST(
 			failover_takes_little_more_than_the_promise_to_the_dead),
 		TAP_TEST(failover_to_who_lacks_entries_takes_no_longer),
+		TAP_TEST(device_that_was_never_used_is_told_of_nothing),
+		TAP_TEST(agent_that_stops_has_no_answers_due),
+		TAP_TEST(opening_that_another_overtook_is_proposed_again),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A resync makes way for the device's writes, and ends although there are always some. */
 #define RIG_VOLUME_BYTES (4ULL << 20)
+#include <errno.h>
+
 #include "node_rig.h"
 
 #define CHUNKS (RIG_VOLUME_BYTES / WIRE_COPY_DATA_MAX)
@@ -137,6 +139,88 @@ static void leader_without_all_data_carries_the_log_to_who_has_it(void)
 	rig_end();
 }
 
+/* A full queue takes heartbeats, but not what is larger. */
+static void copy_goes_on_when_its_messages_are_taken_again(void)
+{
+	static const enum wire_type refused[] = {
+		WIRE_COPY_BEGIN,
+		WIRE_COPY_DATA,
+		WIRE_COPY_END,
+	};
+	unsigned int i;
+
+	for (i = 0; i < TAP_COUNT(refused); i++) {
+		uint32_t leader = rig_begin(3, 3);
+		uint32_t blank = leader == 3 ? 2 : 3;
+
+		rig_blank(leader, blank);
+		rig.nodes[leader].send_error = -EAGAIN;
+		rig.nodes[leader].send_refused = refused[i];
+		rig_pass(2 * RIG_T);
+		tap_check_eq(rig_leader(), leader);
+		tap_check_eq(rig_view(blank).incomplete,
+			     refused[i] != WIRE_COPY_BEGIN);
+		tap_check_eq(rig.nodes[blank].copied,
+			     refused[i] == WIRE_COPY_END ? CHUNKS : 0);
+		rig.nodes[leader].send_error = 0;
+		rig_pass(2 * RIG_T);
+		tap_check(!rig_view(blank).incomplete);
+		tap_check_eq(rig.nodes[blank].copied, CHUNKS);
+		tap_check(rig_same(leader, blank));
+		rig_end();
+	}
+}
+
+static void copy_waits_while_much_is_queued(void)
+{
+	uint32_t blank, leader = begin(&blank);
+	unsigned int copied;
+
+	rig.nodes[leader].queued = 3U << 20;
+	rig_turns(4); /* what is under way arrives */
+	copied = rig.nodes[blank].copied;
+	tap_need(copied < CHUNKS);
+	rig_pass(RIG_T);
+	tap_check_eq(rig.nodes[blank].copied, copied);
+	rig.nodes[leader].queued = 0;
+	fill(leader, blank, false);
+	tap_check(rig_same(leader, blank));
+	rig_end();
+}
+
+static struct wire_msg first_ack;
+
+static bool keep_ack(uint32_t from, uint32_t to, const struct wire_msg *msg)
+{
+	if (msg->type == WIRE_COPY_ACK && !first_ack.type)
+		first_ack = *msg;
+	return true;
+}
+
+static void late_acknowledgement_takes_nothing_back(void)
+{
+	uint32_t blank, leader = begin(&blank);
+	uint64_t offset = 0;
+	unsigned int turns;
+
+	memset(&first_ack, 0, sizeof(first_ack));
+	rig_passes = keep_ack;
+	for (turns = 0; turns < 100; turns++) {
+		rig_request(leader); /* slowly */
+		rig_turns(1);
+		offset = acknowledged(leader, blank);
+		if (first_ack.type && offset > first_ack.copy_ack.offset)
+			break;
+	}
+	rig_passes = NULL;
+	tap_need(turns < 100);
+	node_recv(rig_at(leader), blank, &first_ack, rig.now, 1);
+	tap_check_eq(acknowledged(leader, blank), offset);
+	fill(leader, blank, false);
+	tap_check(rig_same(leader, blank));
+	rig_end();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -144,6 +228,9 @@ int main(int argc, char **argv)
 		TAP_TEST(copy_ends_although_the_device_never_rests),
 		TAP_TEST(replica_of_another_size_is_not_filled),
 		TAP_TEST(leader_without_all_data_carries_the_log_to_who_has_it),
+		TAP_TEST(copy_goes_on_when_its_messages_are_taken_again),
+		TAP_TEST(copy_waits_while_much_is_queued),
+		TAP_TEST(late_acknowledgement_takes_nothing_back),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);

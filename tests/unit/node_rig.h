@@ -42,7 +42,8 @@ struct rig_node {
 	struct base_list inbox;
 	bool hold_log; /* its log thread does nothing */
 	bool hold_image; /* likewise */
-	int send_error; /* of all it sends; 0: none */
+	int send_error; /* of what it sends; 0: none */
+	unsigned int send_refused; /* wire_type that has it; 0: all have */
 	uint32_t queued; /* bytes that it has queued for each peer */
 	size_t largest; /* frame that came in */
 	unsigned int copied; /* COPY_DATA that came in */
@@ -122,7 +123,8 @@ static int op_send(void *context, uint32_t peer, const struct wire_msg *msg)
 	size_t at = 0;
 	unsigned int i;
 
-	if (from->send_error)
+	if (from->send_error &&
+	    (!from->send_refused || from->send_refused == msg->type))
 		return from->send_error;
 	if (!to->node || rig.cut[from->id][peer] ||
 	    (rig_passes && !rig_passes(from->id, peer, msg)))

@@ -310,6 +310,48 @@ static void leadership_is_handed_to_who_can_lead(void)
 	rig_end();
 }
 
+static uint32_t voter;
+static unsigned int votes; /* that it asked for or gave */
+
+static bool count_votes(uint32_t from, uint32_t to, const struct wire_msg *msg)
+{
+	const struct raft_msg *raft = &msg->raft.msg;
+
+	if (msg->type != WIRE_RAFT || from != voter)
+		return true;
+	votes += (raft->type == RAFT_MSG_VOTE && !raft->vote.prevote) ||
+		 (raft->type == RAFT_MSG_VOTE_REPLY &&
+		  !raft->vote_reply.prevote);
+	return true;
+}
+
+/* What was queued before may end as if it were well: nothing builds on it. */
+static void vote_under_way_to_a_disk_that_fails_is_not_sent(void)
+{
+	uint32_t leader = rig_begin(3, 3);
+	unsigned int turns;
+	uint64_t term;
+
+	voter = next_of(leader);
+	term = rig_view(voter).term;
+	votes = 0;
+	rig_passes = count_votes;
+	rig.nodes[voter].hold_log = true;
+	rig_kill(leader);
+	for (turns = 0; rig_view(voter).term == term && turns < 1000; turns++)
+		rig_turns(1);
+	tap_need(rig_view(voter).term > term);
+	tap_need(rig.nodes[voter].log.first != NULL);
+	tap_check_eq(votes, 0);
+	node_disk_failed(rig_at(voter), "sync: EIO");
+	rig.nodes[voter].hold_log = false;
+	rig_turns(4);
+	tap_check(!rig.nodes[voter].log.first);
+	tap_check_eq(votes, 0);
+	rig_passes = NULL;
+	rig_end();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct tap_test tests[] = {
@@ -326,6 +368,7 @@ int main(int argc, char **argv)
 		TAP_TEST(device_that_is_not_bound_is_told_nothing),
 		TAP_TEST(request_of_another_opening_fails),
 		TAP_TEST(leadership_is_handed_to_who_can_lead),
+		TAP_TEST(vote_under_way_to_a_disk_that_fails_is_not_sent),
 	};
 
 	return tap_main(tests, TAP_COUNT(tests), argc, argv);
