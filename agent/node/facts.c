@@ -119,9 +119,9 @@ bool node_dones_due(const struct node *node)
 {
 	const struct requests *requests = &node->requests;
 
-	/* A fence has dropped them all. */
+	/* A fence has dropped them all, and an agent that stops has no lease. */
 	return requests->count && !requests->unproposed && node_ready(node) &&
-	       !node->stopping && node->gate.lease_us > node->now_us;
+	       node->gate.lease_us > node->now_us;
 }
 
 bool node_all_answered(const struct node *node)
