@@ -302,10 +302,19 @@ static void leader_that_can_not_read_what_it_has_not_applied_resigns(void)
 /* What says nothing of the disk is tried again, and costs nothing. */
 static void read_that_fails_for_lack_of_memory_is_done_again(void)
 {
-	uint32_t slow, leader = begin_unapplied(&slow);
+	uint32_t leader = rig_begin(3, 3), slow = follower_of(leader);
+	uint64_t base;
 
+	rig_kill(slow);
+	rig_write(leader, 20);
+	leader = forget_payloads(slow);
 	tap_need(leader != 0);
+	base = rig_view(leader).base;
+	rig.nodes[leader].hold_image = true;
+	rig_boot(slow);
+	rig_turns(40);
 	tap_need(fail_log_read(leader, -ENOMEM));
+	tap_check_eq(rig_view(leader).base, base);
 	tap_check(!rig_view(leader).damaged);
 	tap_check_eq(rig_leader(), leader);
 	check_caught_up(slow);
