@@ -180,6 +180,31 @@ static void entry_that_the_log_lost_is_asked_for_again(void)
 	teardown();
 }
 
+/* What is carried out is what was committed, or nothing. */
+static void entry_that_the_log_has_otherwise_is_not_carried_out(void)
+{
+	struct raft_entry *entry, *head;
+	unsigned int field;
+
+	for (field = 0; field < 3; field++) {
+		setup(512, 1);
+		entry = make(1, RAFT_OP_WRITE, 8192, 1024);
+		head = make(1, RAFT_OP_WRITE, 8192, 1024);
+		base_buf_put(head->buf);
+		head->buf = NULL;
+		head->data = NULL;
+		tap_check_eq(store_log_append(store, &entry, 1), 0);
+		head->offset += field == 0 ? 512 : 0;
+		head->length -= field == 1 ? 512 : 0;
+		head->term += field == 2;
+		tap_check_eq(store_apply(store, &head, 1), -EBADMSG);
+		tap_need(image_is_wanted());
+		raft_entry_put(head);
+		raft_entry_put(entry);
+		teardown();
+	}
+}
+
 static void impossible_entries_are_refused(void)
 {
 	struct raft_entry *entry;
@@ -211,6 +236,8 @@ static void copies_stay_inside_the_data_area(void)
 	tap_check_eq(store_image_write(store, 512, NULL, 1024), 0);
 	memset(want + 512, 0, 1024);
 	tap_need(image_is_wanted());
+	disk_fail(disk, DISK_READ, 1);
+	tap_check_eq(store_image_read(store, 512, got + 8, 1024), -EIO);
 	tap_check_eq(store_image_write(store, RIG_VOLUME_BYTES, want, 512),
 		     -EINVAL);
 	tap_check_eq(store_image_write(store, RIG_VOLUME_BYTES - 512, want,
@@ -231,6 +258,7 @@ int main(int argc, char **argv)
 		TAP_TEST(writes_in_a_row_go_out_as_one),
 		TAP_TEST(entries_without_data_are_read_from_the_log),
 		TAP_TEST(entry_that_the_log_lost_is_asked_for_again),
+		TAP_TEST(entry_that_the_log_has_otherwise_is_not_carried_out),
 		TAP_TEST(impossible_entries_are_refused),
 		TAP_TEST(copies_stay_inside_the_data_area),
 	};

@@ -177,6 +177,30 @@ static void replica_inside_the_volume_is_not_taken_for_ours(void)
 	disk_flip(disk, format_super_last(disk_io(disk)->size), 1);
 	tap_check_eq(try_open(disk_io(disk)), 0);
 	tap_check_eq(disk_bytes(disk)[0], 'Q'); /* its data is left alone */
+	/* Nor when it is the only good first copy. */
+	disk_flip(disk, format_super_first(&identity) + 77, 4);
+	tap_check_eq(try_open(disk_io(disk)), 0);
+	tap_check_eq(disk_bytes(disk)[0], 'Q');
+	super_of(disk, format_super_first(&identity)); /* good again */
+	disk_free(disk);
+}
+
+/* Of a replica that keeps its data, block 0 is no place for a superblock. */
+static void copy_that_belongs_elsewhere_is_none(void)
+{
+	struct disk *disk = formatted(0);
+	struct store_identity found, inner = identity;
+	struct format_super super;
+
+	inner.volume_id[0] ^= 1;
+	inner.volume_bytes = 8192;
+	tap_need(format_super_new(&inner, 512, RIG_LOG_BYTES + 65536, 0,
+				  &super));
+	super_set(disk, 0, super);
+	super_of(disk, 0);
+	disk_flip(disk, format_super_first(&identity) + 77, 4);
+	disk_flip(disk, format_super_last(disk_io(disk)->size) + 77, 4);
+	tap_check_eq(store_identify(disk_io(disk), &found, &error), -EBADMSG);
 	disk_free(disk);
 }
 
@@ -419,6 +443,7 @@ static void wrong_pairs_are_refused_and_told_apart(void)
 {
 	struct disk *first, *second, *old, *other, *blank;
 	struct store_identity mine;
+	struct format_super super;
 
 	identity_draw(512);
 	pair_new(512, 512, &first, &old);
@@ -451,6 +476,10 @@ static void wrong_pairs_are_refused_and_told_apart(void)
 	pair_refused(first, other, -EINVAL, "of node 2, not of node 1");
 	pair_refused(first, blank, -EINVAL, "first disk of a replica");
 	tap_check_eq(pair_open(first, second), 0);
+	super = super_of(second, 0);
+	super.version++;
+	super_set(second, 0, super);
+	pair_refused(first, second, -ENOTSUP, "use a newer qbd");
 	disk_free(blank);
 	disk_free(other);
 	disk_free(second);
@@ -734,6 +763,7 @@ int main(int argc, char **argv)
 		TAP_TEST(data_may_begin_behind_the_superblock),
 		TAP_TEST(disk_that_keeps_its_data_has_all_else_behind_them),
 		TAP_TEST(replica_inside_the_volume_is_not_taken_for_ours),
+		TAP_TEST(copy_that_belongs_elsewhere_is_none),
 		TAP_TEST(newer_table_counts_and_is_copied),
 		TAP_TEST(tables_that_can_not_be_are_bad),
 		TAP_TEST(unknown_regions_are_kept_unless_needed),

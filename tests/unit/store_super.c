@@ -199,6 +199,25 @@ static void disk_without_room_has_no_last_superblock(void)
 	tap_check_eq(format_super_last(2 * FORMAT_BLOCK), FORMAT_BLOCK);
 }
 
+static void disk_that_ends_before_the_superblocks_has_none(void)
+{
+	static const uint64_t sizes[] = { FORMAT_BLOCK, 2 * FORMAT_BLOCK,
+					  RIG_VOLUME_BYTES };
+	struct base_error error = { .text = "" };
+	struct store_identity found;
+	struct disk *disk;
+	unsigned int i;
+
+	begin();
+	for (i = 0; i < TAP_COUNT(sizes); i++) {
+		disk = disk_new(sizes[i], 512, 1);
+		tap_check_eq(store_check(disk_io(disk), &identity, &found,
+					 &error),
+			     -ENODATA);
+		disk_free(disk);
+	}
+}
+
 /* Without opening it, and without knowing whose it is. */
 static void disk_says_whose_replica_it_has(void)
 {
@@ -253,6 +272,7 @@ int main(int argc, char **argv)
 		TAP_TEST(region_that_does_not_do_is_named),
 		TAP_TEST(head_that_can_not_be_is_bad),
 		TAP_TEST(disk_without_room_has_no_last_superblock),
+		TAP_TEST(disk_that_ends_before_the_superblocks_has_none),
 		TAP_TEST(disk_says_whose_replica_it_has),
 		TAP_TEST(superblocks_that_can_not_be_read_are_no_blank_disk),
 	};
