@@ -495,27 +495,10 @@ void host_transfer(struct host *host, uint32_t peer)
 	host_pump(host);
 }
 
-static bool votes(const struct host *host)
-{
-	return raft_role_votes(
-		raft_members_role(oracle_members(host->world), host->id));
-}
-
-/* Of those who vote, how many have lost something just now? */
-static unsigned int wounded_count(const struct world *world)
-{
-	unsigned int count = 0;
-	unsigned int i;
-
-	for (i = 0; i < world->count; i++)
-		count += world->hosts[i].wounded && votes(&world->hosts[i]);
-	return count;
-}
-
 /* agent/raft/README.md, "Witnesses", says how many data disks may be lost. */
-static unsigned int wounds_most(const struct world *world)
+static unsigned int wounds_most(const struct world *world,
+				const struct raft_members *members)
 {
-	const struct raft_members *members = oracle_members(world);
 	unsigned int voting = raft_members_voting(members);
 	unsigned int majority = voting / 2 + 1;
 	unsigned int witnesses = 0;
@@ -530,6 +513,22 @@ static unsigned int wounds_most(const struct world *world)
 	if (!world->fault_mean_us[FAULT_MEMBER])
 		return voting / 2;
 	return (voting - 1) / 2;
+}
+
+/*
+ * Of those who vote, no more have lost something than may at one time.  Who has
+ * joined again but is still being filled counts: it has the log, not the data.
+ */
+static bool wounds_allowed(const struct world *world,
+			   const struct raft_members *members)
+{
+	unsigned int count = 0, i;
+
+	for (i = 0; i < world->count; i++)
+		count += world->hosts[i].wounded &&
+			 raft_role_votes(raft_members_role(members,
+							   world->hosts[i].id));
+	return count <= wounds_most(world, members);
 }
 
 /* Mostly one that starts from what it is. */
@@ -551,6 +550,32 @@ static enum node_member_op draw_order(struct world *world, uint32_t id)
 	}
 }
 
+static enum raft_member_role role_after(enum node_member_op op)
+{
+	switch (op) {
+	case NODE_MEMBER_ADD:
+	case NODE_MEMBER_DEMOTE:
+		return RAFT_MEMBER_LEARNER;
+	case NODE_MEMBER_ADD_WITNESS:
+		return RAFT_MEMBER_WITNESS;
+	case NODE_MEMBER_PROMOTE:
+		return RAFT_MEMBER_VOTER;
+	case NODE_MEMBER_REMOVE:
+		break;
+	}
+	return RAFT_MEMBER_NONE;
+}
+
+/* Of fewer members, what is wounded already might be too many. */
+static bool change_allowed(const struct host *leader, enum node_member_op op,
+			   uint32_t id)
+{
+	struct raft_members members = *oracle_members_of(leader);
+
+	return raft_members_set(&members, id, role_after(op)) &&
+	       wounds_allowed(leader->world, &members);
+}
+
 struct host *host_change_member(struct world *world)
 {
 	uint32_t id = 1 + (uint32_t)world_draw(world, world->count);
@@ -558,12 +583,11 @@ struct host *host_change_member(struct world *world)
 	unsigned int i;
 	int error;
 
-	if (wounded_count(world))
-		return NULL; /* of fewer, it might be too many */
 	for (i = 0; i < world->count; i++) {
 		struct host *host = &world->hosts[i];
 
-		if (!host->node || host_paused(host))
+		if (!host->node || host_paused(host) ||
+		    !change_allowed(host, op, id))
 			continue;
 		error = node_member_change(host->node, op, id);
 		if (error == -ENOTCONN)
@@ -583,10 +607,11 @@ bool host_wound(struct host *host)
 {
 	struct world *world = host->world;
 
-	if (oracle_change_open(world) ||
-	    (votes(host) && wounded_count(world) >= wounds_most(world)))
-		return false;
 	host->wounded = true;
+	if (!oracle_members_all(world, wounds_allowed)) {
+		host->wounded = false;
+		return false;
+	}
 	host->wound_fresh = true;
 	host->wound_log = false;
 	return true;

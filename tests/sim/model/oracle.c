@@ -627,24 +627,32 @@ const struct raft_members *oracle_members(const struct world *world)
 	return raft_members_said(members) ? members : &world->born;
 }
 
-bool oracle_change_open(const struct world *world)
+bool oracle_members_all(const struct world *world, oracle_members_test *test)
 {
-	const struct raft_members *members = oracle_members(world);
-	unsigned int i;
+	const struct oracle *oracle = world->oracle;
+	const struct record *record;
+	uint64_t i;
 
-	for (i = 0; i < world->count; i++) {
-		const struct sight *sight = &world->hosts[i].sight;
-		const struct record *last;
+	if (!test(world, oracle_members(world)))
+		return false;
+	for (i = oracle->last + 1; i < oracle->record_room; i++)
+		for (record = oracle->records[i]; record; record = record->next)
+			if (raft_members_said(&record->head.standing.members) &&
+			    !test(world, &record->head.standing.members))
+				return false;
+	return true;
+}
 
-		if (sight->last <= world->oracle->last)
-			continue;
-		last = record_find(world->oracle, sight->last,
-				   sight->terms[sight->last]);
-		if (raft_members_said(&last->head.standing.members) &&
-		    !raft_members_equal(&last->head.standing.members, members))
-			return true;
-	}
-	return false;
+const struct raft_members *oracle_members_of(const struct host *host)
+{
+	const struct sight *sight = &host->sight;
+	const struct record *last = record_find(host->world->oracle,
+						sight->last,
+						sight->terms[sight->last]);
+
+	if (!last || !raft_members_said(&last->head.standing.members))
+		return &host->world->born;
+	return &last->head.standing.members;
 }
 
 /* A node that knows of a later open session has fenced its own, and no other. */

@@ -461,8 +461,15 @@ void oracle_acknowledged(struct host *host, uint64_t epoch, uint64_t tag);
 void oracle_opened(struct host *host, uint64_t epoch);
 /* Who the members are, as of the last index that is committed */
 const struct raft_members *oracle_members(const struct world *world);
-/* May others come to be committed, by what is in some log already? */
-bool oracle_change_open(const struct world *world);
+/* Who they are by the host's log */
+const struct raft_members *oracle_members_of(const struct host *host);
+typedef bool oracle_members_test(const struct world *world,
+				 const struct raft_members *members);
+/*
+ * Does @test hold of the members as of the last index that is committed, and of
+ * all that an entry behind it has made, even if no log has that entry any more?
+ */
+bool oracle_members_all(const struct world *world, oracle_members_test *test);
 /* After each step of the host's node. */
 void oracle_step(struct host *host);
 /* The disk lost its contents. */
