@@ -109,10 +109,9 @@ int raft_place(const struct raft *raft, uint32_t id)
 	return -1;
 }
 
-bool raft_place_votes(const struct raft *raft, unsigned int place)
+static bool has_vote(const struct raft_members *members, uint32_t id)
 {
-	return raft_role_votes(
-		       raft_members_role_at(&raft->membership.now, place)) ||
+	return raft_role_votes(raft_members_role(members, id)) ||
 	       planted(PLANTED_LEARNER_COUNTED);
 }
 
@@ -126,10 +125,7 @@ static uint64_t majority_in(const struct raft *raft,
 	unsigned int count = 0, i, j;
 
 	for (i = 0; i < places; i++) {
-		uint32_t id = raft->membership.now.ids[i];
-
-		if (!raft_role_votes(raft_members_role(members, id)) &&
-		    !planted(PLANTED_LEARNER_COUNTED))
+		if (!has_vote(members, raft->membership.now.ids[i]))
 			continue;
 		for (j = count++; j > 0 && sorted[j - 1] < values[i]; j--)
 			sorted[j] = sorted[j - 1];
@@ -175,7 +171,7 @@ uint64_t raft_held_by_majority(const struct raft *raft,
 uint32_t raft_vote_bit(const struct raft *raft, uint32_t id)
 {
 	int place = raft_place(raft, id);
-	bool votes = place >= 0 && raft_place_votes(raft, (unsigned int)place);
+	bool votes = place >= 0 && has_vote(&raft->membership.now, id);
 
 	if (!votes && raft_membership_open(raft))
 		votes = raft_role_votes(

@@ -159,7 +159,6 @@ uint64_t raft_membership_floor(const struct raft *raft);
 /* The voter that the uncommitted change removes; 0: none. */
 uint32_t raft_taken_out(const struct raft *raft);
 int raft_place(const struct raft *raft, uint32_t id); /* -1: no member */
-bool raft_place_votes(const struct raft *raft, unsigned int place);
 /* Of a value for each place: what a majority of the voters has reached. */
 uint64_t raft_majority_of(const struct raft *raft,
 			  const uint64_t values[RAFT_MEMBERS_MAX]);
