@@ -17,7 +17,7 @@ static const char *const role_names[] = {
 	[RAFT_MEMBER_WITNESS] = "witness",
 };
 
-static enum raft_member_role role_wanted(enum node_member_op op)
+enum raft_member_role node_member_role(enum node_member_op op)
 {
 	switch (op) {
 	case NODE_MEMBER_ADD:
@@ -131,7 +131,7 @@ int node_member_change(struct node *node, enum node_member_op op, uint32_t id)
 	struct raft_event event = {
 		.type = RAFT_EV_MEMBER,
 		.peer = id,
-		.role = role_wanted(op),
+		.role = node_member_role(op),
 		.now_us = node->now_us,
 	};
 	struct peer *peer = peer_find(node, id);
@@ -192,12 +192,9 @@ void members_told(struct node *node, const struct wire_status *status)
 {
 	if (!raft_members_said(&status->members) ||
 	    status->members_since > status->commit ||
-	    raft_members_role(&status->members, node->config.raft.id))
+	    raft_members_role(&status->members, node->config.raft.id) ||
+	    status->commit < node->outside_at)
 		return;
-	if (status->commit > node->outside_at) {
-		node->outside_at = status->commit;
-		node->outside_term = status->commit_term;
-	} else if (status->commit == node->outside_at && status->commit_term) {
-		node->outside_term = status->commit_term;
-	}
+	node->outside_at = status->commit;
+	node->outside_term = status->commit_term;
 }

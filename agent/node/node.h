@@ -173,6 +173,9 @@ enum node_member_op {
 	NODE_MEMBER_REMOVE, /* anything to nothing */
 };
 
+/** node_member_role() - what @op makes of a node */
+enum raft_member_role node_member_role(enum node_member_op op);
+
 /**
  * node_member_change() - order from people: change one member
  * Told to the leader; done when it is committed (node_view.change_open).
@@ -188,7 +191,8 @@ enum node_member_op {
  * -EPERM there would be no voter, or not more voters than witnesses
  * -ESTALE it has not caught up yet, or its image is not complete
  * -EHOSTDOWN it is not reachable
- * -ENOLINK of the members that there would be, no majority is reachable
+ * -ENOLINK of the members that there would be, no majority is reachable, or, if
+ * an even number of voters grows, none of those that there are
  * -EBUSY the device is open, or being opened, on it
  */
 int node_member_change(struct node *node, enum node_member_op op, uint32_t id);

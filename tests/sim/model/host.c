@@ -550,29 +550,13 @@ static enum node_member_op draw_order(struct world *world, uint32_t id)
 	}
 }
 
-static enum raft_member_role role_after(enum node_member_op op)
-{
-	switch (op) {
-	case NODE_MEMBER_ADD:
-	case NODE_MEMBER_DEMOTE:
-		return RAFT_MEMBER_LEARNER;
-	case NODE_MEMBER_ADD_WITNESS:
-		return RAFT_MEMBER_WITNESS;
-	case NODE_MEMBER_PROMOTE:
-		return RAFT_MEMBER_VOTER;
-	case NODE_MEMBER_REMOVE:
-		break;
-	}
-	return RAFT_MEMBER_NONE;
-}
-
 /* Of fewer members, what is wounded already might be too many. */
 static bool change_allowed(const struct host *leader, enum node_member_op op,
 			   uint32_t id)
 {
 	struct raft_members members = *oracle_members_of(leader);
 
-	return raft_members_set(&members, id, role_after(op)) &&
+	return raft_members_set(&members, id, node_member_role(op)) &&
 	       wounds_allowed(leader->world, &members);
 }
 

@@ -593,23 +593,32 @@ void oracle_step(struct host *host)
 	image_check(host, &view);
 }
 
-/* It takes for members just those that its log says. */
-static void members_check(struct host *host)
+/* The members as of the end of its log; NULL: that says nothing of them. */
+static const struct raft_members *members_said_by(const struct host *host)
 {
 	const struct sight *sight = &host->sight;
 	const struct record *last = record_find(host->world->oracle,
 						sight->last,
 						sight->terms[sight->last]);
+
+	if (!last || !raft_members_said(&last->head.standing.members))
+		return NULL;
+	return &last->head.standing.members;
+}
+
+/* It takes for members just those that its log says. */
+static void members_check(struct host *host)
+{
+	const struct raft_members *members = members_said_by(host);
 	struct node_view view;
 	unsigned int i;
 
-	if (!last || !raft_members_said(&last->head.standing.members))
+	if (!members)
 		return;
 	node_view(host->node, host_now(host), &view);
 	for (i = 0; i < view.peer_count; i++)
 		if (view.peers[i].member !=
-		    raft_members_role(&last->head.standing.members,
-				      view.peers[i].id))
+		    raft_members_role(members, view.peers[i].id))
 			world_fail(
 				host->world,
 				"n%u: takes n%u for another member than its log says",
@@ -645,14 +654,9 @@ bool oracle_members_all(const struct world *world, oracle_members_test *test)
 
 const struct raft_members *oracle_members_of(const struct host *host)
 {
-	const struct sight *sight = &host->sight;
-	const struct record *last = record_find(host->world->oracle,
-						sight->last,
-						sight->terms[sight->last]);
+	const struct raft_members *members = members_said_by(host);
 
-	if (!last || !raft_members_said(&last->head.standing.members))
-		return &host->world->born;
-	return &last->head.standing.members;
+	return members ? members : &host->world->born;
 }
 
 /* A node that knows of a later open session has fenced its own, and no other. */
