@@ -53,11 +53,19 @@ static inline bool rig_layout(const struct store_identity *identity,
 	       format_layout(&super, disk_bytes, 0, layout);
 }
 
+/* Puts at @at the checksum of all that follows it, up to @size. */
+static inline void rig_seal(uint8_t *bytes, size_t at, size_t size)
+{
+	uint32_t crc = htole32(base_crc32c(0, bytes + at + 4, size - at - 4));
+
+	memcpy(bytes + at, &crc, sizeof(crc));
+}
+
 /* A superblock of version 2, as the qbd of that time wrote it at @offset. */
 static inline void rig_put_version_2(const struct store_identity *identity,
 				     uint64_t offset, uint8_t *bytes)
 {
-	uint32_t version = htole32(2), align = htole32(512), crc;
+	uint32_t version = htole32(2), align = htole32(512);
 	uint32_t numbers[2] = { htole32(identity->node_id),
 				htole32(identity->block_size) };
 	uint64_t sizes[3] = { htole64(identity->volume_bytes),
@@ -73,8 +81,7 @@ static inline void rig_put_version_2(const struct store_identity *identity,
 	memcpy(bytes + 68, identity->volume_name,
 	       sizeof(identity->volume_name));
 	memcpy(bytes + 504, "QBDSUPER", 8);
-	crc = htole32(base_crc32c(0, bytes + 12, FORMAT_META_BYTES - 12));
-	memcpy(bytes + 8, &crc, sizeof(crc));
+	rig_seal(bytes, 8, FORMAT_META_BYTES);
 }
 
 static inline uint64_t rig_mix(uint64_t a, uint64_t b)

@@ -7,11 +7,6 @@
 
 #define LARGE 65536U
 
-static uint32_t next_of(uint32_t id)
-{
-	return id % rig.count + 1;
-}
-
 /* One request of @length bytes; of zeroes, with which it takes no memory. */
 static void request(uint32_t id, enum node_request_op op, uint32_t length)
 {
@@ -71,7 +66,7 @@ static void refused_proposals_are_made_again(void)
 	/* Each once: no other entry but that of the opening is before them. */
 	tap_check_eq(rig_view(leader).last - last, RAFT_UNCOMMITTED_MAX + 1000);
 	rig_pass(2 * RIG_T);
-	tap_check_eq(rig_view(next_of(leader)).applied, rig_view(leader).last);
+	tap_check_eq(rig_view(rig_next(leader)).applied, rig_view(leader).last);
 	rig_end();
 }
 
@@ -83,7 +78,7 @@ static void entries_beyond_the_cache_are_read_from_the_log(void)
 	for (i = 0; i < 2; i++) {
 		rig_cache_bytes = i ? 4 * LARGE : 0;
 		leader = rig_begin(3, 3);
-		slow = next_of(leader);
+		slow = rig_next(leader);
 		rig_kill(slow);
 		rig_write(leader, 100);
 		rig_boot(slow);
@@ -107,7 +102,7 @@ static void appends_are_bounded_in_bytes(void)
 	for (cached = 0; cached < 2; cached++) {
 		rig_cache_bytes = cached ? 0 : LARGE;
 		leader = rig_begin(3, 3);
-		slow = next_of(leader);
+		slow = rig_next(leader);
 		rig_kill(slow);
 		for (i = 0; i < 40; i++)
 			request(leader, NODE_REQ_WRITE, LARGE);
@@ -140,7 +135,7 @@ static uint64_t inbox_bytes(uint32_t id)
 /* It acknowledges nothing, so it is sent no more than is bounded. */
 static void slow_follower_is_sent_what_it_acknowledges(void)
 {
-	uint32_t leader = rig_begin(3, 3), slow = next_of(leader);
+	uint32_t leader = rig_begin(3, 3), slow = rig_next(leader);
 	unsigned int i, before = rig.nodes[slow].with_payload;
 
 	rig.nodes[slow].hold_log = true;
@@ -165,7 +160,7 @@ static void slow_follower_is_sent_what_it_acknowledges(void)
 /* A full queue takes heartbeats, and no entries. */
 static void full_queue_is_given_no_entries(void)
 {
-	uint32_t leader = rig_begin(3, 3), other = next_of(leader);
+	uint32_t leader = rig_begin(3, 3), other = rig_next(leader);
 	uint64_t last = rig_view(other).last;
 
 	rig.nodes[leader].queued = NODE_QUEUE_BYTES;

@@ -5,15 +5,6 @@
 
 #define SECOND_US 1000000
 
-static uint32_t other_than(uint32_t a, uint32_t b)
-{
-	uint32_t id = 1;
-
-	while (id == a || id == b)
-		id++;
-	return id;
-}
-
 /* What node @id last said of itself, as @to heard it. */
 static const struct wire_status *said(uint32_t to, uint32_t id)
 {
@@ -44,7 +35,7 @@ static void contradiction_of_a_committed_entry_stops_the_node(void)
 {
 	struct wire_msg msg = { .type = WIRE_RAFT };
 	uint32_t leader = rig_begin(3, 3);
-	uint32_t one = other_than(leader, 0), two = other_than(leader, one);
+	uint32_t one = rig_other(leader, 0), two = rig_other(leader, one);
 	struct node_view before;
 
 	rig_write(leader, 5);
@@ -78,7 +69,7 @@ static void contradicted_writer_is_fenced(void)
 {
 	struct wire_msg msg = { .type = WIRE_RAFT };
 	uint32_t leader = rig_begin(3, 3);
-	uint32_t one = other_than(leader, 0);
+	uint32_t one = rig_other(leader, 0);
 	struct node_view before = rig_view(leader);
 
 	msg.raft.msg = (struct raft_msg){
@@ -96,71 +87,60 @@ static void contradicted_writer_is_fenced(void)
 	rig_end();
 }
 
-/* Same index, same term, other contents: only the checksum can tell. */
-static void entries_that_differ_in_contents_stop_the_node(void)
+/* From the leader, of its term: an entry whose checksum is not the leader's. */
+static void append_other(uint32_t leader, uint32_t to, uint64_t index,
+			 uint64_t prev_term)
 {
 	struct wire_msg msg = { .type = WIRE_RAFT };
-	uint32_t leader = rig_begin(3, 3);
-	uint32_t one = other_than(leader, 0);
-	struct node_view before;
 	struct raft_entry *entry = raft_entry_new();
 
-	rig_write(leader, 5);
-	rig_cut_off(one, true);
-	before = rig_view(one);
 	entry->op = RAFT_OP_ZERO;
 	entry->length = 512;
-	entry->index = before.last + 1;
-	entry->term = before.term;
+	entry->index = index;
+	entry->term = rig_view(to).term;
 	entry->standing.members = rig.born;
 	entry->standing.chain = 4711;
 	msg.raft.msg = (struct raft_msg){
 		.type = RAFT_MSG_APPEND,
 		.from = leader,
-		.to = one,
-		.term = before.term,
-		.append = { .prev_index = before.last,
-			    .prev_term = before.term,
+		.to = to,
+		.term = entry->term,
+		.append = { .prev_index = index - 1,
+			    .prev_term = prev_term,
 			    .count = 1 },
 	};
 	msg.raft.entries[0] = entry;
-	node_recv(rig_at(one), leader, &msg, rig.now, 1);
+	node_recv(rig_at(to), leader, &msg, rig.now, 1);
 	rig_turns(1);
+	raft_entry_put(entry);
+}
+
+/* Same index, same term, other contents: only the checksum can tell. */
+static void entries_that_differ_in_contents_stop_the_node(void)
+{
+	uint32_t leader = rig_begin(3, 3);
+	uint32_t one = rig_other(leader, 0);
+	struct node_view before;
+
+	rig_write(leader, 5);
+	rig_cut_off(one, true);
+	before = rig_view(one);
+	append_other(leader, one, before.last + 1, before.term);
 	check_stopped(one, "differs");
 	tap_check_eq(rig_view(one).last, before.last);
-	raft_entry_put(entry);
 	rig_end();
 }
 
 /* What comes before it is not known to be equal: the entry itself tells. */
 static void entry_that_is_held_with_other_contents_stops_the_node(void)
 {
-	struct wire_msg msg = { .type = WIRE_RAFT };
 	uint32_t leader = rig_begin(3, 3);
-	uint32_t one = other_than(leader, 0);
-	struct raft_entry *entry = raft_entry_new();
+	uint32_t one = rig_other(leader, 0);
 	struct node_view before;
 
 	rig_write(leader, 5);
 	before = rig_view(one);
-	entry->op = RAFT_OP_ZERO;
-	entry->length = 512;
-	entry->index = before.last;
-	entry->term = before.term;
-	entry->standing.members = rig.born;
-	entry->standing.chain = 4711;
-	msg.raft.msg = (struct raft_msg){
-		.type = RAFT_MSG_APPEND,
-		.from = leader,
-		.to = one,
-		.term = before.term,
-		.append = { .prev_index = before.last - 1,
-			    .prev_term = before.term - 1,
-			    .count = 1 },
-	};
-	msg.raft.entries[0] = entry;
-	node_recv(rig_at(one), leader, &msg, rig.now, 1);
-	rig_turns(1);
+	append_other(leader, one, before.last, before.term - 1);
 	check_stopped(one, "differs");
 	/* Not even that its loop was late is told to its core any more. */
 	node_late(rig_at(one), rig.now);
@@ -168,7 +148,6 @@ static void entry_that_is_held_with_other_contents_stops_the_node(void)
 	rig_turns(1);
 	check_stopped(one, "differs");
 	tap_check_eq(rig_view(one).last, before.last);
-	raft_entry_put(entry);
 	rig_end();
 }
 
@@ -177,7 +156,7 @@ static void status_of_a_log_that_differs_stops_the_follower(void)
 {
 	struct wire_msg msg = { .type = WIRE_STATUS };
 	uint32_t leader = rig_begin(3, 3);
-	uint32_t one = other_than(leader, 0);
+	uint32_t one = rig_other(leader, 0);
 
 	rig_write(leader, 5);
 	rig_pass(SECOND_US);
@@ -197,7 +176,7 @@ static void leader_names_the_follower_that_differs(void)
 {
 	struct wire_msg msg = { .type = WIRE_STATUS };
 	uint32_t leader = rig_begin(3, 3);
-	uint32_t one = other_than(leader, 0), two = other_than(leader, one);
+	uint32_t one = rig_other(leader, 0), two = rig_other(leader, one);
 
 	rig_write(leader, 5);
 	rig_pass(SECOND_US);
@@ -215,7 +194,7 @@ static void leader_names_the_follower_that_differs(void)
 static void equal_replicas_have_equal_checksums(void)
 {
 	uint32_t leader = rig_begin(3, 3);
-	uint32_t one = other_than(leader, 0), two = other_than(leader, one);
+	uint32_t one = rig_other(leader, 0), two = rig_other(leader, one);
 	uint64_t chain;
 
 	rig_write(leader, 60);
@@ -232,8 +211,8 @@ static void equal_replicas_have_equal_checksums(void)
 	rig_open(leader);
 	rig_write(leader, 60);
 	rig_pass(2 * SECOND_US);
-	one = other_than(leader, 0);
-	two = other_than(leader, one);
+	one = rig_other(leader, 0);
+	two = rig_other(leader, one);
 	chain = said(one, leader)->chain;
 	tap_check(chain != 0);
 	tap_check_eq(said(leader, one)->chain, chain);

@@ -8,11 +8,6 @@
 
 #define SERIAL 4711 /* of copies that no node has begun */
 
-static uint32_t next_of(uint32_t id)
-{
-	return id % rig.count + 1;
-}
-
 /* What the nodes sent. */
 static struct {
 	unsigned int accepted, refused; /* answers to SERIAL */
@@ -46,7 +41,7 @@ static uint32_t begin(uint32_t *peer)
 {
 	uint32_t leader = rig_begin(3, 3);
 
-	*peer = next_of(leader);
+	*peer = rig_next(leader);
 	memset(&sent, 0, sizeof(sent));
 	rig_passes = watch;
 	rig_write(leader, 8);
@@ -83,14 +78,6 @@ static unsigned int jobs(uint32_t id, enum store_job_type type)
 	return count;
 }
 
-static void check_filled(uint32_t leader, uint32_t peer)
-{
-	rig_pass(10 * RIG_T);
-	tap_check(!rig_view(peer).incomplete);
-	tap_check_eq(rig_view(peer).applied, rig_view(leader).applied);
-	tap_check(rig_same(leader, peer));
-}
-
 /* Its chunks would be from before what is not applied again. */
 static void copy_from_a_leader_that_is_behind_is_put_off(void)
 {
@@ -107,7 +94,7 @@ static void copy_from_a_leader_that_is_behind_is_put_off(void)
 	tap_check_eq(sent.refused, 1);
 	tap_check_eq(sent.accepted, 1);
 	tap_check(rig_view(peer).incomplete);
-	check_filled(leader, peer);
+	rig_check_filled(leader, peer);
 	end();
 }
 
@@ -126,7 +113,7 @@ static void log_that_can_go_on_is_not_restarted(void)
 	tap_check(!rig_view(peer).incomplete);
 	rig_write(leader, 3);
 	tap_check_eq(sent.accepted, 0);
-	check_filled(leader, peer);
+	rig_check_filled(leader, peer);
 	end();
 }
 
@@ -153,7 +140,7 @@ static void replica_is_marked_before_a_copy_changes_it(void)
 	rig.cut[leader][peer] = false;
 	rig_links(peer, false);
 	rig_links(peer, true);
-	check_filled(leader, peer);
+	rig_check_filled(leader, peer);
 	end();
 }
 
@@ -180,7 +167,7 @@ static void copy_given_up_before_the_mark_is_not_accepted(void)
 	rig.cut[leader][peer] = false;
 	rig_links(peer, false);
 	rig_links(peer, true);
-	check_filled(leader, peer);
+	rig_check_filled(leader, peer);
 	tap_check_eq(sent.accepted, 0);
 	end();
 }
@@ -207,7 +194,7 @@ static void log_that_is_to_be_restarted_takes_and_applies_nothing(void)
 	rig_turns(1); /* it is committed here: the log can go on */
 	tap_check_eq(sent.refused, 1);
 	rig_write(leader, 1);
-	check_filled(leader, peer);
+	rig_check_filled(leader, peer);
 	end();
 }
 
@@ -245,7 +232,7 @@ static void copy_that_is_all_there_can_not_be_given_up(void)
 	tap_check(!rig_view(peer).incomplete);
 	tap_check_eq(sent.accepted + sent.refused, 0);
 	rig_write(leader, 2);
-	check_filled(leader, peer);
+	rig_check_filled(leader, peer);
 	end();
 }
 
@@ -261,7 +248,7 @@ static void chunk_of_a_copy_that_is_not_known_is_answered_so(void)
 	tap_check_eq(sent.refused, 1);
 	tap_check_eq(sent.error, -ESTALE);
 	tap_check_eq(jobs(peer, STORE_JOB_COPY_WRITE), 0);
-	check_filled(leader, peer);
+	rig_check_filled(leader, peer);
 	end();
 }
 
@@ -294,7 +281,7 @@ static void chunk_that_leaves_a_gap_is_not_written(void)
 	rig.cut[leader][peer] = false;
 	rig_links(peer, false);
 	rig_links(peer, true);
-	check_filled(leader, peer);
+	rig_check_filled(leader, peer);
 	end();
 }
 

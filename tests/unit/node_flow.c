@@ -6,11 +6,6 @@
 #include "node_rig.h"
 #include "store/format.h"
 
-static uint32_t follower_of(uint32_t leader)
-{
-	return leader % rig.count + 1;
-}
-
 /* All but @dead start again: nobody has payloads in memory.  Who leads then. */
 static uint32_t forget_payloads(uint32_t dead)
 {
@@ -27,7 +22,7 @@ static uint32_t forget_payloads(uint32_t dead)
 
 static void slow_follower_is_read_to_from_the_log(void)
 {
-	uint32_t leader = rig_begin(3, 3), slow = follower_of(leader);
+	uint32_t leader = rig_begin(3, 3), slow = rig_next(leader);
 
 	rig_write(leader, 3);
 	rig_kill(slow);
@@ -47,7 +42,7 @@ static void entries_that_can_not_be_read_are_made_up_for_by_a_copy(void)
 {
 	struct store_identity identity = rig_id(1);
 	struct format_layout layout;
-	uint32_t leader = rig_begin(3, 3), slow = follower_of(leader);
+	uint32_t leader = rig_begin(3, 3), slow = rig_next(leader);
 	uint64_t at;
 
 	rig_kill(slow);
@@ -70,7 +65,7 @@ static void entry_that_can_not_be_applied_costs_no_disk(void)
 {
 	struct store_identity identity = rig_id(1);
 	struct format_layout layout;
-	uint32_t leader = rig_begin(3, 3), bad = follower_of(leader);
+	uint32_t leader = rig_begin(3, 3), bad = rig_next(leader);
 	bool damaged = false;
 	unsigned int turns;
 	uint64_t at;
@@ -124,7 +119,7 @@ static void writes_wait_for_room_and_none_is_lost(void)
 /* One follower's disk stands still: the other is majority enough. */
 static void writer_does_not_wait_for_a_slow_follower(void)
 {
-	uint32_t leader = rig_begin(3, 3), slow = follower_of(leader);
+	uint32_t leader = rig_begin(3, 3), slow = rig_next(leader);
 
 	rig.nodes[slow].hold_log = true;
 	rig_write(leader, 300); /* several times the ring */
@@ -141,7 +136,7 @@ static void writer_does_not_wait_for_a_slow_follower(void)
 /* Each term is to be saved: what comes beyond the bound is lost, and no more. */
 static void hung_disk_is_asked_for_no_more_than_is_bounded(void)
 {
-	uint32_t leader = rig_begin(3, 3), slow = follower_of(leader);
+	uint32_t leader = rig_begin(3, 3), slow = rig_next(leader);
 	struct wire_msg msg = {
 		.type = WIRE_RAFT,
 		.raft.msg = {
@@ -206,8 +201,8 @@ static void leadership_goes_where_the_device_is_open(void)
 
 	rig_start(3, 3);
 	leader = rig_leader();
-	other = follower_of(leader);
-	third = follower_of(other);
+	other = rig_next(leader);
+	third = rig_next(other);
 	rig_open(other);
 	tap_check(rig.nodes[other].opened != 0);
 	tap_check_eq(rig_leader(), other);
@@ -254,7 +249,7 @@ static uint32_t begin_unapplied(uint32_t *slow)
 {
 	uint32_t leader = rig_begin(3, 3), id;
 
-	*slow = follower_of(leader);
+	*slow = rig_next(leader);
 	rig_kill(*slow);
 	for (id = 1; id <= 3; id++)
 		rig.nodes[id].hold_image = true;
@@ -282,7 +277,6 @@ static void check_caught_up(uint32_t slow)
 		tap_check_eq(rig_view(id).applied, rig_view(rig_leader()).last);
 		tap_check(rig_same(id, slow));
 	}
-	rig_end();
 }
 
 /* No other can get it from here, so another leads, and fills this one. */
@@ -297,12 +291,13 @@ static void leader_that_can_not_read_what_it_has_not_applied_resigns(void)
 	rig_pass(8 * RIG_T);
 	tap_check_eq(rig_leader(), other);
 	check_caught_up(slow);
+	rig_end();
 }
 
 /* What says nothing of the disk is tried again, and costs nothing. */
 static void read_that_fails_for_lack_of_memory_is_done_again(void)
 {
-	uint32_t leader = rig_begin(3, 3), slow = follower_of(leader);
+	uint32_t leader = rig_begin(3, 3), slow = rig_next(leader);
 	uint64_t base;
 
 	rig_kill(slow);
@@ -319,6 +314,7 @@ static void read_that_fails_for_lack_of_memory_is_done_again(void)
 	tap_check_eq(rig_leader(), leader);
 	check_caught_up(slow);
 	tap_check_eq(rig.nodes[slow].copied, 0);
+	rig_end();
 }
 
 /* Who leads no more is asked for nothing: it finds out when it applies it. */
@@ -334,6 +330,7 @@ static void read_that_fails_after_the_term_changes_nothing(void)
 	tap_check(!rig_view(leader).damaged);
 	rig_cut_off(leader, false);
 	check_caught_up(slow);
+	rig_end();
 }
 
 int main(int argc, char **argv)

@@ -32,11 +32,6 @@ static void end(void)
 	silent = 0;
 }
 
-static uint32_t next_of(uint32_t id)
-{
-	return id % 3 + 1;
-}
-
 static void reconnect(uint32_t id, uint32_t peer)
 {
 	node_link(rig_at(id), peer, false);
@@ -58,7 +53,7 @@ static void tell(uint32_t from, uint32_t to, uint32_t flags,
 /* The same life, from two copies of one disk, while the first still runs. */
 static void same_life_of_another_copy_stops_the_node(void)
 {
-	uint32_t leader = begin(3, 3), one = next_of(leader);
+	uint32_t leader = begin(3, 3), one = rig_next(leader);
 	struct raft_known known = { .life = lives[leader][one].life };
 
 	known.life.nonce += 2;
@@ -74,7 +69,7 @@ static void same_life_of_another_copy_stops_the_node(void)
 /* It is the life that was met, but its disk has lost what it had done in it. */
 static void check_barred_by(struct raft_known remembered)
 {
-	uint32_t leader = begin(3, 3), one = next_of(leader);
+	uint32_t leader = begin(3, 3), one = rig_next(leader);
 	uint32_t number = lives[one][leader].life.number;
 
 	rig_write(leader, 5);
@@ -121,7 +116,7 @@ static void check_not_noted(uint32_t id, uint32_t peer, struct raft_life life,
 /* As a word that was under way when the node started again would be. */
 static void earlier_life_of_a_peer_is_not_noted(void)
 {
-	uint32_t leader = begin(3, 3), one = next_of(leader);
+	uint32_t leader = begin(3, 3), one = rig_next(leader);
 	struct raft_known known;
 	struct raft_life now;
 

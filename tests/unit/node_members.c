@@ -26,16 +26,6 @@ static void ordered(uint32_t leader, enum node_member_op op, uint32_t id)
 	tap_check_eq(rig_view(leader).change_open, 0);
 }
 
-/* Of the three that it is born with, one that doesn't lead. */
-static uint32_t other_than(uint32_t a, uint32_t b)
-{
-	uint32_t id = 1;
-
-	while (id == a || id == b)
-		id++;
-	return id;
-}
-
 static void new_node_is_filled_and_becomes_a_voter(void)
 {
 	uint32_t leader = begin(4, 3);
@@ -81,7 +71,7 @@ static void node_that_the_log_can_not_help_is_copied_and_promoted_then(void)
 static void orders_that_can_not_be_are_refused_with_the_reason(void)
 {
 	uint32_t leader = begin(4, 3);
-	uint32_t follower = other_than(leader, 0);
+	uint32_t follower = rig_other(leader, 0);
 
 	tap_check_eq(order(follower, NODE_MEMBER_ADD, 4), -ENOTCONN);
 	tap_check_eq(order(leader, NODE_MEMBER_ADD, 9), -EINVAL);
@@ -100,7 +90,7 @@ static void orders_that_can_not_be_are_refused_with_the_reason(void)
 	rig_kill(follower);
 	rig_pass(2 * RIG_T);
 	tap_check_eq(order(leader, NODE_MEMBER_REMOVE,
-			   other_than(leader, follower)),
+			   rig_other(leader, follower)),
 		     -ENOLINK);
 	rig_end();
 }
@@ -130,7 +120,7 @@ static void order_that_there_is_not_changes_nothing(void)
 	uint64_t last = rig_view(leader).last;
 
 	tap_check_eq(order(leader, (enum node_member_op)77,
-			   other_than(leader, 0)),
+			   rig_other(leader, 0)),
 		     -EINVAL);
 	tap_check_eq(rig_view(leader).last, last);
 	rig_end();
@@ -145,7 +135,7 @@ static void volume_has_as_many_members_as_it_can_have(void)
 	tap_check_eq(order(leader, NODE_MEMBER_ADD, 8), -ENOSPC);
 	tap_check_eq(order(leader, NODE_MEMBER_ADD_WITNESS, 8), -ENOSPC);
 	tap_check_eq(rig_view(leader).last, last);
-	ordered(leader, NODE_MEMBER_REMOVE, other_than(leader, 0));
+	ordered(leader, NODE_MEMBER_REMOVE, rig_other(leader, 0));
 	ordered(leader, NODE_MEMBER_ADD, 8);
 	rig_end();
 }
@@ -202,7 +192,7 @@ static void node_where_the_device_is_wanted_stays_a_voter(void)
 
 	rig_start(3, 3);
 	leader = rig_leader();
-	one = other_than(leader, 0);
+	one = rig_other(leader, 0);
 	rig_passes = asks_nothing;
 	node_bound(rig_at(one), 0, false, 1);
 	node_request(rig_at(one), &open);
@@ -220,26 +210,33 @@ static void node_where_the_device_is_wanted_stays_a_voter(void)
 	rig_end();
 }
 
-/* Who holds a device without the right to it is in nobody's way. */
-static void fenced_device_keeps_nothing_where_it_is(void)
+/* Who was fenced while it was cut off, and leads again.  @led meanwhile */
+static uint32_t begin_fenced(uint32_t *led)
 {
-	uint32_t writer = begin(3, 3), leader = 1, next;
+	uint32_t writer = begin(3, 3);
 
 	rig_cut_off(writer, true);
 	rig_pass(6 * RIG_T);
-	while (leader == writer || rig_view(leader).role != RAFT_LEADER)
-		leader++;
-	ordered(leader, NODE_MEMBER_DEMOTE, writer);
+	*led = rig_leader_but(writer);
+	ordered(*led, NODE_MEMBER_DEMOTE, writer);
 	rig_cut_off(writer, false);
 	rig_pass(6 * RIG_T);
-	tap_need(rig_view(writer).fenced);
-	ordered(leader, NODE_MEMBER_PROMOTE, writer);
-	tap_check_eq(node_transfer(rig_at(leader), writer), 0);
-	rig_pass(2 * RIG_T);
-	tap_need(rig_leader() == writer);
 	tap_check(rig_view(writer).fenced);
+	ordered(*led, NODE_MEMBER_PROMOTE, writer);
+	tap_check_eq(node_transfer(rig_at(*led), writer), 0);
+	rig_pass(2 * RIG_T);
+	tap_check_eq(rig_leader(), writer);
+	tap_check(rig_view(writer).fenced);
+	return writer;
+}
+
+/* Who holds a device without the right to it is in nobody's way. */
+static void fenced_device_keeps_nothing_where_it_is(void)
+{
+	uint32_t leader, writer = begin_fenced(&leader), next;
+
 	/* Not of the opening, nor of leadership, which another asks for. */
-	next = other_than(writer, leader);
+	next = rig_other(writer, leader);
 	rig_open(next);
 	tap_check_eq(rig.nodes[next].done_error, 0);
 	tap_check(rig.nodes[next].opened > rig.nodes[writer].opened);
@@ -251,19 +248,8 @@ static void fenced_device_keeps_nothing_where_it_is(void)
 
 static void fenced_leader_becomes_a_learner(void)
 {
-	uint32_t writer = begin(3, 3), leader = 1;
+	uint32_t leader, writer = begin_fenced(&leader);
 
-	rig_cut_off(writer, true);
-	rig_pass(6 * RIG_T);
-	while (leader == writer || rig_view(leader).role != RAFT_LEADER)
-		leader++;
-	ordered(leader, NODE_MEMBER_DEMOTE, writer);
-	rig_cut_off(writer, false);
-	rig_pass(6 * RIG_T);
-	ordered(leader, NODE_MEMBER_PROMOTE, writer);
-	tap_check_eq(node_transfer(rig_at(leader), writer), 0);
-	rig_pass(2 * RIG_T);
-	tap_need(rig_leader() == writer && rig_view(writer).fenced);
 	tap_check_eq(order(writer, NODE_MEMBER_DEMOTE, writer), 0);
 	rig_pass(4 * RIG_T);
 	tap_check_eq(rig_view(writer).member, RAFT_MEMBER_LEARNER);
@@ -297,7 +283,7 @@ static void order_waits_for_room_in_the_log(void)
 static void removed_node_learns_of_it_when_it_returns(void)
 {
 	uint32_t leader = begin(3, 3);
-	uint32_t gone = other_than(leader, 0);
+	uint32_t gone = rig_other(leader, 0);
 
 	rig_kill(gone);
 	rig_pass(2 * RIG_T);
@@ -319,25 +305,30 @@ static void removed_node_learns_of_it_when_it_returns(void)
 	rig_end();
 }
 
-/* Its log says the contrary, with a later index, for as long as it is cut off. */
-static void removed_leader_with_a_dead_change_learns_of_it(void)
+/* What none of the three hears of: writes, and then a fourth member. */
+static void propose_in_vain(uint32_t leader, unsigned int writes)
 {
-	uint32_t leader = begin(4, 3), next = 1;
 	struct node_request write = { .op = NODE_REQ_ZERO,
 				      .epoch = rig.nodes[leader].opened,
 				      .length = 4096 };
-	unsigned int i;
 
-	rig_cut_off(leader, true);
-	for (i = 0; i < 5; i++) {
+	while (writes--) {
 		write.tag = ++rig.tag;
 		node_request(rig_at(leader), &write);
 	}
 	rig_turns(1);
 	tap_check_eq(order(leader, NODE_MEMBER_ADD, 4), 0);
+}
+
+/* Its log says the contrary, with a later index, for as long as it is cut off. */
+static void removed_leader_with_a_dead_change_learns_of_it(void)
+{
+	uint32_t leader = begin(4, 3), next;
+
+	rig_cut_off(leader, true);
+	propose_in_vain(leader, 5);
 	rig_pass(6 * RIG_T);
-	while (next == leader || rig_view(next).role != RAFT_LEADER)
-		next++;
+	next = rig_leader_but(leader);
 	ordered(next, NODE_MEMBER_REMOVE, leader);
 	tap_check(rig_view(next).members_since <
 		  rig_view(leader).members_since);
@@ -353,22 +344,12 @@ static void removed_leader_with_a_dead_change_learns_of_it(void)
 /* Nobody writes any more, so the others' log stays shorter. */
 static void removed_leader_with_a_longer_log_learns_of_it(void)
 {
-	uint32_t leader = begin(4, 3), next = 1;
-	struct node_request write = { .op = NODE_REQ_ZERO,
-				      .epoch = rig.nodes[leader].opened,
-				      .length = 4096 };
-	unsigned int i;
+	uint32_t leader = begin(4, 3), next;
 
 	rig_cut_off(leader, true);
-	for (i = 0; i < 20; i++) {
-		write.tag = ++rig.tag;
-		node_request(rig_at(leader), &write);
-	}
-	rig_turns(1);
-	tap_check_eq(order(leader, NODE_MEMBER_ADD, 4), 0);
+	propose_in_vain(leader, 20);
 	rig_pass(6 * RIG_T);
-	while (next == leader || rig_view(next).role != RAFT_LEADER)
-		next++;
+	next = rig_leader_but(leader);
 	ordered(next, NODE_MEMBER_REMOVE, leader);
 	tap_need(rig_view(next).last < rig_view(leader).members_since);
 	rig_cut_off(leader, false);
@@ -386,27 +367,17 @@ static void removed_leader_with_a_longer_log_learns_of_it(void)
 /* What only a dead tail has added is no member, and not to wait for. */
 static void node_that_a_dead_change_added_learns_of_it(void)
 {
-	uint32_t leader = begin(4, 3), next = 1, id;
-	struct node_request write = { .op = NODE_REQ_ZERO,
-				      .epoch = rig.nodes[leader].opened,
-				      .length = 4096 };
-	unsigned int i;
+	uint32_t leader = begin(4, 3), next, id;
 
 	for (id = 1; id <= 3; id++)
 		if (id != leader)
 			rig_cut(leader, id, true);
-	for (i = 0; i < 20; i++) {
-		write.tag = ++rig.tag;
-		node_request(rig_at(leader), &write);
-	}
-	rig_turns(1);
-	tap_check_eq(order(leader, NODE_MEMBER_ADD, 4), 0);
+	propose_in_vain(leader, 20);
 	rig_turns(4);
 	tap_need(!rig_view(4).outside);
 	rig_kill(leader);
 	rig_pass(6 * RIG_T);
-	while (next == leader || rig_view(next).role != RAFT_LEADER)
-		next++;
+	next = rig_leader_but(leader);
 	tap_need(rig_view(next).last < rig_view(4).members_since);
 	tap_check(rig_view(4).outside);
 	rig_end();
@@ -431,7 +402,7 @@ static void removed_leader_hands_over(void)
 static void node_is_replaced(void)
 {
 	uint32_t leader = begin(4, 3);
-	uint32_t old = other_than(leader, 0);
+	uint32_t old = rig_other(leader, 0);
 
 	rig_kill(old); /* for good */
 	ordered(leader, NODE_MEMBER_ADD, 4);
@@ -440,7 +411,7 @@ static void node_is_replaced(void)
 	ordered(leader, NODE_MEMBER_REMOVE, old);
 	rig_write(leader, 5);
 	/* With two of the new three. */
-	rig_kill(other_than(leader, old));
+	rig_kill(rig_other(leader, old));
 	rig_write(leader, 5);
 	tap_check_eq(rig.nodes[leader].done_tag, rig.tag);
 	tap_check_eq(rig.nodes[leader].done_error, 0);
@@ -631,10 +602,10 @@ static void born_volume_goes_on_while_lists_differ(void)
 	rig_kill(leader);
 	rig_pass(6 * RIG_T);
 	rig_boot(leader);
-	rig_kill(other_than(leader, 0));
+	rig_kill(rig_other(leader, 0));
 	rig_pass(2 * RIG_T);
-	rig_boot(other_than(leader, 0));
-	rig_kill(other_than(leader, other_than(leader, 0)));
+	rig_boot(rig_other(leader, 0));
+	rig_kill(rig_other(leader, rig_other(leader, 0)));
 	rig_pass(6 * RIG_T);
 	/* Both that are there have told each other of other lists. */
 	leader = rig_leader();

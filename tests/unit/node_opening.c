@@ -273,7 +273,7 @@ static void opening_that_another_overtook_is_proposed_again(void)
 
 	rig_start(3, 3);
 	first = rig_leader();
-	second = first % 3 + 1;
+	second = rig_next(first);
 	last = rig_view(first).last;
 	node_bound(rig_at(first), 0, false, rig.tag + 1);
 	rig.cut[1][first] = rig.cut[2][first] = rig.cut[3][first] = true;

@@ -407,14 +407,35 @@ static inline void rig_format(uint32_t id)
 		     0);
 }
 
-static inline uint32_t rig_leader(void)
+/* Who leads, but @old, which may still believe that it does.  0: none */
+static inline uint32_t rig_leader_but(uint32_t old)
 {
 	uint32_t id;
 
 	for (id = 1; id <= rig.count; id++)
-		if (rig_at(id) && rig_view(id).role == RAFT_LEADER)
+		if (id != old && rig_at(id) && rig_view(id).role == RAFT_LEADER)
 			return id;
 	return 0;
+}
+
+static inline uint32_t rig_leader(void)
+{
+	return rig_leader_but(0);
+}
+
+static inline uint32_t rig_next(uint32_t id)
+{
+	return id % rig.count + 1;
+}
+
+/* The first node that is neither */
+static inline uint32_t rig_other(uint32_t a, uint32_t b)
+{
+	uint32_t id = 1;
+
+	while (id == a || id == b)
+		id++;
+	return id;
 }
 
 /* @count nodes, the first @members of them the voters of a new volume */
@@ -547,6 +568,15 @@ static inline bool rig_same(uint32_t a, uint32_t b)
 	return !store_image_read(rig.nodes[a].store, 0, one, sizeof(one)) &&
 	       !store_image_read(rig.nodes[b].store, 0, two, sizeof(two)) &&
 	       memcmp(one, two, sizeof(one)) == 0;
+}
+
+/* @id has been filled by @leader, or is in ten timeouts, and holds what it does. */
+static inline void rig_check_filled(uint32_t leader, uint32_t id)
+{
+	rig_pass(10 * RIG_T);
+	tap_check(!rig_view(id).incomplete);
+	tap_check_eq(rig_view(id).applied, rig_view(leader).applied);
+	tap_check(rig_same(leader, id));
 }
 
 #endif

@@ -7,15 +7,6 @@
 
 static struct disk *copy;
 
-static uint32_t other_than(uint32_t a, uint32_t b)
-{
-	uint32_t id = 1;
-
-	while (id == a || id == b)
-		id++;
-	return id;
-}
-
 static void copy_make(uint32_t id)
 {
 	copy = disk_new(rig_disk_bytes(), 512, 77);
@@ -47,7 +38,7 @@ static bool all_equal(uint32_t leader)
 static void copy_from_before_a_restart_does_not_elect(void)
 {
 	uint32_t leader = rig_begin(3, 3);
-	uint32_t one = other_than(leader, 0), two = other_than(leader, one);
+	uint32_t one = rig_other(leader, 0), two = rig_other(leader, one);
 	uint64_t last;
 
 	rig_write(leader, 4);
@@ -80,7 +71,7 @@ static void copy_from_before_a_restart_does_not_elect(void)
 static void copy_of_a_running_replica_lacks_what_it_acknowledged(void)
 {
 	uint32_t leader = rig_begin(3, 3);
-	uint32_t one = other_than(leader, 0), two = other_than(leader, one);
+	uint32_t one = rig_other(leader, 0), two = rig_other(leader, one);
 
 	rig_write(leader, 4);
 	rig_pass(SECOND_US);
@@ -107,7 +98,7 @@ static void copy_of_a_running_replica_lacks_what_it_acknowledged(void)
 static void memory_survives_restarts(void)
 {
 	uint32_t leader = rig_begin(3, 3);
-	uint32_t one = other_than(leader, 0), two = other_than(leader, one);
+	uint32_t one = rig_other(leader, 0), two = rig_other(leader, one);
 
 	rig_kill(one);
 	copy_make(one);
@@ -132,7 +123,7 @@ static void memory_survives_restarts(void)
 static void restarts_are_no_copies(void)
 {
 	uint32_t leader = rig_begin(3, 3);
-	uint32_t one = other_than(leader, 0), two = other_than(leader, one);
+	uint32_t one = rig_other(leader, 0), two = rig_other(leader, one);
 	unsigned int i;
 
 	rig_kill(two);
@@ -156,7 +147,7 @@ static void node_whose_place_was_taken_stops(void)
 {
 	struct wire_msg msg = { .type = WIRE_LIFE };
 	uint32_t leader = rig_begin(3, 3);
-	uint32_t one = other_than(leader, 0);
+	uint32_t one = rig_other(leader, 0);
 
 	tap_check(rig.nodes[leader].lease_us > rig.now);
 	msg.life.life = (struct raft_life){ 1, 4711 };
@@ -177,7 +168,7 @@ static void vote_of_one_not_met_does_not_count(void)
 {
 	struct wire_msg msg = { .type = WIRE_RAFT };
 	uint32_t leader = rig_begin(3, 3);
-	uint32_t one = other_than(leader, 0), two = other_than(leader, one);
+	uint32_t one = rig_other(leader, 0), two = rig_other(leader, one);
 	uint64_t term = rig_view(one).term;
 
 	rig_cut_off(one, true);

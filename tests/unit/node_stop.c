@@ -5,11 +5,6 @@
 
 #include "node_rig.h"
 
-static uint32_t next_of(uint32_t id)
-{
-	return id % rig.count + 1;
-}
-
 static struct node_request body_of(uint32_t id, enum node_request_op op)
 {
 	struct node_request body = {
@@ -70,8 +65,8 @@ static void leadership_is_given_up_when_no_heir_is_there(void)
 {
 	uint32_t leader = rig_begin(3, 3);
 
-	rig_kill(next_of(leader));
-	rig_kill(next_of(next_of(leader)));
+	rig_kill(rig_next(leader));
+	rig_kill(rig_next(rig_next(leader)));
 	node_step_down(rig_at(leader));
 	tap_check(rig_view(leader).role != RAFT_LEADER);
 	tap_check_eq(rig.nodes[leader].lease_us, 0);
@@ -80,7 +75,7 @@ static void leadership_is_given_up_when_no_heir_is_there(void)
 
 static void follower_that_stops_changes_nothing(void)
 {
-	uint32_t leader = rig_begin(3, 3), other = next_of(leader);
+	uint32_t leader = rig_begin(3, 3), other = rig_next(leader);
 	uint64_t term = rig_view(leader).term;
 
 	node_step_down(rig_at(other));
@@ -98,7 +93,7 @@ static void agent_that_stops_opens_nothing(void)
 
 	rig_start(3, 3);
 	leader = rig_leader();
-	other = next_of(leader);
+	other = rig_next(leader);
 	last = rig_view(leader).last;
 	node_step_down(rig_at(other));
 	rig_open(other);
@@ -118,7 +113,7 @@ static void failed_disk_fences_and_hands_over(void)
 	tap_check(rig.nodes[leader].fenced);
 	tap_check_eq(rig.nodes[leader].lease_us, 0);
 	tap_check_eq(node_member_change(rig_at(leader), NODE_MEMBER_REMOVE,
-					next_of(leader)),
+					rig_next(leader)),
 		     -ENOTCONN);
 	rig_turns(10);
 	heir = rig_leader();
@@ -161,7 +156,7 @@ static void leader_without_a_disk_does_not_lead_for_long(void)
 
 static void failed_disk_ends_a_node_that_no_one_can_follow(void)
 {
-	uint32_t leader = rig_begin(3, 3), other = next_of(leader), i;
+	uint32_t leader = rig_begin(3, 3), other = rig_next(leader), i;
 
 	node_disk_failed(rig_at(other), "sync: EIO");
 	rig_write(leader, 3);
@@ -177,7 +172,7 @@ static void failed_disk_ends_a_node_that_no_one_can_follow(void)
 /* No agent was there to hear of it: the module still has the old epoch. */
 static void device_of_an_older_opening_is_fenced_when_bound(void)
 {
-	uint32_t first = rig_begin(3, 3), second = next_of(first);
+	uint32_t first = rig_begin(3, 3), second = rig_next(first);
 	uint64_t epoch = rig.nodes[first].opened;
 
 	rig_kill(first);
@@ -332,7 +327,7 @@ static void vote_under_way_to_a_disk_that_fails_is_not_sent(void)
 	unsigned int turns;
 	uint64_t term;
 
-	voter = next_of(leader);
+	voter = rig_next(leader);
 	term = rig_view(voter).term;
 	votes = 0;
 	rig_passes = count_votes;

@@ -23,14 +23,6 @@ static void poke(uint8_t *bytes, const struct poke *poke)
 	memcpy(bytes + poke->at, &value, poke->size);
 }
 
-/* The checksum at @at, of all that follows it up to @size. */
-static void seal(uint8_t *bytes, size_t at, size_t size)
-{
-	uint32_t crc = htole32(base_crc32c(0, bytes + at + 4, size - at - 4));
-
-	memcpy(bytes + at, &crc, sizeof(crc));
-}
-
 static bool slot_good(const uint8_t *bytes, enum format_kind kind)
 {
 	struct format_slot back;
@@ -64,7 +56,7 @@ static void slots_refused(enum format_kind kind, const struct poke *pokes,
 		tap_need(slot_good(bytes, kind));
 		poke(bytes, &pokes[i]);
 		/* It is the field that is refused, not the checksum. */
-		seal(bytes, 8, sizeof(bytes));
+		rig_seal(bytes, 8, sizeof(bytes));
 		if (!tap_check(!slot_good(bytes, kind)))
 			printf("# %s\n", pokes[i].what);
 	}
@@ -156,13 +148,13 @@ static void record_that_can_not_be_is_none(void)
 		tap_need(record_good(bytes, 4096));
 		tap_check(!record_good(bytes, 8192));
 		poke(bytes, &pokes[i]);
-		seal(bytes, 4, sizeof(bytes));
+		rig_seal(bytes, 4, sizeof(bytes));
 		if (!tap_check(!record_good(bytes, 4096)))
 			printf("# %s\n", pokes[i].what);
 	}
 	record_make(bytes);
 	poke(bytes, &far);
-	seal(bytes, 4, sizeof(bytes));
+	rig_seal(bytes, 4, sizeof(bytes));
 	tap_check(!record_good(bytes, far.value));
 	record_make(bytes);
 	bytes[100] ^= 1;

@@ -151,15 +151,6 @@ static void region_that_does_not_do_is_named(void)
 	check_refused("write block-size = 4096");
 }
 
-/* Each as it would be read, with a checksum that holds. */
-static void seal(uint8_t *bytes)
-{
-	uint32_t crc =
-		htole32(base_crc32c(0, bytes + 12, FORMAT_META_BYTES - 12));
-
-	memcpy(bytes + 8, &crc, sizeof(crc));
-}
-
 static void head_that_can_not_be_is_bad(void)
 {
 	uint8_t bytes[FORMAT_META_BYTES];
@@ -176,7 +167,7 @@ static void head_that_can_not_be_is_bad(void)
 		     FORMAT_GOOD);
 	tap_check_eq(format_super_decode(bytes, 0, &back), FORMAT_BAD);
 	memcpy(bytes + 70, &many, sizeof(many));
-	seal(bytes);
+	rig_seal(bytes, 8, FORMAT_META_BYTES);
 	tap_check_eq(format_super_decode(bytes, super.offset, &back),
 		     FORMAT_BAD);
 	for (i = 0; i < 2; i++) {
@@ -186,7 +177,7 @@ static void head_that_can_not_be_is_bad(void)
 			     FORMAT_BAD);
 	}
 	memcpy(bytes + 12, &version, sizeof(version));
-	seal(bytes);
+	rig_seal(bytes, 8, FORMAT_META_BYTES);
 	tap_check_eq(format_super_decode(bytes, super.offset, &back),
 		     FORMAT_OTHER);
 	tap_check_eq(back.version, FORMAT_VERSION + 1);
